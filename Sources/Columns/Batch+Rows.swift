@@ -19,8 +19,10 @@ extension Batch {
       }, rowCount: batches.reduce(0) { $0 + $1.rowCount })
   }
 
-  /// The indices of the rows in ascending order of the named columns; nulls last, ties in row
-  /// order. The most significant column is named first; each must exist.
+  /// The indices of the rows in ascending order of the named columns.
+  ///
+  /// Nulls come last, ties in row order. The most significant column is named first; each must
+  /// exist.
   package func order(by names: [String]) -> [Int] {
     let keys = names.map { name in
       guard let column = self[name] else { preconditionFailure("no column \(name) to order by") }
