@@ -74,13 +74,8 @@ package func forecast(
     if gate.modelPasses { predicted = forecast }
   }
 
-  var errors = [[Double]](repeating: [], count: settings.horizon)
-  for origin in backtest.origins {
-    let published = gate.modelPasses ? origin.modelErrors : origin.baselineErrors
-    for (ahead, error) in published.enumerated() {
-      if let error { errors[ahead].append(abs(error)) }
-    }
-  }
+  let errors = absoluteErrors(
+    backtest, ofModel: gate.modelPasses, without: ClosedWeekdays(series, end: end))
   guard errors.contains(where: { !$0.isEmpty }) else {
     throw .tooFewValues(known: known, needed: known + 1)
   }
@@ -101,8 +96,29 @@ package func forecast(
     points: points, modelUsed: gate.modelPasses ? .harmonicRidge : baseline,
     fallbackReason: gate.reason, gate: gate, backtest: backtest,
     intervalMethod: intervals.method, coefficients: coefficients, penalty: candidate?.penalty,
-    scale: candidate?.scale, trainingStart: series.periodStart(first),
+    scale: candidate?.scale,
+    trendDamping: candidate.flatMap { attempt?.model.settings.trendDampings[$0.damping] },
+    trainingStart: series.periodStart(first),
     trainingEnd: series.periodStart(end - 1), kernelName: BLASLibrary.kernelName)
+}
+
+/// The absolute backtest errors of what is published, per horizon.
+///
+/// Closed weekdays are left out: their errors are zero for certain, and would narrow the intervals
+/// of their neighbours.
+private func absoluteErrors(
+  _ backtest: Backtest, ofModel: Bool, without closed: ClosedWeekdays
+) -> [[Double]] {
+  var errors = [[Double]](repeating: [], count: backtest.horizons.count)
+  for origin in backtest.origins {
+    let published = ofModel ? origin.modelErrors : origin.baselineErrors
+    for (ahead, error) in published.enumerated() {
+      if let error, !closed.contains(period: origin.end + ahead) {
+        errors[ahead].append(abs(error))
+      }
+    }
+  }
+  return errors
 }
 
 extension GateResult {
