@@ -31,7 +31,7 @@ struct CodedColumn: Sendable {
   var codes: [UInt32]
   /// The state's code of each code of the batch; `nil` where `codes` are the state's.
   var table: [UInt32]?
-  /// Which rows have a value; `nil` when all do. The code of a null row means nothing.
+  /// Which rows have a value, `nil` when all do; the code of a null row means nothing.
   var validity: ValidityBitmap?
 
   /// A table that leads from the codes to something that is known for each code of the state, with

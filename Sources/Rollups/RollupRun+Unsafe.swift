@@ -42,8 +42,10 @@ struct Partitions<
 
   private static func allocate<Element>(_ count: Int) -> UnsafeMutableBufferPointer<Element> {
     let buffer = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
-    unsafe adviseLargePages(
-      UnsafeMutableRawPointer(buffer.baseAddress!), byteCount: count * MemoryLayout<Element>.stride)
+    if let start = buffer.baseAddress {
+      unsafe adviseLargePages(
+        UnsafeMutableRawPointer(start), byteCount: count * MemoryLayout<Element>.stride)
+    }
     return unsafe buffer
   }
 
