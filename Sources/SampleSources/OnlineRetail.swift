@@ -14,7 +14,7 @@ package struct OnlineRetailLoad: Sendable {
 
 /// The loader of the Online Retail II data set (Chen 2019, doi:10.24432/C5CG6D).
 ///
-/// See `datasets/online-retail/README.md` for the files and DECISIONS.md, D-101 to D-109, for what
+/// See `datasets/online-retail/README.md` for the files and DECISIONS.md, D-101 to D-110, for what
 /// each row becomes.
 package enum OnlineRetail {
   /// Turns the files into rows of the source contract.

@@ -6,7 +6,7 @@ import Columns
 /// The tables of the source contract that the books of the online retail files fill.
 ///
 /// Identifiers are digests of names such as `online-retail/invoice/13085/489434`, so the same row
-/// has the same identifier in every load. See DECISIONS.md, D-102 to D-108.
+/// has the same identifier in every load. See DECISIONS.md, D-102 to D-110.
 struct OnlineRetailTables {
   private let books: OnlineRetailBooks
   private let companies: [Company]
