@@ -30,6 +30,9 @@ extension DocumentError {
         place, found: "a colon that begins no value here",
         expected: "\"key: value\" with a space behind the colon, indented like its neighbours, and "
           + "quotes around a value that holds \": \"")
+    case ("while scanning an alias", _), ("while scanning an anchor", _):
+      self = .malformed(
+        start, found: "a value that begins with \"*\" or \"&\"", expected: "quotes around it")
     case (_, "found a tab character that violates indentation"):
       self = .malformed(place, found: "a tab", expected: noTabs)
     case (_, "found undefined tag handle"):

@@ -30,6 +30,11 @@ package struct DatasetColumn: Hashable, Sendable {
     self.mark = mark
   }
 
+  /// The type as a dataset file writes it, such as `uuid?` or `money(currency)`.
+  package var typeText: String {
+    DeclaredType.text(type, currencyColumn: currencyColumn) + (isNullable ? "?" : "")
+  }
+
   /// Name, type and nullability.
   package var field: Field { Field(name, type, isNullable: isNullable) }
 
@@ -68,6 +73,13 @@ extension DatasetColumn {
     if halves.count == 2, halves[1].isEmpty {
       throw .unexpected(
         entry.value.mark, found: "nothing behind \"=\"", expected: "an SQL expression",
+        suggestion: nil)
+    }
+    // Most often the rest of the text was taken for a comment: it holds a space and a "#".
+    guard halves.count < 2 || halves[1].count(where: { $0 == "'" }).isMultiple(of: 2) else {
+      throw .unexpected(
+        entry.value.mark, found: "an SQL text that is never closed",
+        expected: "\"'\" at its end, and double quotes around the whole if it holds \" #\"",
         suggestion: nil)
     }
     self.init(
@@ -124,6 +136,13 @@ private struct DeclaredType {
         suggestion: Self.otherNames[word.lowercased()]
           ?? Suggestion.closest(to: text, among: Self.words))
     }
+  }
+
+  /// A type as a dataset file writes it.
+  static func text(_ type: ColumnType, currencyColumn: String?) -> String {
+    if let currencyColumn { return "money(\(currencyColumn))" }
+    if case .decimal(let scale) = type { return "decimal(\(scale))" }
+    return plain.first { $0.value == type }?.key ?? "\(type)"
   }
 
   /// The word and what stands in parentheses behind it.

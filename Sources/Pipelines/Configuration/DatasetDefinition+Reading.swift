@@ -65,8 +65,8 @@ extension DatasetDefinition {
       guard let name, let column = columns.first(where: { $0.name == name }) else { continue }
       guard column.type == .timestamp, !column.isNullable else {
         throw .unexpected(
-          column.mark, found: "\(quoted(name)), the \(role) column, as another type",
-          expected: "timestamp, without \"?\"", suggestion: nil)
+          column.mark, found: "the \(role) column \(quoted(name)) as \(column.typeText)",
+          expected: "timestamp", suggestion: nil)
       }
     }
     for name in key + [tenantColumn].compactMap(\.self) {
@@ -74,7 +74,7 @@ extension DatasetDefinition {
         continue
       }
       throw .unexpected(
-        column.mark, found: "\(quoted(name)), a key or tenant column, with \"?\"",
+        column.mark, found: "the key or tenant column \(quoted(name)) as \(column.typeText)",
         expected: "a type without \"?\"", suggestion: nil)
     }
   }
@@ -94,8 +94,8 @@ extension DatasetDefinition {
       guard match.type == .text else {
         throw .unexpected(
           match.mark,
-          found: "\(quoted(currency)), the currency of \(quoted(column.name)), as "
-            + "another type", expected: "text", suggestion: nil)
+          found: "the currency of \(quoted(column.name)), \(quoted(currency)), as "
+            + match.typeText, expected: "text", suggestion: nil)
       }
     }
   }

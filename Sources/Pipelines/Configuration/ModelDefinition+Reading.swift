@@ -97,7 +97,9 @@ extension ValueReader where Value == [Int] {
   /// The levels of the intervals, which are those that the prediction tables have columns for.
   fileprivate static var levels: ValueReader {
     ValueReader("[80, 95]") { (node) throws(DocumentError) -> [Int] in
-      let level = ValueReader<Int>.oneOf(["80": 80, "95": 95])
+      let level = ValueReader<Int>.scalar("80 or 95, the levels that the tables hold") { text in
+        [80, 95].first { String($0) == text }
+      }
       let levels = try ValueReader<[Int]>.set(of: level).read(node)
       guard levels.count == 2 else {
         throw .unexpected(

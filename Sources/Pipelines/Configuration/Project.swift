@@ -122,7 +122,7 @@ package struct Project: Hashable, Sendable {
       guard !suits(column) else { return nil }
       return .unexpected(
         reference.mark,
-        found: "column \(quoted(reference.name)) of dataset \(dataset.name) as another type",
+        found: "column \(quoted(reference.name)) of dataset \(dataset.name) as \(column.typeText)",
         expected: "a column of type \(type)", suggestion: nil)
     }
     let known = dataset.allColumns.filter(suits).map(\.name)
