@@ -2,8 +2,8 @@ extension Node {
   /// One text for all ways to write the same value, to be hashed.
   ///
   /// Comments, white space, quotes, block or flow style and the order of keys do not change it; any
-  /// other change of a key or value does. Lists keep their order. The values that replaced `${NAME}`
-  /// are part of it, so it must not be logged.
+  /// other change of a key or value does. Lists keep their order. The values that replaced
+  /// `${NAME}` are part of it, so it must not be logged.
   package var canonicalText: String {
     switch content {
     case .scalar(let scalar):

@@ -2,8 +2,8 @@ package import Documents
 
 /// When a pipeline is due, in the five fields of cron: minute, hour, day, month, weekday.
 ///
-/// Each field is `*`, a number, a range `a-b`, a list `a,b` or any of these with a step `/n`. Months
-/// and weekdays may be given by their first three English letters; Sunday is 0 or 7.
+/// Each field is `*`, a number, a range `a-b`, a list `a,b` or any of these with a step `/n`.
+/// Months and weekdays may be given by their first three English letters; Sunday is 0 or 7.
 package struct CronSchedule: Hashable, Sendable {
   /// The minutes of the hour that match.
   package let minutes: Set<Int>

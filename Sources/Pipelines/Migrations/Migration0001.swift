@@ -315,6 +315,5 @@ extension Migration {
 
       GRANT USAGE ON SCHEMA almanac TO almanac_api;
       GRANT SELECT ON almanac.published, almanac.published_runs TO almanac_api;
-      RESET ROLE;
       """#)
 }

@@ -97,6 +97,5 @@ extension Migration {
       $$;
 
       GRANT USAGE ON SCHEMA analytics TO almanac_api;
-      RESET ROLE;
       """#)
 }

@@ -274,6 +274,5 @@ extension Migration {
 
       GRANT USAGE ON SCHEMA predictions TO almanac_api;
       GRANT SELECT ON predictions.revenue_forecasts TO almanac_api;
-      RESET ROLE;
       """#)
 }

@@ -238,6 +238,5 @@ extension Migration {
       REVOKE ALL ON FUNCTION api.revenue_forecast(text, text, text, date, date) FROM PUBLIC;
       GRANT EXECUTE ON FUNCTION api.revenue_forecast(text, text, text, date, date)
         TO almanac_reader;
-      RESET ROLE;
       """#)
 }
