@@ -22,7 +22,7 @@ package struct ForecastSettings: Equatable, Sendable {
   package var trendDampings: [Double]
   /// The ridge penalties to choose from.
   package var penalties: [Double]
-  /// The scales of the response to choose from.
+  /// The scales of the response to choose from; level, which is open to any series, is among them.
   package var scales: [ResponseScale]
   /// The largest number of backtest origins.
   package var origins: Int
@@ -30,7 +30,8 @@ package struct ForecastSettings: Equatable, Sendable {
   package var originStep: Int
   /// The smallest number of judging origins at which the model may be published.
   package var minimumJudgingOrigins: Int
-  /// Whether values below zero are impossible, so that forecasts and intervals end there.
+  /// Whether values below zero are impossible, so that forecasts and intervals end there; without
+  /// effect on a series that holds one.
   package var isNonnegative: Bool
 
   /// The settings for a grain: 90 days or 12 months ahead, intervals at 80 and 95 %.
@@ -77,7 +78,8 @@ package struct ForecastSettings: Equatable, Sendable {
     try check(
       !penalties.isEmpty && penalties.allSatisfy { $0 > 0 && $0.isFinite }, "penalties",
       "one or more numbers above 0")
-    try check(!scales.isEmpty, "scales", "one or more of level, square_root, logarithm")
+    try check(
+      scales.contains(.level), "scales", "level, and square_root and logarithm if wanted")
     try check((1...1_000).contains(origins), "origins", "between 1 and 1000")
     try check((1...10_000).contains(originStep), "originStep", "between 1 and 10000")
     try check(

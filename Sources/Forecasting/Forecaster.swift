@@ -152,7 +152,9 @@ extension GateResult {
       checks.append(
         GateCheck(
           name: "beats_\(baseline.rawValue)", passed: isBetter,
-          detail: "mean absolute error \(modelError) against \(baselineError)"))
+          detail: baselineError > 0
+            ? "\(perCent(modelError / baselineError)) of its mean absolute error"
+            : "its mean absolute error is 0"))
     }
     self.init(
       modelPasses: hasOrigins && isBetter, baseline: baseline, modelError: modelError,
@@ -168,4 +170,10 @@ extension GateResult {
     }
     return "the model was not better than \(baseline.rawValue) in the backtest: \(failed.detail)"
   }
+}
+
+/// A share in per cent with one decimal.
+private func perCent(_ share: Double) -> String {
+  let tenths = (min(share, 1e9) * 1_000).rounded()
+  return "\(tenths / 10) %"
 }
