@@ -13,9 +13,11 @@ package enum IntervalMethod: String, CaseIterable, Sendable {
 /// The half-width at level `1 − α` from `m` absolute errors is the one of rank `⌈(m+1)(1−α)⌉`,
 /// which covers a further exchangeable error with at least that probability. Where that rank is
 /// above `m`, errors of the nearest horizons join, a quarter of the horizon on either side at
-/// most; where that is not enough, Student's t quantile times the root mean square of the nearest
-/// errors stands in. Errors of overlapping forecasts are not independent, so coverage is near the
-/// level rather than guaranteed.
+/// most. They come from the same origins and hold less evidence than their number says, so the
+/// result is at least Student's t quantile times the root mean square of the horizon's own errors,
+/// if it has four. Where even the neighbours are too few, that product of the nearest errors
+/// stands in. Errors of overlapping forecasts are not independent, so coverage is near the level
+/// rather than guaranteed.
 ///
 /// Finally half-widths are made non-decreasing in the horizon by isotonic regression, and in the
 /// level by taking the larger.
@@ -81,15 +83,23 @@ package struct PredictionIntervals: Equatable, Sendable {
       if horizon - radius >= 0 { pooled += errors[horizon - radius] }
       if horizon + radius < errors.count { pooled += errors[horizon + radius] }
     }
-    if pooled.count >= needed { return (quantile(pooled, level: level), .conformalPooled) }
+    if pooled.count >= needed {
+      let bound = own.count < 4 ? 0 : studentBound(own, level: level)
+      return (max(quantile(pooled, level: level), bound), .conformalPooled)
+    }
     while pooled.isEmpty {
       radius += 1
       if horizon - radius >= 0 { pooled += errors[horizon - radius] }
       if horizon + radius < errors.count { pooled += errors[horizon + radius] }
     }
-    let square = pooled.reduce(0) { $0 + $1 * $1 } / Double(pooled.count)
-    let factor = StudentT.twoSidedQuantile(level: level, degreesOfFreedom: pooled.count)
-    return (factor * square.squareRoot(), .studentT)
+    return (studentBound(pooled, level: level), .studentT)
+  }
+
+  /// Student's t quantile times the root mean square error.
+  private static func studentBound(_ errors: [Double], level: Double) -> Double {
+    let square = errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)
+    return StudentT.twoSidedQuantile(level: level, degreesOfFreedom: errors.count)
+      * square.squareRoot()
   }
 
   private static func quantile(_ errors: [Double], level: Double) -> Double {

@@ -34,6 +34,15 @@ import Testing
     #expect(intervals.halfWidths == [[2, 3, 3]])
   }
 
+  @Test("widens pooled intervals to what the own errors alone would give by Student's t")
+  func pooledBound() {
+    let errors = [[Double]](repeating: [Double](repeating: 1, count: 8), count: 8)
+    let intervals = PredictionIntervals(absoluteErrors: errors, levels: [0.8, 0.95])
+    #expect(intervals.method == .conformalPooled)
+    #expect(intervals.halfWidths[0].allSatisfy { $0 == 1 })
+    #expect(intervals.halfWidths[1].allSatisfy { isClose($0, 2.306, absolute: 5e-4) })
+  }
+
   @Test("falls back to Student's t where even those are too few")
   func studentT() {
     let intervals = PredictionIntervals(absoluteErrors: [[3, 4], []], levels: [0.95])
