@@ -1,21 +1,127 @@
 import AlmanacCore
-import Billing
 import Columns
 import Foundation
 import SampleSources
 import Testing
 
+/// The files of the repository and what the loader makes of them, read once for all tests.
+private enum Repository {
+  static let files = Result { try Retail.realFiles() }
+  static let load = Result {
+    try OnlineRetail.convert(files: files.get(), zone: Retail.london())
+  }
+}
+
+/// A second reading of the files that shares nothing with the loader: lines are split at line
+/// feeds, cells off their ends, and numbers read by dropping the point.
+private struct NaiveReading {
+  var rows = 0
+  var sum: Int128 = 0
+  /// The sums of invoices by number, of lines with a customer and a price, up to a day.
+  var invoices: [String: Int128] = [:]
+
+  init(_ bytes: [UInt8], before day: String = "9999") throws {
+    for line in bytes.split(separator: 10).dropFirst() {
+      // Country, CustomerID, UnitPrice, InvoiceDate and Quantity hold no comma; text before may.
+      var cells: [String] = []
+      var end = line.endIndex
+      for index in line.indices.reversed() where line[index] == 44 {
+        cells.append(String(decoding: line[(index + 1)..<end], as: UTF8.self))
+        end = index
+        if cells.count == 5 { break }
+      }
+      let thousandths = try NaiveReading.thousandths(cells[2])
+      let quantity = try #require(Int128(cells[4].prefix { $0 != "." }))
+      let amount = quantity * thousandths * 10
+      rows += 1
+      sum += amount
+      let number = String(decoding: line.prefix { $0 != 44 }, as: UTF8.self)
+      if !cells[1].isEmpty, number.allSatisfy(\.isNumber), thousandths > 0, cells[3] < day {
+        invoices[number, default: 0] += amount
+      }
+    }
+  }
+
+  private static func thousandths(_ text: String) throws -> Int128 {
+    let parts = text.split(separator: ".")
+    let decimals = (String(parts[1]) + "00").prefix(3)
+    return try #require(Int128(String(parts[0]) + decimals))
+  }
+}
+
 @Suite("The online retail files of the repository")
 struct OnlineRetailFilesTests {
-  @Test("smoke")
-  func smoke() throws {
-    let files = try Retail.realFiles()
-    let zone = try Retail.london()
-    let clock = ContinuousClock()
-    var load: OnlineRetailLoad?
-    let time = try clock.measure { load = try OnlineRetail.convert(files: files, zone: zone) }
-    print("TIME", time)
-    print(load!.summary.lines().joined(separator: "\n"))
-    print(load!.rejections.count, Rejection.csv(load!.rejections).count)
+  @Test("are accounted for to the ten-thousandth, against the published sums and another reading")
+  func reconcile() throws {
+    let summary = try Repository.load.get().summary
+    let files = try Repository.files.get()
+    #expect(summary.isReconciled)
+    #expect(summary.files.map(\.read.rows) == [525_461, 541_909])
+    #expect(summary.files.map(\.read.amount) == [95_394_846_340, 97_477_479_340])
+
+    let first = try NaiveReading(files[0].bytes, before: "2010-12-01")
+    let second = try NaiveReading(files[1].bytes)
+    #expect(summary.files.map(\.read.rows) == [first.rows, second.rows])
+    #expect(summary.files.map(\.read.amount) == [first.sum, second.sum])
+
+    let load = try Repository.load.get()
+    let totals = try Dictionary(
+      uniqueKeysWithValues: zip(
+        load.texts("billing.invoices", "number"), load.amounts("billing.invoices", "total")))
+    let naive = first.invoices.merging(second.invoices, uniquingKeysWith: +)
+    #expect(totals == naive)
+  }
+
+  @Test("give each row one place, and each rejection an entry in the list")
+  func countRows() throws {
+    let load = try Repository.load.get()
+    let summary = load.summary
+    let refused = RejectionReason.allCases.reduce(0) { count, reason in
+      count + summary.total { $0.rejected[reason] ?? .init() }.rows
+    }
+    let loaded = summary.total(\.invoiceLines).rows + summary.total(\.cancelledLines).rows
+    #expect(loaded + refused == 525_461 + 541_909)
+    #expect(load.rejections.count { !$0.isPart } == refused)
+    let parts = summary.files.reduce(0) { $0 + $1.partlyCancelledLines }
+    #expect(load.rejections.count(where: \.isPart) == parts)
+    for reason in RejectionReason.allCases {
+      let listed = load.rejections.lazy.filter { $0.reason == reason }
+        .reduce(Int128(0)) { $0 + Int128($1.amount ?? 0) }
+      #expect(listed == summary.total { $0.rejected[reason] ?? .init() }.amount, "\(reason)")
+    }
+    #expect(summary.total { $0.rejected[.malformedRow] ?? .init() }.rows == 0)
+    #expect(summary.total { $0.rejected[.superseded] ?? .init() }.rows == 22_523)
+  }
+
+  @Test("give the numbers their README states")
+  func matchReadme() throws {
+    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "datasets/online-retail/README.md")
+    let readme = try String(contentsOf: path, encoding: .utf8)
+    let lines = try Repository.load.get().summary.lines()
+    for table in ["companies", "invoices", "refunds"] {
+      let line = try #require(lines.first { $0.contains("billing.\(table)") })
+      let count = try #require(line.split(separator: " ").last)
+      #expect(readme.contains("\(count) "), "\(table): \(count)")
+    }
+    for reason in ["no customer", "cancellation without an original", "superseded", "adjustment"] {
+      let line = try #require(lines.first { $0.contains("  " + reason) })
+      let cells = line.split(separator: " ").suffix(2)
+      let amount = cells[cells.startIndex + 1].dropLast().replacing("-", with: "−")
+      #expect(readme.contains("| \(cells[cells.startIndex]) | \(amount) |"), "\(reason)")
+    }
+  }
+
+  @Test("give sound books")
+  func soundBooks() throws {
+    try expectSoundBooks(Repository.load.get())
+  }
+
+  @Test("are reported in 80 columns")
+  func report() throws {
+    let lines = try Repository.load.get().summary.lines()
+    #expect(lines.allSatisfy { $0.count <= 80 && !$0.hasSuffix(" ") })
+    #expect(lines.contains { $0.contains("9,539,484.6340") })
+    #expect(lines.contains { $0.contains("agrees with what was read") })
   }
 }
