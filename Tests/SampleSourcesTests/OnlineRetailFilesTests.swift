@@ -5,10 +5,12 @@ import SampleSources
 import Testing
 
 /// The files of the repository and what the loader makes of them, read once for all tests.
+///
+/// Tasks, so that a test that waits for them leaves its thread to others.
 private enum Repository {
-  static let files = Result { try Retail.realFiles() }
-  static let load = Result {
-    try OnlineRetail.convert(files: files.get(), zone: Retail.london())
+  static let files = Task { try Retail.realFiles() }
+  static let load = Task {
+    try await OnlineRetail.convert(files: files.value, zone: Retail.london())
   }
 }
 
@@ -52,19 +54,20 @@ private struct NaiveReading {
 @Suite("The online retail files of the repository")
 struct OnlineRetailFilesTests {
   @Test("are accounted for to the ten-thousandth, against the published sums and another reading")
-  func reconcile() throws {
-    let summary = try Repository.load.get().summary
-    let files = try Repository.files.get()
+  func reconcile() async throws {
+    let files = try await Repository.files.value
+    async let firstReading = NaiveReading(files[0].bytes, before: "2010-12-01")
+    async let secondReading = NaiveReading(files[1].bytes)
+    let load = try await Repository.load.value
+    let (first, second) = try await (firstReading, secondReading)
+
+    let summary = load.summary
     #expect(summary.isReconciled)
     #expect(summary.files.map(\.read.rows) == [525_461, 541_909])
     #expect(summary.files.map(\.read.amount) == [95_394_846_340, 97_477_479_340])
-
-    let first = try NaiveReading(files[0].bytes, before: "2010-12-01")
-    let second = try NaiveReading(files[1].bytes)
     #expect(summary.files.map(\.read.rows) == [first.rows, second.rows])
     #expect(summary.files.map(\.read.amount) == [first.sum, second.sum])
 
-    let load = try Repository.load.get()
     let totals = try Dictionary(
       uniqueKeysWithValues: zip(
         load.texts("billing.invoices", "number"), load.amounts("billing.invoices", "total")))
@@ -73,8 +76,8 @@ struct OnlineRetailFilesTests {
   }
 
   @Test("give each row one place, and each rejection an entry in the list")
-  func countRows() throws {
-    let load = try Repository.load.get()
+  func countRows() async throws {
+    let load = try await Repository.load.value
     let summary = load.summary
     let refused = RejectionReason.allCases.reduce(0) { count, reason in
       count + summary.total { $0.rejected[reason] ?? .init() }.rows
@@ -94,11 +97,11 @@ struct OnlineRetailFilesTests {
   }
 
   @Test("give the numbers their README states")
-  func matchReadme() throws {
+  func matchReadme() async throws {
     let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "datasets/online-retail/README.md")
     let readme = try String(contentsOf: path, encoding: .utf8)
-    let lines = try Repository.load.get().summary.lines()
+    let lines = try await Repository.load.value.summary.lines()
     for table in ["companies", "invoices", "refunds"] {
       let line = try #require(lines.first { $0.contains("billing.\(table)") })
       let count = try #require(line.split(separator: " ").last)
@@ -113,13 +116,13 @@ struct OnlineRetailFilesTests {
   }
 
   @Test("give sound books")
-  func soundBooks() throws {
-    try expectSoundBooks(Repository.load.get())
+  func soundBooks() async throws {
+    try await expectSoundBooks(Repository.load.value)
   }
 
   @Test("are reported in 80 columns")
-  func report() throws {
-    let lines = try Repository.load.get().summary.lines()
+  func report() async throws {
+    let lines = try await Repository.load.value.summary.lines()
     #expect(lines.allSatisfy { $0.count <= 80 && !$0.hasSuffix(" ") })
     #expect(lines.contains { $0.contains("9,539,484.6340") })
     #expect(lines.contains { $0.contains("agrees with what was read") })
