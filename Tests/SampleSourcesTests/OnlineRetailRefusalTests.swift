@@ -54,6 +54,10 @@ struct OnlineRetailRefusalTests {
     Case(
       Retail.line("489434", quantity: "9999999999999", price: "9999999999999"), .malformedRow,
       "amount out of range", amount: nil),
+    Case(Retail.line("489434", quantity: "10000000000000"), .malformedRow, "Quantity", amount: nil),
+    Case(
+      Retail.line("489434", price: String(repeating: "9", count: 40)), .malformedRow, "UnitPrice",
+      amount: nil),
     Case(Retail.line("489434", customer: "13085.5"), .malformedRow, "CustomerID", amount: 30_000),
     Case(Retail.line("489434", customer: "0"), .malformedRow, "CustomerID", amount: 30_000),
     Case(Retail.line("489434", customer: "-1"), .malformedRow, "CustomerID", amount: 30_000),
