@@ -11,7 +11,8 @@ release := swift build -c release --static-swift-stdlib
 with_server := $(scripts)/private-server with env \
   ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python"
 swift_test := swift test --disable-xctest
-needs_server := ^(IntegrationTests|CommandLineTests)\.
+# The tests of more than one module; the others are those of one module each.
+whole := ^(IntegrationTests|CommandLineTests)\.
 
 .PHONY: help
 help: ## List the targets
@@ -43,12 +44,12 @@ test: setup ## Run every test, beside a private PostgreSQL
 	$(with_server) $(swift_test)
 
 .PHONY: test-unit
-test-unit: setup ## Run the tests that need no PostgreSQL
-	ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python" $(swift_test) --skip '$(needs_server)'
+test-unit: setup ## Run the tests of each module
+	$(with_server) $(swift_test) --skip '$(whole)'
 
 .PHONY: test-integration
-test-integration: setup ## Run the tests that need PostgreSQL
-	$(with_server) $(swift_test) --filter '$(needs_server)'
+test-integration: setup ## Run the tests of the modules together and of the program
+	$(with_server) $(swift_test) --filter '$(whole)'
 
 .PHONY: test-address
 test-address: setup ## Run every test under the address sanitizer
@@ -60,10 +61,10 @@ test-thread: setup ## Run every test under the thread sanitizer
 	$(with_server) $(swift_test) --sanitize=thread --scratch-path .build/thread
 
 .PHONY: check
-check: packages ## Check the format, the imports, the warnings and the unit tests
+check: setup ## Check the format, the imports, the warnings and the modules' tests
 	swift format lint --strict --recursive $(sources)
 	swift build --build-tests --explicit-target-dependency-import-check error
-	$(swift_test) --skip-build --skip '$(needs_server)'
+	$(with_server) $(swift_test) --skip-build --skip '$(whole)'
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, which check their own results

@@ -106,7 +106,16 @@ package struct ZoneRules: Sendable, Equatable {
   /// Where midnight falls into a gap, the first instant after the gap; where it occurs twice, the
   /// first of the two.
   package func start(of date: CalendarDate) -> Timestamp {
-    instant(localMicroseconds: date.startUTC.microseconds)
+    let midnight = date.startUTC.microseconds
+    let start = instant(localMicroseconds: midnight)
+    let reading = start.microseconds + Int64(offsetSeconds(at: start)) * 1_000_000
+    if reading == midnight { return start }
+    // Midnight is skipped, and `start` lies as far behind the gap's end as midnight behind the
+    // gap's start: the last change of offset up to it is the end of the gap.
+    let changes = offsetChanges(
+      from: Timestamp(microseconds: start.microseconds - Timestamp.microsecondsPerDay),
+      to: Timestamp(microseconds: start.microseconds + 1))
+    return changes[changes.count - 1].start
   }
 
   /// The instant of a local clock reading, given as microseconds since 1970-01-01 00:00 local.

@@ -5,8 +5,17 @@ import Columns
 struct RollupDictionaries: Sendable {
   var companies = IdentifierDictionary()
   var eventTypes = TextDictionary()
+  /// The all-zero identifier, which stands for no module, has code 0.
   var modules = IdentifierDictionary()
   var users = IdentifierDictionary()
+
+  /// The code of "no module".
+  static let noModule: UInt32 = 0
+
+  init() {
+    let code = modules.code(of: .zero)
+    assert(code == RollupDictionaries.noModule)
+  }
 }
 
 /// The amounts of a batch, in ten-thousandths.
@@ -16,19 +25,48 @@ enum CodedAmounts: Sendable {
   case wide([Int128])
 }
 
-/// One batch with its keys replaced by the codes of the state's dictionaries.
+/// A key column in codes of its own, with the table that turns these into the state's.
+struct CodedColumn: Sendable {
+  /// Codes of the batch, or of the state where there is no table.
+  var codes: [UInt32]
+  /// The state's code of each code of the batch; `nil` where `codes` are the state's.
+  var table: [UInt32]?
+  /// Which rows have a value, `nil` when all do; the code of a null row means nothing.
+  var validity: ValidityBitmap?
+
+  /// A table that leads from the codes to something that is known for each code of the state, with
+  /// one more entry, for null, at its end.
+  func table<Entry>(to entries: [Entry], null: Entry) -> [Entry] {
+    (table.map { $0.map { entries[Int($0)] } } ?? entries) + [null]
+  }
+
+  /// The column with the state's codes replaced by those of another.
+  func translated(by codes: [UInt32]) -> CodedColumn {
+    var result = self
+    if let table {
+      result.table = table.map { codes[Int($0)] }
+    } else {
+      result.table = codes
+    }
+    return result
+  }
+}
+
+/// One batch with its keys as codes of the state's dictionaries.
 ///
-/// All arrays have one length. The codes of a row whose bucket is ``BucketAssignment/outside``
-/// mean nothing.
+/// All columns have one length. What a row whose bucket is ``BucketAssignment/outside`` holds
+/// means nothing.
 struct CodedEvents: Sendable {
   /// The user code of a row without a user.
   static let noUser = UInt32.max
 
   var buckets: [UInt32]
-  var companies: [UInt32]
-  var eventTypes: [UInt32]
-  var modules: [UInt32]
-  var users: [UInt32]
+  var companies: CodedColumn
+  var eventTypes: CodedColumn
+  /// `nil` where no event has a module.
+  var modules: CodedColumn?
+  /// `nil` where no event has a user.
+  var users: CodedColumn?
   var amounts = CodedAmounts.none
   /// Which rows have an amount; `nil` when all or none have.
   var hasAmount: ValidityBitmap?
@@ -61,24 +99,17 @@ struct EventReader {
     let buckets = assignment.offsets(of: instants)
     let company = try column(settings.companyColumn)
     try requireValues(company, buckets: buckets)
-    let companies = try identifierCodes(company, in: &dictionaries.companies, null: 0)
+    let companies = try identifierCodes(company, in: &dictionaries.companies)
     let eventType = try column(settings.eventTypeColumn)
     try requireValues(eventType, buckets: buckets)
     let eventTypes = try textCodes(eventType, in: &dictionaries.eventTypes)
-    let noModule = dictionaries.modules.code(of: .zero)
-    var modules: [UInt32]?
+    var events = CodedEvents(buckets: buckets, companies: companies, eventTypes: eventTypes)
     if let name = settings.moduleColumn {
-      modules = try identifierCodes(try column(name), in: &dictionaries.modules, null: noModule)
+      events.modules = try identifierCodes(try column(name), in: &dictionaries.modules)
     }
-    var users: [UInt32]?
     if let name = settings.userColumn {
-      users = try identifierCodes(
-        try column(name), in: &dictionaries.users, null: CodedEvents.noUser)
+      events.users = try identifierCodes(try column(name), in: &dictionaries.users)
     }
-    var events = CodedEvents(
-      buckets: buckets, companies: companies, eventTypes: eventTypes,
-      modules: modules ?? [UInt32](repeating: noModule, count: buckets.count),
-      users: users ?? [UInt32](repeating: CodedEvents.noUser, count: buckets.count))
     if let name = settings.durationColumn {
       let duration = try column(name)
       switch duration.storage {
@@ -161,48 +192,31 @@ struct EventReader {
   }
 
   private func identifierCodes(
-    _ column: Column, in dictionary: inout IdentifierDictionary, null: UInt32
-  ) throws(RollupError) -> [UInt32] {
+    _ column: Column, in dictionary: inout IdentifierDictionary
+  ) throws(RollupError) -> CodedColumn {
     guard case .uuid(let storage) = column.storage else { throw wrongType(column, "a uuid") }
-    guard let codes = storage.codes else {
-      guard let validity = column.validity else {
-        return storage.values.map { dictionary.code(of: $0) }
+    let entries: [UInt32]
+    if storage.codes == nil, let validity = column.validity {
+      entries = storage.values.indices.map { row in
+        validity[row] ? dictionary.code(of: storage.values[row]) : 0
       }
-      return storage.values.indices.map { row in
-        validity[row] ? dictionary.code(of: storage.values[row]) : null
-      }
+    } else {
+      entries = storage.values.map { dictionary.code(of: $0) }
     }
-    return translated(
-      codes, by: storage.values.map { dictionary.code(of: $0) }, validity: column.validity,
-      null: null)
+    return CodedColumn(
+      codes: storage.codes ?? entries, table: storage.codes.map { _ in entries },
+      validity: column.validity)
   }
 
   private func textCodes(
     _ column: Column, in dictionary: inout TextDictionary
-  ) throws(RollupError) -> [UInt32] {
+  ) throws(RollupError) -> CodedColumn {
     guard case .text(let storage) = column.storage, column.field.type == .text else {
       throw wrongType(column, "text")
     }
     let entries = (0..<storage.entryCount).map { dictionary.code(of: storage.entry($0)) }
-    guard let codes = storage.codes else { return entries }
-    return translated(codes, by: entries, validity: column.validity, null: 0)
+    return CodedColumn(
+      codes: storage.codes ?? entries, table: storage.codes.map { _ in entries },
+      validity: column.validity)
   }
-}
-
-/// Each code replaced by its entry in a table, null rows by `null`.
-func translated(
-  _ codes: [UInt32], by table: [UInt32], validity: ValidityBitmap?, null: UInt32
-) -> [UInt32] {
-  guard let validity else { return codes.map { table[Int($0)] } }
-  var result: [UInt32] = []
-  result.reserveCapacity(codes.count)
-  for (word, bits) in validity.words.enumerated() {
-    var bits = bits
-    for row in (word * 64)..<min(word * 64 + 64, codes.count) {
-      // A null row's code means nothing and may lie outside the table.
-      result.append(bits & 1 == 1 ? table[Int(codes[row])] : null)
-      bits >>= 1
-    }
-  }
-  return result
 }

@@ -57,14 +57,16 @@ struct AggregationInput {
     hasDurations = events.contains { $0.durations != nil }
     var counts = [Int](repeating: 0, count: companyOrder.count)
     for part in events {
-      for (company, bucket) in zip(part.companies, part.buckets)
+      // Companies are never null inside the interval.
+      let table = part.companies.table(to: companyRanks, null: 0)
+      for (code, bucket) in zip(part.companies.codes, part.buckets)
       where bucket != BucketAssignment.outside {
-        counts[Int(company)] += 1
+        counts[Int(table[Int(code)])] += 1
       }
     }
     var starts = [0]
     starts.reserveCapacity(counts.count + 1)
-    for code in companyOrder { starts.append(starts[starts.count - 1] + counts[Int(code)]) }
+    for count in counts { starts.append(starts[starts.count - 1] + count) }
     companyStarts = starts
     precondition(starts[starts.count - 1] < Int(UInt32.max), "too many rows to aggregate at once")
   }
@@ -77,7 +79,7 @@ extension RollupRun {
   /// keys are then neighbours. A partition is small, so sorting it stays in cache, and the groups
   /// come out in the order of the result whatever the order of the rows was.
   static func aggregating(
-    _ events: [CodedEvents], bucketCount: Int, dictionaries: RollupDictionaries
+    _ events: [CodedEvents], bucketCount: Int, dictionaries: RollupDictionaries, keepingUsers: Bool
   ) -> RollupRun? {
     let input = AggregationInput(events, bucketCount: bucketCount, dictionaries: dictionaries)
     let isWide = events.contains { part in
@@ -85,10 +87,14 @@ extension RollupRun {
     }
     let isLong = input.layout.width > UInt64.bitWidth
     switch (isWide, isLong) {
-    case (false, false): return aggregate(input, amounts: Int64.self, words: UInt64.self)
-    case (false, true): return aggregate(input, amounts: Int64.self, words: UInt128.self)
-    case (true, false): return aggregate(input, amounts: Int128.self, words: UInt64.self)
-    case (true, true): return aggregate(input, amounts: Int128.self, words: UInt128.self)
+    case (false, false):
+      return aggregate(input, Partitions<Int64, UInt64>.self, keepingUsers: keepingUsers)
+    case (false, true):
+      return aggregate(input, Partitions<Int64, UInt128>.self, keepingUsers: keepingUsers)
+    case (true, false):
+      return aggregate(input, Partitions<Int128, UInt64>.self, keepingUsers: keepingUsers)
+    case (true, true):
+      return aggregate(input, Partitions<Int128, UInt128>.self, keepingUsers: keepingUsers)
     }
   }
 }

@@ -1,3 +1,13 @@
+/// The position of a group in the order of the result, comparable across runs of one state.
+struct GroupPosition: Comparable {
+  var upper: UInt64
+  var lower: UInt64
+
+  static func < (left: GroupPosition, right: GroupPosition) -> Bool {
+    left.upper != right.upper ? left.upper < right.upper : left.lower < right.lower
+  }
+}
+
 /// The ranks by which the groups of runs are compared.
 struct GroupOrder {
   let companyRanks: [UInt32]
@@ -10,73 +20,110 @@ struct GroupOrder {
     moduleRanks = ranks(of: dictionaries.modules.sortedCodes())
   }
 
-  /// Where a group of a run stands.
-  func position(of group: Int, in run: RollupRun) -> GroupPosition {
+  /// Where a group stands.
+  func position(of key: GroupKey) -> GroupPosition {
     GroupPosition(
-      upper: UInt64(companyRanks[Int(run.companies[group])]) << 32
-        | UInt64(eventTypeRanks[Int(run.eventTypes[group])]),
-      lower: UInt64(moduleRanks[Int(run.modules[group])]) << 32 | UInt64(run.buckets[group]))
+      upper: UInt64(companyRanks[Int(key.company)]) << 32
+        | UInt64(eventTypeRanks[Int(key.eventType)]),
+      lower: UInt64(moduleRanks[Int(key.module)]) << 32
+        | UInt64(truncatingIfNeeded: key.bucket))
+  }
+}
+
+/// Walks over the groups of a run that keeps users.
+private struct GroupCursor {
+  let run: RollupRun
+  private(set) var group = 0
+  private var firstUser = 0
+
+  init(_ run: RollupRun) {
+    precondition(run.keepsUsers, "a run without users can be neither merged nor translated")
+    self.run = run
+  }
+
+  var isAtEnd: Bool { group == run.count }
+  var key: GroupKey { run.key(of: group) }
+  var values: GroupValues { run.values(of: group) }
+  var users: ArraySlice<UInt32> {
+    run.users[firstUser..<(firstUser + Int(run.uniqueUsers[group]))]
+  }
+
+  mutating func advance() {
+    firstUser += Int(run.uniqueUsers[group])
+    group += 1
   }
 }
 
 extension RollupRun {
   /// The union of two runs of one state, or `nil` where a sum of amounts exceeds 128 bits.
   static func merging(_ left: RollupRun, _ right: RollupRun, order: GroupOrder) -> RollupRun? {
-    if left.count == 0 { return right }
-    if right.count == 0 { return left }
-    var merged = RollupRun()
+    var merged = RollupRun(keepsUsers: true)
     merged.reserveCapacity(left.count + right.count)
-    var (leftGroup, rightGroup) = (0, 0)
-    while leftGroup < left.count && rightGroup < right.count {
-      let leftPosition = order.position(of: leftGroup, in: left)
-      let rightPosition = order.position(of: rightGroup, in: right)
+    var left = GroupCursor(left)
+    var right = GroupCursor(right)
+    while !left.isAtEnd && !right.isAtEnd {
+      let leftPosition = order.position(of: left.key)
+      let rightPosition = order.position(of: right.key)
       if leftPosition < rightPosition {
-        merged.append(leftGroup, of: left)
-        leftGroup += 1
+        merged.append(left.key, left.values, users: left.users)
+        left.advance()
       } else if rightPosition < leftPosition {
-        merged.append(rightGroup, of: right)
-        rightGroup += 1
+        merged.append(right.key, right.values, users: right.users)
+        right.advance()
       } else {
-        merged.appendKey(
-          company: left.companies[leftGroup], eventType: left.eventTypes[leftGroup],
-          module: left.modules[leftGroup], bucket: left.buckets[leftGroup])
-        var users = Array(left.users(of: leftGroup)) + right.users(of: rightGroup)
-        merged.appendUsers(&users)
-        guard let values = left.values(of: leftGroup).adding(right.values(of: rightGroup)) else {
+        var users = Array(left.users) + right.users
+        users.sortAndRemoveDuplicates()
+        guard let values = left.values.adding(right.values, uniqueUsers: users.count) else {
           return nil
         }
-        merged.appendValues(values)
-        leftGroup += 1
-        rightGroup += 1
+        merged.append(left.key, values, users: users[...])
+        left.advance()
+        right.advance()
       }
     }
-    for group in leftGroup..<left.count { merged.append(group, of: left) }
-    for group in rightGroup..<right.count { merged.append(group, of: right) }
+    for var rest in [left, right] {
+      while !rest.isAtEnd {
+        merged.append(rest.key, rest.values, users: rest.users)
+        rest.advance()
+      }
+    }
     return merged
   }
 
   /// The run with its codes replaced by those of another state.
   func translated(by codes: RollupCodeTranslation) -> RollupRun {
-    var result = RollupRun()
+    var result = RollupRun(keepsUsers: true)
     result.reserveCapacity(count)
-    for group in 0..<count {
-      result.appendKey(
-        company: codes.companies[Int(companies[group])],
-        eventType: codes.eventTypes[Int(eventTypes[group])],
-        module: codes.modules[Int(modules[group])], bucket: buckets[group])
-      var users = users(of: group).map { codes.users[Int($0)] }
-      result.appendUsers(&users)
-      result.appendValues(values(of: group))
+    var cursor = GroupCursor(self)
+    while !cursor.isAtEnd {
+      var key = cursor.key
+      key.company = codes.companies[Int(key.company)]
+      key.eventType = codes.eventTypes[Int(key.eventType)]
+      key.module = codes.modules[Int(key.module)]
+      var users = cursor.users.map { codes.users[Int($0)] }
+      users.sortAndRemoveDuplicates()
+      result.append(key, cursor.values, users: users[...])
+      cursor.advance()
     }
     return result
   }
+}
 
-  private mutating func append(_ group: Int, of other: RollupRun) {
-    appendKey(
-      company: other.companies[group], eventType: other.eventTypes[group],
-      module: other.modules[group], bucket: other.buckets[group])
-    for user in other.users(of: group) { appendUser(user) }
-    appendValues(other.values(of: group))
+extension [UInt32] {
+  /// Leaves each value once, ascending.
+  mutating func sortAndRemoveDuplicates() {
+    guard count > 1 else { return }
+    if count == 2 {
+      if self[0] > self[1] { swapAt(0, 1) }
+    } else {
+      sort()
+    }
+    var kept = 1
+    for index in 1..<count where self[index] != self[kept - 1] {
+      self[kept] = self[index]
+      kept += 1
+    }
+    removeLast(count - kept)
   }
 }
 
@@ -98,14 +145,10 @@ struct RollupCodeTranslation {
   /// The events with their codes replaced.
   func callAsFunction(_ events: CodedEvents) -> CodedEvents {
     var result = events
-    for row in events.buckets.indices where events.buckets[row] != BucketAssignment.outside {
-      result.companies[row] = companies[Int(events.companies[row])]
-      result.eventTypes[row] = eventTypes[Int(events.eventTypes[row])]
-      result.modules[row] = modules[Int(events.modules[row])]
-      if events.users[row] != CodedEvents.noUser {
-        result.users[row] = users[Int(events.users[row])]
-      }
-    }
+    result.companies = events.companies.translated(by: companies)
+    result.eventTypes = events.eventTypes.translated(by: eventTypes)
+    result.modules = events.modules.map { $0.translated(by: modules) }
+    result.users = events.users.map { $0.translated(by: users) }
     return result
   }
 }

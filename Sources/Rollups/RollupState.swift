@@ -68,23 +68,26 @@ package struct RollupState: Sendable {
   ///
   /// - Throws: `RollupError.overflow` where a sum does not fit its column.
   package consuming func finish() throws(RollupError) -> RollupTable {
-    try reduce()
+    try reduce(isLast: true)
     return try RollupTable(
-      reduced ?? RollupRun(), dictionaries: dictionaries, buckets: buckets,
+      reduced ?? RollupRun(keepsUsers: false), dictionaries: dictionaries, buckets: buckets,
       amountsWithoutCurrency: amountsWithoutCurrency)
   }
 
   private mutating func append(_ events: CodedEvents) throws(RollupError) {
     pending.append(events)
     pendingRows += events.rowCount
-    if pendingRows >= rowsBeforeReduction { try reduce() }
+    if pendingRows >= rowsBeforeReduction { try reduce(isLast: false) }
   }
 
   /// Turns the rows kept so far into groups.
-  private mutating func reduce() throws(RollupError) {
+  ///
+  /// Users are only kept where the groups may still meet others.
+  private mutating func reduce(isLast: Bool) throws(RollupError) {
     guard !pending.isEmpty else { return }
     let run = RollupRun.aggregating(
-      pending, bucketCount: buckets.count, dictionaries: dictionaries)
+      pending, bucketCount: buckets.count, dictionaries: dictionaries,
+      keepingUsers: !isLast || reduced != nil)
     pending = []
     pendingRows = 0
     guard let run else { throw .overflow(column: settings.amountColumn ?? "amount") }

@@ -42,7 +42,7 @@ package struct RollupTable: Hashable, Sendable {
   }
 
   init(
-    _ run: RollupRun, dictionaries: RollupDictionaries, buckets: RollupBuckets,
+    _ run: consuming RollupRun, dictionaries: RollupDictionaries, buckets: RollupBuckets,
     amountsWithoutCurrency: Int
   ) throws(RollupError) {
     grain = buckets.grain
@@ -61,18 +61,11 @@ package struct RollupTable: Hashable, Sendable {
       case .hours(let range):
         .int64(
           run.buckets.map {
-            (Int64(range.lowerBound.hoursSinceEpoch) + Int64($0)) * Timestamp.microsecondsPerHour
+            (Int64(range.lowerBound.hoursSinceEpoch) + $0) * Timestamp.microsecondsPerHour
           })
       case .days(let range):
-        .int32(run.buckets.map { range.lowerBound.daysSinceEpoch + Int32($0) })
+        .int32(run.buckets.map { range.lowerBound.daysSinceEpoch + Int32(truncatingIfNeeded: $0) })
       }
-    var uniqueUsers: [Int64] = []
-    uniqueUsers.reserveCapacity(run.count)
-    var end = 0
-    for next in run.userEnds {
-      uniqueUsers.append(Int64(next - end))
-      end = next
-    }
     let storages: [ColumnStorage] = [
       .uuid(
         UUIDStorage(
@@ -82,7 +75,7 @@ package struct RollupTable: Hashable, Sendable {
       .uuid(
         UUIDStorage(
           values: modules.codes.map { dictionaries.modules.values[Int($0)] }, codes: modules.rows)),
-      bucketStorage, .int64(run.eventCounts), .int64(uniqueUsers), run.amountSums.storage,
+      bucketStorage, .int64(run.eventCounts), .int64(run.uniqueUsers), run.amountSums.storage,
       run.amountMinima.storage, run.amountMaxima.storage, run.durationSums.storage,
     ]
     let validities: [ValidityBitmap?] =

@@ -33,7 +33,7 @@ extension DatasetDefinition {
 
   private static func source(_ reader: inout MappingReader) throws(DocumentError) -> Source {
     let table = try reader.optional("from", as: .table)
-    let query = try reader.optional("query", as: .text)
+    let query = try reader.optional("query", as: .query)
     switch (table, query) {
     case (let table?, nil): return table
     case (nil, let query?): return .query(query)
@@ -119,6 +119,21 @@ extension ValueReader where Value == DatasetDefinition.Source {
         throw node.unexpected(expected + " (for anything else use query: SELECT …)")
       }
       return .table(schema: String(parts[0]), name: String(parts[1]))
+    }
+  }
+}
+
+extension ValueReader where Value == String {
+  /// A query, which is put in parentheses and so may not end with a semicolon.
+  fileprivate static var query: ValueReader {
+    ValueReader("a query") { (node) throws(DocumentError) -> String in
+      let text = trimmed(try ValueReader<String>.text.read(node))
+      guard !text.isEmpty, text.last != ";" else {
+        throw .unexpected(
+          node.mark, found: text.isEmpty ? "an empty query" : "a semicolon at the query's end",
+          expected: "one SELECT without it", suggestion: nil)
+      }
+      return text
     }
   }
 }

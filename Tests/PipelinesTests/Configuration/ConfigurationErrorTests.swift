@@ -127,6 +127,9 @@ struct DatasetErrorTests {
       #"f.yaml:7:1: found mode append for a query, expected mode full, since a query shows no watermark (did you mean "full"?)"#
     ),
     BrokenDefinition(
+      "query with a semicolon", "from: billing.payments", "query: SELECT 1;  ",
+      "f.yaml:2:8: found a semicolon at the query's end, expected one SELECT without it"),
+    BrokenDefinition(
       "no key", "key: id\n", "", #"f.yaml:1:1: found no key "key", expected it in the dataset"#),
     BrokenDefinition(
       "empty key", "key: id", "key:",

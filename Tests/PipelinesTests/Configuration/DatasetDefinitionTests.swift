@@ -70,7 +70,7 @@ struct DatasetDefinitionTests {
   func query() throws {
     let definition = try dataset(
       "dataset: d\nquery: |\n  SELECT id FROM t -- all\nkey: id\nmode: full\n")
-    #expect(definition.sqlSource == "(SELECT id FROM t -- all\n\n) AS \"d\"")
+    #expect(definition.sqlSource == "(SELECT id FROM t -- all\n) AS \"d\"")
     #expect(definition.timeColumn == nil)
     #expect(definition.fields == [Field("id", .uuid)])
   }
