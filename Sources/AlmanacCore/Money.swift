@@ -48,7 +48,7 @@ package enum Money {
         pointAt = digits.count
       } else if byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") {
         guard let value = Int(String(decoding: bytes.dropFirst(), as: UTF8.self)),
-          abs(value) <= 1_000
+          value.magnitude <= 1_000
         else { return .malformed }
         exponent = value
         break

@@ -3,7 +3,8 @@ package enum Suggestion {
   /// The candidate closest to `text`, or `nil` if none is close enough to suggest.
   ///
   /// Close enough is at most a third of the longer word's letters in edits (insertion, deletion,
-  /// replacement, swap of neighbours), ignoring case. Ties go to the first candidate.
+  /// replacement, swap of neighbours), ignoring case; a single edit always is. Ties go to the first
+  /// candidate.
   package static func closest(to text: String, among candidates: [String]) -> String? {
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {

@@ -67,9 +67,11 @@ package struct Timestamp: Hashable, Sendable {
     let rest = text.dropFirst()
     if first == UInt8(ascii: "Z") { return rest.isEmpty ? 0 : nil }
     guard first == UInt8(ascii: "+") || first == UInt8(ascii: "-") else { return nil }
-    let digits = rest.filter { $0 != UInt8(ascii: ":") }
-    guard digits.count == 2 || digits.count == 4, let hours = decimal(digits[0..<2]),
-      let minutes = digits.count == 4 ? decimal(digits[2..<4]) : 0, hours < 16, minutes < 60
+    let bytes = Array(rest)
+    let hasColon = bytes.count == 5 && bytes[2] == UInt8(ascii: ":")
+    guard bytes.count == 2 || bytes.count == 4 || hasColon, let hours = decimal(bytes[0..<2]),
+      let minutes = bytes.count == 2 ? 0 : decimal(bytes[(bytes.count - 2)...]), hours < 16,
+      minutes < 60
     else { return nil }
     return (hours * 3600 + minutes * 60) * (first == UInt8(ascii: "-") ? -1 : 1)
   }

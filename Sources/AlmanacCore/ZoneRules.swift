@@ -74,6 +74,26 @@ package struct ZoneRules: Sendable, Equatable {
     return low == 0 ? Int(firstOffset) : Int(offsets[low - 1])
   }
 
+  /// The offsets in force from `start` until `end`, ascending, the first of them at `start`.
+  ///
+  /// What a loop over many instants needs in place of a search for each.
+  package func offsetChanges(
+    from start: Timestamp, to end: Timestamp
+  ) -> [(start: Timestamp, secondsEastOfUTC: Int)] {
+    var instants = transitions.map { Timestamp(microseconds: $0 &* 1_000_000) }
+    if let footer {
+      for year in (start.dateUTC.year - 1)...max(start.dateUTC.year, end.dateUTC.year) + 1 {
+        instants += footer.changeSeconds(year: year).map { Timestamp(microseconds: $0 * 1_000_000) }
+      }
+    }
+    var changes = [(start: start, secondsEastOfUTC: offsetSeconds(at: start))]
+    for instant in instants.filter({ $0 > start && $0 < end }).sorted() {
+      let offset = offsetSeconds(at: instant)
+      if offset != changes[changes.count - 1].secondsEastOfUTC { changes.append((instant, offset)) }
+    }
+    return changes
+  }
+
   /// The local date at an instant.
   package func localDate(at instant: Timestamp) -> CalendarDate {
     Timestamp(
@@ -86,7 +106,16 @@ package struct ZoneRules: Sendable, Equatable {
   /// Where midnight falls into a gap, the first instant after the gap; where it occurs twice, the
   /// first of the two.
   package func start(of date: CalendarDate) -> Timestamp {
-    instant(localMicroseconds: date.startUTC.microseconds)
+    let midnight = date.startUTC.microseconds
+    let start = instant(localMicroseconds: midnight)
+    let reading = start.microseconds + Int64(offsetSeconds(at: start)) * 1_000_000
+    if reading == midnight { return start }
+    // Midnight is skipped, and `start` lies as far behind the gap's end as midnight behind the
+    // gap's start: the last change of offset up to it is the end of the gap.
+    let changes = offsetChanges(
+      from: Timestamp(microseconds: start.microseconds - Timestamp.microsecondsPerDay),
+      to: Timestamp(microseconds: start.microseconds + 1))
+    return changes[changes.count - 1].start
   }
 
   /// The instant of a local clock reading, given as microseconds since 1970-01-01 00:00 local.
@@ -182,6 +211,16 @@ struct PosixZoneRule: Sendable, Equatable {
       return nil
     }
     changes = [start, end]
+  }
+
+  /// The instants, in seconds since the epoch, at which daylight time starts and ends in a year;
+  /// none where there is no daylight time.
+  func changeSeconds(year: Int) -> [Int64] {
+    guard let changes else { return [] }
+    return [
+      changes[0].localSeconds(year: year) - Int64(standardOffset),
+      changes[1].localSeconds(year: year) - Int64(daylightOffset),
+    ]
   }
 
   /// Seconds east of UTC at an instant given in seconds since the epoch.

@@ -1,0 +1,81 @@
+# Almanac: one command for each job. Every target does its own set-up.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+scripts := Sources/scripts
+sources := Sources Tests Package.swift
+release := swift build -c release --static-swift-stdlib
+with_server := $(scripts)/private-server with env \
+  ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python"
+swift_test := swift test --disable-xctest
+# The tests of more than one module; the others are those of one module each.
+whole := ^(IntegrationTests|CommandLineTests)\.
+
+.PHONY: help
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | \
+	  while IFS=$$'\t' read -r name what; do printf 'make %-17s %s\n' "$$name" "$$what"; done
+
+.PHONY: packages
+packages: ## Install the system packages that are missing
+	@$(scripts)/install-packages
+
+.PHONY: setup
+setup: packages ## Install what is missing, and the peers that tests compare with
+	@$(scripts)/install-peers
+
+.PHONY: build
+build: packages ## Build the program in release mode
+	$(release) --product almanac
+
+.PHONY: demo
+demo: build ## Run the nightly pipeline on real data, in a private PostgreSQL
+	@$(scripts)/demo
+
+.PHONY: demo-clean
+demo-clean: ## Stop and remove the demo's private PostgreSQL and its files
+	@$(scripts)/demo clean
+
+.PHONY: test
+test: setup ## Run every test, beside a private PostgreSQL
+	$(with_server) $(swift_test)
+
+.PHONY: test-unit
+test-unit: setup ## Run the tests of each module
+	$(with_server) $(swift_test) --skip '$(whole)'
+
+.PHONY: test-integration
+test-integration: setup ## Run the tests of the modules together and of the program
+	$(with_server) $(swift_test) --filter '$(whole)'
+
+.PHONY: test-address
+test-address: setup ## Run every test under the address sanitizer
+	ASAN_OPTIONS=detect_leaks=0 $(with_server) \
+	  $(swift_test) --sanitize=address --scratch-path .build/address
+
+.PHONY: test-thread
+test-thread: setup ## Run every test under the thread sanitizer
+	$(with_server) $(swift_test) --sanitize=thread --scratch-path .build/thread
+
+.PHONY: check
+check: setup ## Check the format, the imports, the warnings and the modules' tests
+	swift format lint --strict --recursive $(sources)
+	swift build --build-tests --explicit-target-dependency-import-check error
+	$(with_server) $(swift_test) --skip-build --skip '$(whole)'
+
+.PHONY: bench
+bench: setup ## Run the benchmarks, which check their own results
+	$(release) --product almanac-bench
+	$(with_server) "$$($(release) --show-bin-path)/almanac-bench"
+
+.PHONY: format
+format: ## Format the sources in place
+	swift format --in-place --recursive $(sources)
+
+.PHONY: clean
+clean: ## Delete what was built; keeps the demo and the peers
+	swift package clean
+	rm -rf .build/address .build/thread

@@ -1,0 +1,26 @@
+package import AlmanacCore
+
+/// Why compressed bytes cannot be decompressed.
+package enum CodecError: ExitStatusConvertible, Equatable {
+  /// The bytes are not what zstd wrote; `reason` is zstd's own text.
+  case corrupt(reason: String)
+  /// The bytes end in the middle of a frame.
+  case truncated
+  /// The content is larger than the caller allows.
+  case tooLarge(maximumSize: Int)
+
+  /// Corrupt input is bad data.
+  package var exitStatus: ExitStatus { .badData }
+
+  /// What is wrong with the compressed bytes, and what to do.
+  package var description: String {
+    switch self {
+    case .corrupt(let reason):
+      "the zstd data is damaged (\(reason)): restore or fetch the file again"
+    case .truncated:
+      "the zstd data ends in the middle of a frame: restore or fetch the file again"
+    case .tooLarge(let maximumSize):
+      "the zstd data holds more than \(maximumSize) bytes, the most that is allowed here"
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import AlmanacCore
+import Columns
+package import Documents
+
+/// All definitions of one installation.
+package struct Project: Hashable, Sendable {
+  /// The pipelines, in the order of their files.
+  package var pipelines: [PipelineDefinition]
+  /// The models, in the order of their files.
+  package var models: [ModelDefinition]
+  /// The datasets, in the order of their files.
+  package var datasets: [DatasetDefinition]
+
+  /// The given definitions, not yet checked against each other.
+  package init(
+    pipelines: [PipelineDefinition], models: [ModelDefinition], datasets: [DatasetDefinition]
+  ) {
+    self.pipelines = pipelines
+    self.models = models
+    self.datasets = datasets
+  }
+
+  /// The pipeline of a name.
+  package func pipeline(_ name: String) -> PipelineDefinition? {
+    pipelines.first { $0.name == name }
+  }
+
+  /// The model of a name.
+  package func model(_ name: String) -> ModelDefinition? { models.first { $0.name == name } }
+
+  /// The dataset of a name.
+  package func dataset(_ name: String) -> DatasetDefinition? {
+    datasets.first { $0.name == name }
+  }
+
+  /// Throws the first of ``problems``, if there is one.
+  package func validate() throws(DocumentError) {
+    if let first = problems.first { throw first }
+  }
+
+  /// What does not fit between the definitions, by file and position.
+  ///
+  /// A name has to be its file's name and unique; pipelines have to name datasets and models that
+  /// exist, models datasets and columns that exist and suit.
+  package var problems: [DocumentError] {
+    var found: [DocumentError] = []
+    found += Self.nameProblems("dataset", datasets.map { ($0.name, $0.mark) })
+    found += Self.nameProblems("model", models.map { ($0.name, $0.mark) })
+    found += Self.nameProblems("pipeline", pipelines.map { ($0.name, $0.mark) })
+    found += pipelines.flatMap(problems(of:))
+    found += models.flatMap(problems(of:))
+    return found.sorted { $0.mark < $1.mark }
+  }
+
+  private static func nameProblems(
+    _ kind: String, _ names: [(name: String, mark: Mark)]
+  ) -> [DocumentError] {
+    var problems: [DocumentError] = []
+    var files: [String: String] = [:]
+    for (name, mark) in names {
+      if let first = files[name] {
+        problems.append(
+          .unexpected(
+            mark, found: "\(kind) \(quoted(name)) a second time",
+            expected: "each name once (first in \(first))", suggestion: nil))
+      } else {
+        files[name] = mark.file
+      }
+      let file = mark.file.split(separator: "/").last ?? ""
+      let stem = file.split(separator: ".").first ?? ""
+      if stem != name {
+        problems.append(
+          .unexpected(
+            mark, found: "\(kind) \(quoted(name)) in a file named \(quoted(String(file)))",
+            expected: "the file's own name", suggestion: isName(stem) ? String(stem) : nil))
+      }
+    }
+    return problems
+  }
+
+  private func problems(of pipeline: PipelineDefinition) -> [DocumentError] {
+    pipeline.stages.flatMap { stage -> [DocumentError] in
+      switch stage.settings {
+      case .extract(let names):
+        (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
+      case .fit(let names), .predict(let names):
+        names.compactMap { Self.missing($0, "model", models.map(\.name)) }
+      case .rollup, .publish: []
+      }
+    }
+  }
+
+  private func problems(of model: ModelDefinition) -> [DocumentError] {
+    let series = model.series
+    guard let dataset = dataset(series.dataset.name) else {
+      return [Self.missing(series.dataset, "dataset", datasets.map(\.name))].compactMap(\.self)
+    }
+    return [
+      Self.unsuitable(series.amountColumn, in: dataset, "money(…)") { $0.currencyColumn != nil },
+      Self.unsuitable(series.timeColumn, in: dataset, "timestamp") { $0.type == .timestamp },
+      series.condition.flatMap {
+        Self.unsuitable($0.column, in: dataset, "text") { $0.type == .text }
+      },
+    ].compactMap(\.self)
+  }
+
+  private static func missing(
+    _ reference: NameReference, _ kind: String, _ known: [String]
+  ) -> DocumentError? {
+    guard !known.contains(reference.name) else { return nil }
+    return .unexpected(
+      reference.mark, found: "the \(kind) \(quoted(reference.name)), which no file defines",
+      expected: known.isEmpty ? "a file in \(kind)s/" : listed(known.sorted()),
+      suggestion: Suggestion.closest(to: reference.name, among: known))
+  }
+
+  private static func unsuitable(
+    _ reference: NameReference, in dataset: DatasetDefinition, _ type: String,
+    _ suits: (DatasetColumn) -> Bool
+  ) -> DocumentError? {
+    if let column = dataset[column: reference.name] {
+      guard !suits(column) else { return nil }
+      return .unexpected(
+        reference.mark,
+        found: "column \(quoted(reference.name)) of dataset \(dataset.name) as \(column.typeText)",
+        expected: "a column of type \(type)", suggestion: nil)
+    }
+    let known = dataset.allColumns.filter(suits).map(\.name)
+    return .unexpected(
+      reference.mark,
+      found: "column \(quoted(reference.name)), which dataset \(dataset.name) has not",
+      expected: "a column of type \(type)",
+      suggestion: Suggestion.closest(to: reference.name, among: known))
+  }
+}

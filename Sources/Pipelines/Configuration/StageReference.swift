@@ -1,0 +1,157 @@
+package import Documents
+
+/// The kinds of stage a pipeline can be made of.
+package enum StageKind: String, Hashable, Sendable, CaseIterable {
+  /// Copies datasets from the source into Parquet partitions.
+  case extract
+  /// Aggregates events by hour and day.
+  case rollup
+  /// Fits models.
+  case fit
+  /// Predicts with fitted models.
+  case predict
+  /// Makes the run's predictions visible.
+  case publish
+
+  /// The kinds whose output this kind reads: where a pipeline has both, they come first.
+  package var inputs: [StageKind] {
+    switch self {
+    case .extract: []
+    case .rollup: [.extract]
+    case .fit: [.extract, .rollup]
+    case .predict: [.extract, .rollup, .fit]
+    case .publish: [.predict]
+    }
+  }
+}
+
+/// The lengths of time a rollup can aggregate over.
+package enum RollupGrain: String, Hashable, Sendable, CaseIterable {
+  /// Hours of UTC.
+  case hour
+  /// Days of the pipeline's zone.
+  case day
+}
+
+/// A name that refers to another file, and where it stands.
+package struct NameReference: Hashable, Sendable {
+  /// The name.
+  package var name: String
+  /// Where it stands.
+  package var mark: Mark
+}
+
+/// One stage of a pipeline.
+package struct StageReference: Hashable, Sendable {
+  /// What a stage is told.
+  package enum Settings: Hashable, Sendable {
+    /// The datasets to extract; `nil` for all.
+    case extract([NameReference]?)
+    /// The lengths of time to aggregate over.
+    case rollup([RollupGrain])
+    /// The models to fit.
+    case fit([NameReference])
+    /// The models to predict with.
+    case predict([NameReference])
+    /// Nothing to tell.
+    case publish
+  }
+
+  /// What the stage does.
+  package var kind: StageKind
+  /// What it is told, checked.
+  package var settings: Settings
+  /// What it is told, as written; `nil` for a stage that is only named.
+  package var parameter: Node?
+  /// Where the stage stands.
+  package var mark: Mark
+}
+
+extension StageReference {
+  /// Reads an item of a pipeline's stages: a kind alone, or a kind with its parameter.
+  ///
+  /// - Throws: `DocumentError` with the place of the fault.
+  init(node: Node) throws(DocumentError) {
+    let name: Node
+    switch node.content {
+    case .scalar:
+      name = node
+      parameter = nil
+    case .mapping(let entries) where entries.count == 1:
+      name = Node(.scalar(Node.Scalar(entries[0].key)), at: entries[0].keyMark)
+      parameter = entries[0].value
+    case .mapping(let entries) where entries.count > 1:
+      throw .unexpected(
+        entries[1].keyMark,
+        found: "\(quoted(entries[1].key)) in the item of stage "
+          + quoted(entries[0].key), expected: "each stage as an item of its own, behind \"- \"",
+        suggestion: nil)
+    default:
+      throw node.unexpected("a stage, such as - publish or - extract: all")
+    }
+    kind = try ValueReader<StageKind>.scalar(
+      "a stage, " + listed(StageKind.allCases.map(\.rawValue)),
+      suggesting: StageKind.allCases.map(\.rawValue)
+    ) { StageKind(rawValue: $0) }.read(name)
+    mark = name.mark
+    settings = try Self.settings(kind, parameter, at: mark)
+  }
+
+  private static func settings(
+    _ kind: StageKind, _ parameter: Node?, at mark: Mark
+  ) throws(DocumentError) -> Settings {
+    if kind == .publish {
+      if let parameter {
+        throw .unexpected(
+          parameter.mark, found: "\(parameter.shortDescription) behind \"publish\"",
+          expected: "- publish alone", suggestion: nil)
+      }
+      return .publish
+    }
+    guard let parameter else {
+      let example =
+        switch kind {
+        case .extract: "extract: all"
+        case .rollup: "rollup: {grains: [hour, day]}"
+        default: "\(kind.rawValue): [MODEL]"
+        }
+      throw .unexpected(
+        mark, found: "stage \(quoted(kind.rawValue)) alone", expected: "- \(example)",
+        suggestion: nil)
+    }
+    switch kind {
+    case .extract: return .extract(try ValueReader.datasets.read(parameter))
+    case .fit: return .fit(try ValueReader.set(of: .reference).read(parameter))
+    case .predict: return .predict(try ValueReader.set(of: .reference).read(parameter))
+    case .rollup:
+      var reader = try MappingReader(parameter, of: "the stage rollup")
+      let grains = try reader.required("grains", as: .set(of: ValueReader<RollupGrain>.word))
+      try reader.finish()
+      return .rollup(grains)
+    case .publish: return .publish
+    }
+  }
+}
+
+extension ValueReader where Value == NameReference {
+  /// A name with its place.
+  static var reference: ValueReader {
+    ValueReader("a name") { (node) throws(DocumentError) -> NameReference in
+      NameReference(name: try ValueReader<String>.name.read(node), mark: node.mark)
+    }
+  }
+}
+
+extension ValueReader where Value == [NameReference]? {
+  /// `all`, or a list of datasets.
+  fileprivate static var datasets: ValueReader {
+    ValueReader("all or a list of datasets") { (node) throws(DocumentError) -> [NameReference]? in
+      if case .sequence = node.content {
+        return try ValueReader<[NameReference]>.set(of: .reference).read(node)
+      }
+      return try ValueReader<[NameReference]?>.scalar(
+        "all, or a list of datasets such as [events, invoices]", suggesting: ["all"]
+      ) { $0 == "all" ? .some(nil) : nil }.read(node)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package import AlmanacCore
+package import LinearAlgebra
+
+/// Why a regression has no result.
+package enum RegressionError: Error, Equatable, Sendable {
+  /// Design and target, or design and weights, do not have the same number of rows.
+  case shapeMismatch(designRows: Int, otherRows: Int)
+  /// There is not one penalty factor per column of the design.
+  case penaltyFactorCount(columns: Int, factors: Int)
+  /// A penalty or a penalty factor is negative or not a finite number.
+  case invalidPenalty
+  /// A weight is negative or not a finite number, or all are zero.
+  case invalidWeights
+  /// The computation underneath failed.
+  case linearAlgebra(LinearAlgebraError)
+}
+
+extension RegressionError: ExitStatusConvertible {
+  /// One line that says what is wrong, without data values.
+  package var description: String {
+    switch self {
+    case .shapeMismatch(let designRows, let otherRows):
+      "the design has \(designRows) rows but the target or the weights \(otherRows)"
+    case .penaltyFactorCount(let columns, let factors):
+      "\(factors) penalty factors were given for \(columns) columns; give one per column"
+    case .invalidPenalty:
+      "a penalty is negative or not a finite number; give penalties of zero or more"
+    case .invalidWeights:
+      "weights must be finite, not negative and not all zero"
+    case .linearAlgebra(let error):
+      error.description
+    }
+  }
+
+  /// Bad settings are configuration, bad numbers bad data, and what remains a fault of the program.
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .shapeMismatch, .penaltyFactorCount: .internalError
+    case .invalidPenalty: .configuration
+    case .invalidWeights: .badData
+    case .linearAlgebra(let error):
+      switch error {
+      case .notFinite, .notPositiveDefinite, .singular, .unsupportedShape: .badData
+      case .shapeMismatch, .outOfMemory, .invalidArgument: .internalError
+      }
+    }
+  }
+}
+
+/// Runs a computation of the layer below and wraps its error.
+func wrappingLinearAlgebra<Result>(
+  _ body: () throws(LinearAlgebraError) -> Result
+) throws(RegressionError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw .linearAlgebra(error)
+  }
+}

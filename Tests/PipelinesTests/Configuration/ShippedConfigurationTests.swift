@@ -1,0 +1,88 @@
+import AlmanacCore
+import Columns
+import Documents
+import Foundation
+import Pipelines
+import Testing
+
+/// The definitions in the repository's own folders.
+enum ShippedFiles {
+  static let root = URL(filePath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  /// The YAML files of a folder, by name.
+  static func names(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)
+      .filter { $0.hasSuffix(".yaml") }.sorted()
+      .map { "\(folder)/\($0)" }
+  }
+
+  /// The bytes of a file named from the repository's root.
+  static func bytes(_ name: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: root.appending(path: name)))
+  }
+
+  static func node(_ name: String) throws -> Node {
+    try Document.parse(try bytes(name), file: name)
+  }
+
+  static func project() throws -> Project {
+    Project(
+      pipelines: try names(in: "pipelines").map { try PipelineDefinition(node: try node($0)) },
+      models: try names(in: "models").map { try ModelDefinition(node: try node($0)) },
+      datasets: try names(in: "datasets").map { try DatasetDefinition(node: try node($0)) })
+  }
+}
+
+@Suite("The shipped definitions")
+struct ShippedConfigurationTests {
+  @Test("are valid and fit together")
+  func valid() throws {
+    let project = try ShippedFiles.project()
+    #expect(project.problems.map(\.description) == [])
+    #expect(
+      project.datasets.map(\.name) == [
+        "companies", "credit_notes", "events", "invoices", "payment_attempts", "refunds",
+        "transactions",
+      ])
+    #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
+    #expect(
+      project.pipeline("nightly")?.stages.map(\.kind) == [
+        .extract, .rollup, .fit, .predict, .publish,
+      ])
+  }
+
+  @Test("of events lift six keys out of the metadata")
+  func events() throws {
+    let events = try DatasetDefinition(node: try ShippedFiles.node("datasets/events.yaml"))
+    let lifted = events.allColumns.filter { $0.expression != nil }
+    #expect(
+      lifted.map(\.name) == [
+        "amount", "currency", "duration_ms", "method", "endpoint", "error_type",
+      ])
+    #expect(lifted.allSatisfy { $0.sql == "(metadata->>'\($0.name)')" && $0.isNullable })
+    #expect(
+      events.fields.prefix(5) == [
+        Field("event_id", .uuid), Field("company_id", .uuid), Field("timestamp", .timestamp),
+        Field("created_at", .timestamp), Field("event_type", .text),
+      ])
+    #expect(events.sqlSource == "\"app\".\"events\"")
+  }
+
+  @Test("of revenue say what the documentation says")
+  func revenue() throws {
+    let model = try #require(try ShippedFiles.project().model("revenue"))
+    #expect(model.series.amountColumn.name == "amount")
+    #expect(model.series.dataset.name == "payment_attempts")
+    #expect(model.series.timeColumn.name == "attempted_at")
+    #expect(model.series.condition?.column.name == "outcome")
+    #expect(model.series.condition?.value == "succeeded")
+    #expect(model.horizon.days == 90)
+    #expect(model.horizon.months == 6)
+    #expect(model.levels == [80, 95])
+    #expect(model.beats == [.seasonalNaive])
+    #expect(model.fit.weeklyHarmonics == 3)
+    #expect(model.fit.yearlyHarmonics == 6)
+  }
+}
