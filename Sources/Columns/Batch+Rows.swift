@@ -90,7 +90,7 @@ extension Column {
     case .float64(let values): ranks = denseRanks(values)
     case .uuid(let values):
       let entryRanks = denseRanks(values.values)
-      ranks = values.codes.map { $0.map { entryRanks[Int($0)] } } ?? entryRanks
+      ranks = rowRanks(entryRanks, values.codes)
     case .text(let values):
       let entries = (0..<values.entryCount).map(values.entry)
       var order = Array(entries.indices)
@@ -101,7 +101,7 @@ extension Column {
         if position > 0, entries[order[position - 1]] != entries[entry] { rank += 1 }
         entryRanks[entry] = rank
       }
-      ranks = values.codes.map { $0.map { entryRanks[Int($0)] } } ?? entryRanks
+      ranks = rowRanks(entryRanks, values.codes)
     }
     if let validity {
       for row in ranks.indices where !validity[row] { ranks[row] = .max }
@@ -116,6 +116,15 @@ extension Column {
     for column in columns { builder.append(contentsOf: column) }
     return builder.finish()
   }
+}
+
+/// The rank of each row's entry; without codes row and entry are the same.
+///
+/// A column of nulls alone has codes but no entry, so they are not looked up.
+private func rowRanks(_ entryRanks: [Int64], _ codes: [UInt32]?) -> [Int64] {
+  guard let codes else { return entryRanks }
+  return entryRanks.isEmpty
+    ? [Int64](repeating: 0, count: codes.count) : codes.map { entryRanks[Int($0)] }
 }
 
 /// The position of each value among the distinct values in ascending order.
