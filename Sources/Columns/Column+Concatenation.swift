@@ -3,7 +3,8 @@ import AlmanacCore
 extension Column {
   /// The rows of several columns of one field, one column after the other; there is at least one.
   ///
-  /// Dictionaries are merged entry by entry, in order of first appearance; the result is plain
+  /// Dictionaries are merged entry by entry, in order of first appearance, unless they are equal,
+  /// as those of batches cut from one are; the result is plain
   /// where a part is, or where the merged dictionary does not pay.
   static func concatenating(_ columns: [Column]) -> Column {
     let field = columns[0].field
@@ -54,6 +55,10 @@ extension Column {
     var merged = TextStorage(codes: [])
     var known: [ArraySlice<UInt8>: UInt32] = [:]
     for (column, part) in zip(columns, parts) {
+      if part.offsets == merged.offsets, part.bytes == merged.bytes {
+        merged.codes? += column.cleared(part.codes ?? [])
+        continue
+      }
       let table = (0..<part.entryCount).map { index in
         let entry = part.entry(index)
         if let code = known[entry] { return code }
@@ -78,6 +83,10 @@ extension Column {
     var merged = UUIDStorage(codes: [])
     var known: [UUIDValue: UInt32] = [:]
     for (column, part) in zip(columns, parts) {
+      if part.values == merged.values {
+        merged.codes? += column.cleared(part.codes ?? [])
+        continue
+      }
       let table = part.values.map { value in
         if let code = known[value] { return code }
         let code = UInt32(merged.values.count)
@@ -95,6 +104,12 @@ extension Column {
   private func translated(_ codes: [UInt32], by table: [UInt32]) -> [UInt32] {
     guard let validity else { return codes.map { table[Int($0)] } }
     return codes.indices.map { validity[$0] ? table[Int(codes[$0])] : 0 }
+  }
+
+  /// The codes with those of null rows set to 0.
+  private func cleared(_ codes: [UInt32]) -> [UInt32] {
+    guard let validity else { return codes }
+    return codes.indices.map { validity[$0] ? codes[$0] : 0 }
   }
 
   // The values as one type of storage; the field's type has been checked to fit it.
