@@ -71,7 +71,7 @@ struct ColumnReader {
     var validity: ValidityBitmap?
     var row = 0
     var decompressor = ZstdDecompressor()
-    for (number, group) in footer.footer.rowGroups.enumerated() {
+    for (number, group) in footer.footer.rowGroups.enumerated() where group.rowCount > 0 {
       let chunk = group.columns[index]
       var place = ParquetLocation(column: leaf.name, rowGroup: number, offset: footer.pagesEnd)
       var pages: ByteReader

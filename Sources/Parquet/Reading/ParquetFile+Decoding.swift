@@ -6,8 +6,8 @@ extension ParquetFile {
   /// Every checksum, count and length is checked against the others before it is believed. Text and
   /// identifiers stay dictionary-coded where the file has them so. Timestamps of other units become
   /// microseconds, unsigned numbers the next larger signed type; instants without a zone are taken
-  /// for UTC. Read are the encodings PLAIN, dictionary, RLE and the DELTA family, in data pages of
-  /// both versions, uncompressed or compressed with zstd.
+  /// for UTC. Read are the encodings PLAIN, dictionary, RLE, BYTE_STREAM_SPLIT and the DELTA family, in
+  /// data pages of both versions, uncompressed or compressed with zstd.
   ///
   /// - Parameters:
   ///   - file: all bytes of the file.
