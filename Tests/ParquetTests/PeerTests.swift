@@ -156,6 +156,30 @@ struct PeerTests {
       }
     }
     try refusesUnsupported(directory)
+    try survivesDamage(directory, names: files.keys.sorted())
+  }
+
+  /// Damage in files with encodings that are read but not written here.
+  private func survivesDamage(_ directory: ExchangeDirectory, names: [String]) throws {
+    for (number, name) in names.enumerated() {
+      var generator = SplitMix64(seed: UInt64(number))
+      let file = try [UInt8](
+        Data(contentsOf: directory.url.appendingPathComponent("\(name).parquet")))
+      for _ in 0..<10 {
+        var damaged = file
+        for _ in 0..<8 {
+          damaged[Int.random(in: 4..<file.count, using: &generator)] = UInt8.random(
+            in: 0...255, using: &generator)
+        }
+        do throws(ParquetError) {
+          let batch = try ParquetFile.decode(
+            damaged, maximumBytes: 1 << 26, verifyingChecksums: false)
+          #expect(batch.rowCount <= 1 << 26, "\(name)")
+        } catch {
+          #expect(!error.description.contains("\n"), "\(name)")
+        }
+      }
+    }
   }
 
   private func refusesUnsupported(_ directory: ExchangeDirectory) throws {

@@ -13,10 +13,12 @@ extension ParquetFile {
   ///   - file: all bytes of the file.
   ///   - columns: the columns to read, in the order wanted, each once; `nil` for all.
   ///   - maximumBytes: the most memory the rows may take.
+  ///   - verifyingChecksums: whether pages are held against the checksums that they carry.
   /// - Returns: the rows.
   /// - Throws: `ParquetError`.
   package static func decode(
-    _ file: [UInt8], columns: [String]? = nil, maximumBytes: Int = 8 << 30
+    _ file: [UInt8], columns: [String]? = nil, maximumBytes: Int = 8 << 30,
+    verifyingChecksums: Bool = true
   ) throws(ParquetError) -> Batch {
     let reader = try FooterReader(file)
     let selected = try selection(columns, in: reader)
@@ -25,7 +27,7 @@ extension ParquetFile {
     for selection in selected {
       let column = ColumnReader(
         file: file, footer: reader, leaf: selection.leaf, index: selection.index,
-        maximumBytes: maximumBytes)
+        maximumBytes: maximumBytes, verifiesChecksums: verifyingChecksums)
       result.append(try column.read(selection.conversion))
     }
     return Batch(result, rowCount: reader.footer.rowCount)
