@@ -90,7 +90,7 @@ extension Column {
     case .float64(let values): ranks = denseRanks(values)
     case .uuid(let values):
       let entryRanks = denseRanks(values.values)
-      ranks = values.codes.map { $0.map { entryRanks[Int($0)] } } ?? entryRanks
+      ranks = values.codes.map { spread(entryRanks, over: $0) } ?? entryRanks
     case .text(let values):
       let entries = (0..<values.entryCount).map(values.entry)
       var order = Array(entries.indices)
@@ -101,7 +101,7 @@ extension Column {
         if position > 0, entries[order[position - 1]] != entries[entry] { rank += 1 }
         entryRanks[entry] = rank
       }
-      ranks = values.codes.map { $0.map { entryRanks[Int($0)] } } ?? entryRanks
+      ranks = values.codes.map { spread(entryRanks, over: $0) } ?? entryRanks
     }
     if let validity {
       for row in ranks.indices where !validity[row] { ranks[row] = .max }
@@ -116,6 +116,11 @@ extension Column {
     for column in columns { builder.append(contentsOf: column) }
     return builder.finish()
   }
+}
+
+/// The rank of each row's entry; the code of a null may name no entry, and gets any rank.
+private func spread(_ entryRanks: [Int64], over codes: [UInt32]) -> [Int64] {
+  codes.map { Int($0) < entryRanks.count ? entryRanks[Int($0)] : .max }
 }
 
 /// The position of each value among the distinct values in ascending order.
