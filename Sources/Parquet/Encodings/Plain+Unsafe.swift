@@ -24,6 +24,27 @@ enum Plain {
     }
   }
 
+  /// The next `count` numbers of a page that holds their first bytes, then their second bytes, and so
+  /// on (BYTE_STREAM_SPLIT); any bytes are a valid `Number`.
+  static func decodeSplit<Number: BitwiseCopyable>(
+    _ reader: inout ByteReader, count: Int, as type: Number.Type
+  ) throws(DecodingFault) -> [Number] {
+    let width = MemoryLayout<Number>.stride
+    let (size, overflows) = count.multipliedReportingOverflow(by: width)
+    guard !overflows else { throw .corrupt("\(count) values in one page") }
+    let range = try reader.take(size)
+    return unsafe [Number](unsafeUninitializedCapacity: count) { target, decoded in
+      let bytes = UnsafeMutableRawBufferPointer(target)
+      for place in 0..<width {
+        let start = range.lowerBound + place * count
+        for index in 0..<count {
+          unsafe bytes[index * width + place] = reader.bytes[start + index]
+        }
+      }
+      decoded = count
+    }
+  }
+
   /// The next `count` byte strings of a page, each with its length in four bytes before it.
   static func decodeByteArrays(
     _ reader: inout ByteReader, count: Int

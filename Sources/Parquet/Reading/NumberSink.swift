@@ -117,6 +117,7 @@ extension NumberSink<Int32> {
   ) throws(DecodingFault) -> [Int32] {
     switch encoding {
     case .plain: return try Plain.decode(&reader, count: count, as: Int32.self)
+    case .byteStreamSplit: return try Plain.decodeSplit(&reader, count: count, as: Int32.self)
     case .deltaBinaryPacked:
       return try DeltaBinaryPacked.decode(&reader, count: count).map {
         Int32(truncatingIfNeeded: $0)
@@ -157,6 +158,7 @@ extension NumberSink<Int64> {
   ) throws(DecodingFault) -> [Int64] {
     switch encoding {
     case .plain: return try Plain.decode(&reader, count: count, as: Int64.self)
+    case .byteStreamSplit: return try Plain.decodeSplit(&reader, count: count, as: Int64.self)
     case .deltaBinaryPacked: return try DeltaBinaryPacked.decode(&reader, count: count)
     default: throw .unsupported("the encoding \(encoding.name) for whole numbers")
     }
@@ -181,10 +183,11 @@ extension NumberSink where Number: BinaryFloatingPoint & BitwiseCopyable {
   fileprivate static func plainNumbers(
     _ reader: inout ByteReader, _ encoding: PageEncoding, _ count: Int
   ) throws(DecodingFault) -> [Number] {
-    guard encoding == .plain else {
-      throw .unsupported("the encoding \(encoding.name) for floating-point numbers")
+    switch encoding {
+    case .plain: return try Plain.decode(&reader, count: count, as: Number.self)
+    case .byteStreamSplit: return try Plain.decodeSplit(&reader, count: count, as: Number.self)
+    default: throw .unsupported("the encoding \(encoding.name) for floating-point numbers")
     }
-    return try Plain.decode(&reader, count: count, as: Number.self)
   }
 }
 

@@ -6,17 +6,19 @@ extension ParquetFile {
   /// Every checksum, count and length is checked against the others before it is believed. Text and
   /// identifiers stay dictionary-coded where the file has them so. Timestamps of other units become
   /// microseconds, unsigned numbers the next larger signed type; instants without a zone are taken
-  /// for UTC. Read are the encodings PLAIN, dictionary, RLE and the DELTA family, in data pages of
-  /// both versions, uncompressed or compressed with zstd.
+  /// for UTC. Read are the encodings PLAIN, dictionary, RLE, BYTE_STREAM_SPLIT and the DELTA family, in
+  /// data pages of both versions, uncompressed or compressed with zstd.
   ///
   /// - Parameters:
   ///   - file: all bytes of the file.
   ///   - columns: the columns to read, in the order wanted, each once; `nil` for all.
   ///   - maximumBytes: the most memory the rows may take.
+  ///   - verifyingChecksums: whether pages are held against the checksums that they carry.
   /// - Returns: the rows.
   /// - Throws: `ParquetError`.
   package static func decode(
-    _ file: [UInt8], columns: [String]? = nil, maximumBytes: Int = 8 << 30
+    _ file: [UInt8], columns: [String]? = nil, maximumBytes: Int = 8 << 30,
+    verifyingChecksums: Bool = true
   ) throws(ParquetError) -> Batch {
     let reader = try FooterReader(file)
     let selected = try selection(columns, in: reader)
@@ -25,7 +27,7 @@ extension ParquetFile {
     for selection in selected {
       let column = ColumnReader(
         file: file, footer: reader, leaf: selection.leaf, index: selection.index,
-        maximumBytes: maximumBytes)
+        maximumBytes: maximumBytes, verifiesChecksums: verifyingChecksums)
       result.append(try column.read(selection.conversion))
     }
     return Batch(result, rowCount: reader.footer.rowCount)
