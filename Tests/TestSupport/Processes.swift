@@ -39,7 +39,7 @@ package func runProcess(
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = handles[0]
     process.standardError = handles[1]
-    try process.run()
+    try withoutBlockedSignals { try process.run() }
     process.waitUntilExit()
     for handle in handles { try handle.close() }
     let texts = try outputs.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
