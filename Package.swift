@@ -101,7 +101,7 @@ let package = Package(
     tests("PostgresTests", ["AlmanacCore", "Columns", "Postgres"]),
     tests("ParquetTests", ["AlmanacCore", "Columns", "Codecs", "Parquet"]),
     tests("DocumentsTests", ["AlmanacCore", "Documents"]),
-    tests("LinearAlgebraTests", ["LinearAlgebra"]),
+    tests("LinearAlgebraTests", ["AlmanacCore", "LinearAlgebra"]),
     tests("RollupsTests", ["AlmanacCore", "Columns", "Rollups"]),
     tests("RegressionTests", ["AlmanacCore", "LinearAlgebra", "Regression"]),
     tests("ForecastingTests", ["AlmanacCore", "LinearAlgebra", "Regression", "Forecasting"]),

@@ -27,6 +27,11 @@ package struct ColumnBuilder: Sendable {
   /// Entries above which a dictionary has to pay for itself.
   package static let maximumDictionaryEntries = 65_536
 
+  /// Whether a dictionary of so many entries is worth its codes.
+  static func dictionaryPays(entries: Int, rows: Int) -> Bool {
+    entries <= maximumDictionaryEntries || rows >= 2 * entries
+  }
+
   /// An empty column of a field.
   package init(_ field: Field) {
     self.field = field
@@ -177,12 +182,6 @@ package struct ColumnBuilder: Sendable {
     }
   }
 
-  /// Adds every row of another column of the same type.
-  package mutating func append(contentsOf column: Column) {
-    precondition(column.field.type == field.type, "\(field.name): columns of different types")
-    for row in 0..<column.rowCount { append(column.value(row)) }
-  }
-
   /// The finished column; the builder is used up.
   package consuming func finish() -> Column {
     let storage: ColumnStorage
@@ -204,7 +203,7 @@ package struct ColumnBuilder: Sendable {
   }
 
   private func dictionaryNoLongerPays(entries: Int) -> Bool {
-    entries > ColumnBuilder.maximumDictionaryEntries && rowCount < 2 * entries
+    !ColumnBuilder.dictionaryPays(entries: entries, rows: rowCount)
   }
 
   private func mismatch(_ what: String) -> Never {

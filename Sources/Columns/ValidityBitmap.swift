@@ -34,6 +34,22 @@ package struct ValidityBitmap: Hashable, Sendable {
     count += 1
   }
 
+  /// Adds the rows of another bitmap at the end.
+  package mutating func append(contentsOf other: ValidityBitmap) {
+    let shift = UInt64(count & 63)
+    words.reserveCapacity((count + other.count + 63) / 64)
+    if shift == 0 {
+      words.append(contentsOf: other.words)
+    } else {
+      for word in other.words {
+        words[words.count - 1] |= word << shift
+        words.append(word >> (64 - shift))
+      }
+    }
+    count += other.count
+    words.removeLast(words.count - (count + 63) / 64)
+  }
+
   /// The number of null rows.
   package var nullCount: Int { count - words.reduce(0) { $0 + $1.nonzeroBitCount } }
 }

@@ -12,6 +12,8 @@ package struct BacktestOrigin: Equatable, Sendable {
   package let penalty: Double?
   /// The scale chosen for the origin; `nil` as for ``penalty``.
   package let scale: ResponseScale?
+  /// The trend damping chosen for the origin; `nil` as for ``penalty``.
+  package let trendDamping: Double?
   /// Actual minus predicted of the model, one per horizon; `nil` where the actual value is unknown
   /// or lies in the future, and everywhere before the first judging origin.
   package let modelErrors: [Double?]

@@ -21,7 +21,9 @@ enum Baseline {
     let window = TrainingWindow(series, end: end)
     let mean = window.values.reduce(0) { $0 + $1 / Double(window.values.count) }
     switch method {
-    case .mean, .harmonicRidge:
+    case .harmonicRidge:
+      preconditionFailure("\(method.rawValue) is not a naive method")
+    case .mean:
       return [Double](repeating: mean, count: horizon)
     case .naive:
       return [Double](repeating: window.values.last ?? mean, count: horizon)

@@ -95,6 +95,8 @@ package struct Forecast: Equatable, Sendable {
   package let penalty: Double?
   /// The scale of the model; `nil` without a fit.
   package let scale: ResponseScale?
+  /// The damping of the model's trend; `nil` without a fit.
+  package let trendDamping: Double?
   /// The first day of the first period with a known value.
   package let trainingStart: CalendarDate
   /// The first day of the last period of the series.

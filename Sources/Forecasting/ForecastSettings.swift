@@ -11,17 +11,18 @@ package struct ForecastSettings: Equatable, Sendable {
   /// The number of places at which the slope of the trend may change, spread evenly over the
   /// training window.
   package var changepoints: Int
-  /// The slope of the trend is multiplied by this in each period after the last known one.
+  /// The dampings to choose from: the slope of the trend is multiplied by one of them in each
+  /// period after the last known one.
   ///
   /// A slope fitted to a few months says little about the next year, and undamped it runs away: at
   /// 1 it is kept for ever, at 0 the trend stays where it ended.
   ///
   /// - SeeAlso: Gardner & McKenzie, *Management Science* 31(10), 1985,
   ///   doi:10.1287/mnsc.31.10.1237.
-  package var trendDamping: Double
+  package var trendDampings: [Double]
   /// The ridge penalties to choose from.
   package var penalties: [Double]
-  /// The scales of the response to choose from.
+  /// The scales of the response to choose from; level, which is open to any series, is among them.
   package var scales: [ResponseScale]
   /// The largest number of backtest origins.
   package var origins: Int
@@ -29,13 +30,15 @@ package struct ForecastSettings: Equatable, Sendable {
   package var originStep: Int
   /// The smallest number of judging origins at which the model may be published.
   package var minimumJudgingOrigins: Int
-  /// Whether values below zero are impossible, so that forecasts and intervals end there.
+  /// Whether values below zero are impossible, so that forecasts and intervals end there; without
+  /// effect on a series that holds one.
   package var isNonnegative: Bool
 
   /// The settings for a grain: 90 days or 12 months ahead, intervals at 80 and 95 %.
   ///
-  /// Days have a saturated weekly pattern, six yearly harmonics and ten changepoints; months four
-  /// yearly harmonics and five changepoints. Both fade the slope by a tenth per month. Penalties
+  /// Days have a saturated weekly pattern, six yearly harmonics and ten changepoints; months five
+  /// yearly harmonics and ten changepoints. Both hold the trend or fade its slope by
+  /// a tenth per month. Penalties
   /// run from 0.01 to 10,000 in steps of √10.
   package static func defaults(for grain: Grain) -> ForecastSettings {
     let penalties = [
@@ -45,13 +48,13 @@ package struct ForecastSettings: Equatable, Sendable {
     case .day:
       return ForecastSettings(
         horizon: 90, levels: [0.8, 0.95], weeklyHarmonics: 3, yearlyHarmonics: 6,
-        changepoints: 10, trendDamping: 0.9965, penalties: penalties,
+        changepoints: 10, trendDampings: [0, 0.9965], penalties: penalties,
         scales: ResponseScale.allCases, origins: 52, originStep: 7, minimumJudgingOrigins: 4,
         isNonnegative: true)
     case .month:
       return ForecastSettings(
-        horizon: 12, levels: [0.8, 0.95], weeklyHarmonics: 0, yearlyHarmonics: 4,
-        changepoints: 5, trendDamping: 0.9, penalties: penalties,
+        horizon: 12, levels: [0.8, 0.95], weeklyHarmonics: 0, yearlyHarmonics: 5,
+        changepoints: 10, trendDampings: [0, 0.9], penalties: penalties,
         scales: ResponseScale.allCases, origins: 24, originStep: 1, minimumJudgingOrigins: 4,
         isNonnegative: true)
     }
@@ -69,11 +72,14 @@ package struct ForecastSettings: Equatable, Sendable {
     try check((0...3).contains(weeklyHarmonics), "weeklyHarmonics", "between 0 and 3")
     try check((0...100).contains(yearlyHarmonics), "yearlyHarmonics", "between 0 and 100")
     try check((0...100).contains(changepoints), "changepoints", "between 0 and 100")
-    try check(trendDamping >= 0 && trendDamping <= 1, "trendDamping", "between 0 and 1")
+    try check(
+      !trendDampings.isEmpty && trendDampings.allSatisfy { $0 >= 0 && $0 <= 1 }, "trendDampings",
+      "one or more numbers between 0 and 1")
     try check(
       !penalties.isEmpty && penalties.allSatisfy { $0 > 0 && $0.isFinite }, "penalties",
       "one or more numbers above 0")
-    try check(!scales.isEmpty, "scales", "one or more of level, square_root, logarithm")
+    try check(
+      scales.contains(.level), "scales", "level, and square_root and logarithm if wanted")
     try check((1...1_000).contains(origins), "origins", "between 1 and 1000")
     try check((1...10_000).contains(originStep), "originStep", "between 1 and 10000")
     try check(

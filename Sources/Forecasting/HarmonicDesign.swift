@@ -67,8 +67,8 @@ struct HarmonicDesign {
   let penaltyFactors: [Double]
   /// One row per training period with a known value.
   let training: Matrix
-  /// One row per period of the horizon.
-  let future: Matrix
+  /// One row per period of the horizon, one matrix per damping of the settings.
+  let futures: [Matrix]
 
   /// The rows of training data at which each kind of term comes in.
   struct Requirements {
@@ -102,24 +102,26 @@ struct HarmonicDesign {
     let length = end - first
     let perYear = series.grain.periodsPerYear
     let trainingTime = rows.map { Double($0 - (end - 1)) / perYear }
-    var futureTime: [Double] = []
-    var step = 1.0
-    var elapsed = 0.0
-    for _ in 0..<settings.horizon {
-      step *= settings.trendDamping
-      elapsed += step
-      futureTime.append(elapsed / perYear)
+    let futureTimes = settings.trendDampings.map { damping in
+      var step = 1.0
+      var elapsed = 0.0
+      return (0..<settings.horizon).map { _ in
+        step *= damping
+        elapsed += step
+        return elapsed / perYear
+      }
     }
 
     var names = ["intercept"]
     var factors = [0.0]
     var training = [[Double](repeating: 1, count: rows.count)]
-    var future = [[Double](repeating: 1, count: settings.horizon)]
+    var futures = [[[Double]]](
+      repeating: [[Double](repeating: 1, count: settings.horizon)], count: futureTimes.count)
     if length >= requirements.slope, rows.count >= requirements.slope / 2 {
       names.append("slope_per_year")
       factors.append(0)
       training.append(trainingTime)
-      future.append(futureTime)
+      for index in futures.indices { futures[index].append(futureTimes[index]) }
       let count = min(settings.changepoints, max(0, length / requirements.changepointSpacing - 1))
       for index in 0..<count {
         let position = first + length * (index + 1) / (count + 1)
@@ -127,7 +129,9 @@ struct HarmonicDesign {
         names.append("slope_change_\(series.periodStart(position))")
         factors.append(1)
         training.append(trainingTime.map { max(0, $0 - time) })
-        future.append(futureTime.map { max(0, $0 - time) })
+        for index in futures.indices {
+          futures[index].append(futureTimes[index].map { max(0, $0 - time) })
+        }
       }
     }
     var column = 0
@@ -139,7 +143,8 @@ struct HarmonicDesign {
           names.append(term.name)
           factors.append(Double(term.order * term.order))
           training.append(rows.map { basis.columns[column][$0] })
-          future.append(Array(basis.columns[column][end..<(end + settings.horizon)]))
+          let ahead = Array(basis.columns[column][end..<(end + settings.horizon)])
+          for index in futures.indices { futures[index].append(ahead) }
         }
         column += 1
       }
@@ -147,6 +152,8 @@ struct HarmonicDesign {
     self.names = names
     self.penaltyFactors = factors
     self.training = try Matrix(columns: training)
-    self.future = try Matrix(columns: future)
+    var matrices: [Matrix] = []
+    for columns in futures { matrices.append(try Matrix(columns: columns)) }
+    self.futures = matrices
   }
 }

@@ -1,9 +1,11 @@
 import LinearAlgebra
 import Regression
 
-/// One choice of scale and penalty.
+/// One choice of scale, trend damping and penalty.
 struct Candidate: Equatable {
   let scale: ResponseScale
+  /// The position of the damping among those of the settings.
+  let damping: Int
   let penalty: Double
 }
 
@@ -12,16 +14,21 @@ struct HarmonicRegression {
   let series: TimeSeries
   let settings: ForecastSettings
   let basis: SeasonalBasis
-  /// Every pair of scale and penalty, larger penalties first, so that ties go to the calmer model.
+  /// Every combination, stronger damping and larger penalties first, so that ties go to the calmer
+  /// model.
   let candidates: [Candidate]
 
   init(series: TimeSeries, settings: ForecastSettings) {
     self.series = series
+    var settings = settings
+    settings.trendDampings.sort()
+    settings.penalties.sort(by: >)
     self.settings = settings
     basis = SeasonalBasis(series: series, settings: settings)
-    let penalties = settings.penalties.sorted(by: >)
     candidates = settings.scales.flatMap { scale in
-      penalties.map { Candidate(scale: scale, penalty: $0) }
+      settings.trendDampings.indices.flatMap { damping in
+        settings.penalties.map { Candidate(scale: scale, damping: damping, penalty: $0) }
+      }
     }
   }
 
@@ -29,20 +36,34 @@ struct HarmonicRegression {
   ///
   /// `end` is the number of periods before the origin; no value at or after it is read.
   func forecasts(end: Int) throws(ForecastingError) -> [[Double]?] {
-    let window = TrainingWindow(series, end: end)
+    let closed = ClosedWeekdays(series, end: end)
+    let window = TrainingWindow(series, end: end, without: closed)
     var forecasts = [[Double]?](repeating: nil, count: candidates.count)
     try wrappingRegression { () throws(RegressionError) in
       let design = try design(for: window)
       let path = try RidgePath(design: design.training, penaltyFactors: design.penaltyFactors)
-      for scale in settings.scales
-      where scale.admits(window.values, isNonnegative: settings.isNonnegative) {
-        let target = window.values.map(scale.transform)
-        let moments = try matrix(path.moments(of: target))
-        for (index, candidate) in candidates.enumerated() where candidate.scale == scale {
-          let coefficients = try path.coefficients(moments: moments, penalty: candidate.penalty)
-          forecasts[index] = try predict(
-            design, coefficients: coefficients.columnMajor, target: target,
-            values: window.values, scale: scale)
+      // One factorisation per penalty serves every scale, and one solution every damping.
+      let targets = settings.scales.map { scale in
+        scale.admits(window.values, isNonnegative: settings.isNonnegative)
+          ? window.values.map(scale.transform) : nil
+      }
+      var columns: [[Double]] = []
+      for case let target? in targets { columns.append(try path.moments(of: target)) }
+      let moments = try wrapping { () throws(LinearAlgebraError) in try Matrix(columns: columns) }
+      for penalty in settings.penalties {
+        let solutions = try path.coefficients(moments: moments, penalty: penalty)
+        var column = 0
+        for (scale, target) in zip(settings.scales, targets) {
+          guard let target else { continue }
+          let coefficients = solutions.column(column)
+          column += 1
+          let predictions = try predict(
+            design, coefficients: coefficients, target: target, window: window, scale: scale,
+            closed: closed)
+          for (index, candidate) in candidates.enumerated()
+          where candidate.scale == scale && candidate.penalty == penalty {
+            forecasts[index] = predictions[candidate.damping]
+          }
         }
       }
     }
@@ -55,16 +76,17 @@ struct HarmonicRegression {
   ) throws(ForecastingError) -> (
     names: [String], fitted: FittedRidgeRegression, forecast: [Double]
   ) {
-    let window = TrainingWindow(series, end: end)
+    let closed = ClosedWeekdays(series, end: end)
+    let window = TrainingWindow(series, end: end, without: closed)
     return try wrappingRegression { () throws(RegressionError) in
       let design = try design(for: window)
       let target = window.values.map(candidate.scale.transform)
       let path = try RidgePath(design: design.training, penaltyFactors: design.penaltyFactors)
       let fitted = try path.fit(target, penalty: candidate.penalty)
-      let forecast = try predict(
-        design, coefficients: fitted.coefficients, target: target, values: window.values,
-        scale: candidate.scale)
-      return (design.names, fitted, forecast)
+      let forecasts = try predict(
+        design, coefficients: fitted.coefficients, target: target, window: window,
+        scale: candidate.scale, closed: closed)
+      return (design.names, fitted, forecasts[candidate.damping])
     }
   }
 
@@ -75,56 +97,40 @@ struct HarmonicRegression {
     }
   }
 
-  /// The mean forecasts on the original scale.
+  /// The mean forecasts on the original scale, one series per damping.
   ///
   /// On the model's scale they are held within the range of the training data, widened on either
   /// side by its own width, and on the original scale within ten times its largest size, so that
-  /// no extrapolation can run away and none is infinite.
+  /// no extrapolation can run away and none is infinite. Closed weekdays are zero.
   private func predict(
-    _ design: HarmonicDesign, coefficients: [Double], target: [Double], values: [Double],
-    scale: ResponseScale
-  ) throws(RegressionError) -> [Double] {
-    try wrapping { () throws(LinearAlgebraError) in
-      let images = try design.future.times(coefficients)
-      var correction = 0.0
-      if scale != .level {
-        let fitted = try design.training.times(coefficients)
-        let residuals = target.indices.map { target[$0] - fitted[$0] }
-        correction = scale.correction(residuals: residuals.span)
+    _ design: HarmonicDesign, coefficients: [Double], target: [Double], window: TrainingWindow,
+    scale: ResponseScale, closed: ClosedWeekdays
+  ) throws(RegressionError) -> [[Double]] {
+    var correction = 0.0
+    if scale != .level {
+      let fitted = try wrapping { () throws(LinearAlgebraError) in
+        try design.training.times(coefficients)
       }
-      let low = target.min() ?? 0
-      let high = target.max() ?? 0
-      let largest = values.reduce(0) { max($0, abs($1)) }
-      let range = (low - (high - low))...(high + (high - low))
-      return images.map { image in
-        let held = min(max(image, range.lowerBound), range.upperBound)
-        let inverse = scale.invert(held, correction: correction)
-        let value = min(max(inverse, -10 * largest), 10 * largest)
-        return settings.isNonnegative ? max(0, value) : value
-      }
+      let residuals = target.indices.map { target[$0] - fitted[$0] }
+      correction = scale.correction(residuals: residuals.span)
     }
-  }
-
-  private func matrix(_ column: [Double]) throws(RegressionError) -> Matrix {
-    try wrapping { () throws(LinearAlgebraError) in
-      try Matrix(rowCount: column.count, columnCount: 1, columnMajor: column)
+    let low = target.min() ?? 0
+    let high = target.max() ?? 0
+    let largest = window.values.reduce(0) { max($0, abs($1)) }
+    let range = (low - (high - low))...(high + (high - low))
+    var forecasts: [[Double]] = []
+    for future in design.futures {
+      let images = try wrapping { () throws(LinearAlgebraError) in try future.times(coefficients) }
+      forecasts.append(
+        images.indices.map { ahead in
+          if closed.contains(period: window.end + ahead) { return 0 }
+          let held = min(max(images[ahead], range.lowerBound), range.upperBound)
+          let inverse = scale.invert(held, correction: correction)
+          let value = min(max(inverse, -10 * largest), 10 * largest)
+          return settings.isNonnegative ? max(0, value) : value
+        })
     }
-  }
-}
-
-/// The known values before an origin.
-struct TrainingWindow {
-  /// The number of periods before the origin.
-  let end: Int
-  /// The periods with a known value, ascending.
-  let rows: [Int]
-  /// Their values.
-  let values: [Double]
-
-  init(_ series: TimeSeries, end: Int) {
-    self.end = end
-    rows = (0..<end).filter { !series.values[$0].isNaN }
-    values = rows.map { series.values[$0] }
+    return forecasts
   }
 }
 

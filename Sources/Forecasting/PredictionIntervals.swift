@@ -22,16 +22,16 @@ package enum IntervalMethod: String, CaseIterable, Sendable {
 ///
 /// - SeeAlso: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman, *JASA* 113(523), 2018,
 ///   doi:10.1080/01621459.2017.1307116.
-struct PredictionIntervals: Equatable {
+package struct PredictionIntervals: Equatable, Sendable {
   /// Per level, in the order of `levels`, one half-width per horizon.
-  let halfWidths: [[Double]]
+  package let halfWidths: [[Double]]
   /// The weakest way used.
-  let method: IntervalMethod
+  package let method: IntervalMethod
 
   /// The half-widths from absolute errors per horizon.
   ///
   /// - Precondition: `levels` ascend, and at least one horizon has an error.
-  init(absoluteErrors: [[Double]], levels: [Double]) {
+  package init(absoluteErrors: [[Double]], levels: [Double]) {
     precondition(absoluteErrors.contains { !$0.isEmpty }, "no backtest error")
     var halfWidths: [[Double]] = []
     var method = IntervalMethod.conformal
@@ -56,13 +56,13 @@ struct PredictionIntervals: Equatable {
   /// The rank, from 1, of the conformal quantile among `count` errors.
   ///
   /// A product that is whole but for rounding is taken as whole.
-  static func rank(count: Int, level: Double) -> Int {
+  package static func rank(count: Int, level: Double) -> Int {
     let exact = Double(count + 1) * level
     return Int((exact - 1e-9).rounded(.up))
   }
 
   /// The smallest number of errors whose conformal rank is within it.
-  static func smallestCount(level: Double) -> Int {
+  package static func smallestCount(level: Double) -> Int {
     var count = 1
     while count < 1_000_000, rank(count: count, level: level) > count { count += 1 }
     return count
@@ -113,7 +113,7 @@ extension IntervalMethod {
 ///
 /// - SeeAlso: Ayer, Brunk, Ewing, Reid & Silverman, *Annals of Mathematical Statistics* 26(4), 1955,
 ///   doi:10.1214/aoms/1177728423.
-func isotonic(_ values: [Double]) -> [Double] {
+package func isotonic(_ values: [Double]) -> [Double] {
   var blocks: [(mean: Double, count: Int)] = []
   for value in values {
     var block = (mean: value, count: 1)

@@ -17,7 +17,7 @@ struct RollingOrigin {
     model: HarmonicRegression?
   ) throws(ForecastingError) {
     self.series = series
-    self.settings = settings
+    self.settings = model?.settings ?? settings
     self.plan = plan
     self.baseline = baseline
     candidates = model?.candidates ?? []
@@ -31,12 +31,19 @@ struct RollingOrigin {
     }
   }
 
+  /// A trend that goes on is chosen over one held flat only if it leaves at most this share of its
+  /// error: the best of two close candidates is mostly luck, and a wrong slope costs more over the
+  /// horizon than a missing one.
+  static let trendMargin = 0.8
+
   /// The candidate with the smallest error over targets before `end`, or `nil` if there is none.
   ///
   /// The error is the mean absolute error of each horizon, averaged over the horizons that have
-  /// any. Candidates come calmest first, and only a smaller error replaces one.
+  /// any. Candidates come calmest first, and only a smaller error replaces one; a weaker damping
+  /// must leave at most ``trendMargin`` of the error of the stronger ones.
   func choice(before end: Int) -> Int? {
-    var best: (index: Int, error: Double)?
+    var best = [(index: Int, error: Double)?](
+      repeating: nil, count: settings.trendDampings.count)
     let origins = plan.ends.indices.filter { plan.ends[$0] < end }
     for index in candidates.indices {
       var sums = [Double](repeating: 0, count: settings.horizon)
@@ -59,9 +66,15 @@ struct RollingOrigin {
       let means = sums.indices.filter { counts[$0] > 0 }.map { sums[$0] / Double(counts[$0]) }
       guard isOpen, !means.isEmpty else { continue }
       let error = means.reduce(0, +) / Double(means.count)
-      if error < best?.error ?? .infinity { best = (index, error) }
+      let damping = candidates[index].damping
+      if error < best[damping]?.error ?? .infinity { best[damping] = (index, error) }
     }
-    return best?.index
+    // Dampings ascend, so the trend held flat comes first.
+    return best.reduce(nil as (index: Int, error: Double)?) { calmer, next in
+      guard let calmer else { return next }
+      guard let next else { return calmer }
+      return next.error < calmer.error * RollingOrigin.trendMargin ? next : calmer
+    }?.index
   }
 
   /// The backtest, with the model's choices made at each judging origin from what came before.
@@ -79,6 +92,7 @@ struct RollingOrigin {
           end: end, trainingEnd: series.periodStart(end - 1), isJudging: isJudging,
           penalty: chosen.map { candidates[$0].penalty },
           scale: chosen.map { candidates[$0].scale },
+          trendDamping: chosen.map { settings.trendDampings[candidates[$0].damping] },
           modelErrors: errors(of: model, end: end), baselineErrors: errors(of: baseline, end: end))
       )
       guard isJudging, candidates.isEmpty || model != nil else { continue }

@@ -1,14 +1,14 @@
 import Glibc
 
 /// Quantiles of Student's t distribution with a whole number of degrees of freedom.
-enum StudentT {
+package enum StudentT {
   /// The value that a t variable exceeds in size with probability `1 - level`.
   ///
   /// Bisection on the finite series for the probability of the central interval, to the last bits.
   ///
   /// - SeeAlso: Abramowitz & Stegun, *Handbook of Mathematical Functions*, 26.7.3 and 26.7.4.
   /// - Precondition: `degreesOfFreedom` is at least 1 and `level` is between 0 and 1.
-  static func twoSidedQuantile(level: Double, degreesOfFreedom: Int) -> Double {
+  package static func twoSidedQuantile(level: Double, degreesOfFreedom: Int) -> Double {
     precondition(
       degreesOfFreedom >= 1 && level > 0 && level < 1,
       "level \(level) with \(degreesOfFreedom) degrees of freedom")
@@ -27,7 +27,7 @@ enum StudentT {
   }
 
   /// The probability that a t variable is no larger than `t ≥ 0` in size.
-  static func centralProbability(_ t: Double, _ degreesOfFreedom: Int) -> Double {
+  package static func centralProbability(_ t: Double, _ degreesOfFreedom: Int) -> Double {
     let angle = atan(t / Double(degreesOfFreedom).squareRoot())
     let cosine = cos(angle)
     let isOdd = degreesOfFreedom % 2 == 1

@@ -38,9 +38,12 @@ package struct TimeSeries: Equatable, Sendable {
   package let values: [Double]
 
   /// A series from `start`, which for months is moved to the first day of its month.
+  ///
+  /// A start outside the years 1 to 9999 is kept as it is; forecasts refuse it.
   package init(grain: Grain, start: CalendarDate, values: [Double]) {
     self.grain = grain
-    self.start = grain == .month ? start.monthStart : start
+    let isMonth = grain == .month && TimeSeries.calendarDays.contains(Int(start.daysSinceEpoch))
+    self.start = isMonth ? start.monthStart : start
     self.values = values
   }
 
@@ -56,14 +59,16 @@ package struct TimeSeries: Equatable, Sendable {
 
   /// Whether the series and `horizon` periods after it lie in the years 1 to 9999.
   func fitsCalendar(horizon: Int) -> Bool {
-    let firstDay = -719_162
-    let lastDay = 2_932_896
     let (periods, overflow) = values.count.addingReportingOverflow(horizon)
     let longest = grain == .day ? 1 : 31
-    guard !overflow, periods <= 4_000_000 else { return false }
+    guard !overflow, periods <= TimeSeries.calendarDays.count else { return false }
     let first = Int(start.daysSinceEpoch)
-    return first >= firstDay && first + (periods + 1) * longest <= lastDay
+    return TimeSeries.calendarDays.contains(first)
+      && TimeSeries.calendarDays.contains(first + (periods + 1) * longest)
   }
+
+  /// The days of the years 1 to 9999, since 1970-01-01.
+  private static let calendarDays = -719_162...2_932_896
 }
 
 /// What the calendar says about one period.

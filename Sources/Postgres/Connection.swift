@@ -78,7 +78,7 @@ extension ConnectionFailure.Reason {
   /// The reason behind libpq's message; anything unknown counts as unreachable.
   ///
   /// libpq gives no code for a failed connection, only the text of the client or the server.
-  init(message: String) {
+  package init(message: String) {
     func says(_ parts: String...) -> Bool { parts.contains { message.contains($0) } }
     if says(
       "password authentication failed", "no password supplied", "no pg_hba.conf entry",

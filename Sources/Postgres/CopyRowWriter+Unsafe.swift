@@ -30,9 +30,11 @@ struct CopyRowWriter: ~Copyable {
     switch column.storage {
     case .text(let text):
       let extra = type == .jsonb ? 1 : 0
+      let codes = text.codes
+      let offsets = text.offsets
       add(column) { row in
-        let entry = text.codes.map { Int($0[row]) } ?? row
-        return text.offsets[entry + 1] - text.offsets[entry] + extra
+        let entry = codes.map { Int($0[row]) } ?? row
+        return offsets[entry + 1] - offsets[entry] + extra
       }
     case .int32(let values):
       add(column) { 8 + 2 * NumericGroups(units: Int128(values[$0]), scale: 0).count }
@@ -48,8 +50,9 @@ struct CopyRowWriter: ~Copyable {
 
   @inline(__always)
   private mutating func add(_ column: Column, size: (Int) -> Int) {
+    let valid = column.validity?.words
     for row in rows {
-      places[row - rows.lowerBound] += 4 + (column.isNull(row) ? 0 : size(row))
+      places[row - rows.lowerBound] += 4 + (isNull(row, valid) ? 0 : size(row))
     }
   }
 
@@ -96,8 +99,10 @@ struct CopyRowWriter: ~Copyable {
       return writeText(column, text, version: nil)
     case (.jsonb, .text(let text)): return writeText(column, text, version: 1)
     case (.uuid, .uuid(let values)):
+      let entries = values.values
+      let codes = values.codes
       return unsafe put(column) { row, place in
-        let value = values.row(row)
+        let value = entries[codes.map { Int($0[row]) } ?? row]
         unsafe (place + 4).storeBytes(of: value.high.bigEndian, as: UInt64.self)
         unsafe (place + 12).storeBytes(of: value.low.bigEndian, as: UInt64.self)
         return 16
@@ -192,11 +197,13 @@ struct CopyRowWriter: ~Copyable {
   private mutating func writeText(
     _ column: Column, _ text: TextStorage, version: UInt8?
   ) -> (row: Int, problem: ValueFailure.Problem)? {
-    unsafe text.bytes.withUnsafeBytes { buffer in
+    let codes = text.codes
+    let offsets = text.offsets
+    return unsafe text.bytes.withUnsafeBytes { buffer in
       unsafe put(column) { row, place in
-        let entry = text.codes.map { Int($0[row]) } ?? row
-        let start = text.offsets[entry]
-        let count = text.offsets[entry + 1] - start
+        let entry = codes.map { Int($0[row]) } ?? row
+        let start = offsets[entry]
+        let count = offsets[entry + 1] - start
         let extra = version == nil ? 0 : 1
         if count + extra > maximumCopyFieldLength { return -1 }
         if let version { unsafe (place + 4).storeBytes(of: version, as: UInt8.self) }
@@ -217,10 +224,11 @@ struct CopyRowWriter: ~Copyable {
     _ column: Column, write: (Int, UnsafeMutableRawPointer) -> Int
   ) -> (row: Int, problem: ValueFailure.Problem)? {
     guard let bytes = unsafe bytes else { preconditionFailure("not allocated") }
+    let valid = column.validity?.words
     for row in rows {
       let place = places[row - rows.lowerBound]
       var length = -1
-      if !column.isNull(row) {
+      if !isNull(row, valid) {
         length = unsafe write(row, bytes + place)
         if length < 0 { return (row, .outOfRange) }
       }
@@ -235,6 +243,15 @@ struct CopyRowWriter: ~Copyable {
     precondition(places.last ?? byteCount == byteCount, "rows of another size than measured")
     return unsafe Array(UnsafeRawBufferPointer(start: bytes, count: byteCount))
   }
+}
+
+/// Whether a row is null by the bits of a bitmap; without one no row is.
+///
+/// Unlike `Column.isNull` this is inlined into the loops.
+@inline(__always)
+private func isNull(_ row: Int, _ valid: [UInt64]?) -> Bool {
+  guard let valid else { return false }
+  return valid[row >> 6] >> UInt64(row & 63) & 1 == 0
 }
 
 /// Writes a number behind the four bytes of its length; its own size in bytes.

@@ -60,6 +60,13 @@ package struct ConnectionFailure: Hashable, Sendable {
   package let server: String
   /// The library's message.
   package let message: String
+
+  /// A failure of the given parts.
+  package init(reason: Reason, server: String, message: String) {
+    self.reason = reason
+    self.server = server
+    self.message = message
+  }
 }
 
 /// What the server said about a statement it refused.
@@ -76,6 +83,19 @@ package struct ServerFailure: Hashable, Sendable {
   package let context: String?
   /// What was being done, such as the name of a table.
   package let during: String
+
+  /// A failure of the given parts.
+  package init(
+    state: SQLState, message: String, detail: String? = nil, hint: String? = nil,
+    context: String? = nil, during: String
+  ) {
+    self.state = state
+    self.message = message
+    self.detail = detail
+    self.hint = hint
+    self.context = context
+    self.during = during
+  }
 }
 
 /// A value that cannot be read or written, and where it is.
@@ -104,6 +124,15 @@ package struct ValueFailure: Hashable, Sendable {
   package let key: String?
   /// What is wrong.
   package let problem: Problem
+
+  /// A failure of the given parts.
+  package init(source: String, column: String, row: Int, key: String?, problem: Problem) {
+    self.source = source
+    self.column = column
+    self.row = row
+    self.key = key
+    self.problem = problem
+  }
 }
 
 /// What is wrong with the bytes of a binary COPY.

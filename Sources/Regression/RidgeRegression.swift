@@ -13,7 +13,9 @@ package struct RidgeRegression: Equatable, Sendable {
   ///
   /// Its unit is that of a sum of weights: the same `λ` counts for less as rows are added.
   package var penalty: Double
-  /// `f`, one per column; 0 leaves a column free of penalty. `nil` penalises all alike with 1.
+  /// The penalty factor of each column, or `nil` to penalise all alike with 1.
+  ///
+  /// With 0 a column is free of penalty.
   package var penaltyFactors: [Double]?
   /// Whether a column's penalty is made independent of its unit.
   package var standardisesColumns: Bool

@@ -29,7 +29,8 @@ enum CodedAmounts: Sendable {
 struct CodedColumn: Sendable {
   /// Codes of the batch, or of the state where there is no table.
   var codes: [UInt32]
-  /// The state's code of each code of the batch; `nil` where `codes` are the state's.
+  /// The state's code of each code of the batch, `nil` where `codes` are the state's; what it holds
+  /// for codes that no row has means nothing.
   var table: [UInt32]?
   /// Which rows have a value, `nil` when all do; the code of a null row means nothing.
   var validity: ValidityBitmap?
@@ -37,14 +38,14 @@ struct CodedColumn: Sendable {
   /// A table that leads from the codes to something that is known for each code of the state, with
   /// one more entry, for null, at its end.
   func table<Entry>(to entries: [Entry], null: Entry) -> [Entry] {
-    (table.map { $0.map { entries[Int($0)] } } ?? entries) + [null]
+    (table.map { $0.map { Int($0) < entries.count ? entries[Int($0)] : null } } ?? entries) + [null]
   }
 
   /// The column with the state's codes replaced by those of another.
   func translated(by codes: [UInt32]) -> CodedColumn {
     var result = self
     if let table {
-      result.table = table.map { codes[Int($0)] }
+      result.table = table.map { Int($0) < codes.count ? codes[Int($0)] : 0 }
     } else {
       result.table = codes
     }
@@ -195,17 +196,14 @@ struct EventReader {
     _ column: Column, in dictionary: inout IdentifierDictionary
   ) throws(RollupError) -> CodedColumn {
     guard case .uuid(let storage) = column.storage else { throw wrongType(column, "a uuid") }
-    let entries: [UInt32]
-    if storage.codes == nil, let validity = column.validity {
-      entries = storage.values.indices.map { row in
-        validity[row] ? dictionary.code(of: storage.values[row]) : 0
-      }
-    } else {
-      entries = storage.values.map { dictionary.code(of: $0) }
+    if let codes = storage.codes {
+      let table = dictionary.table(of: storage.values, rows: codes, validity: column.validity)
+      return CodedColumn(codes: codes, table: table, validity: column.validity)
     }
-    return CodedColumn(
-      codes: storage.codes ?? entries, table: storage.codes.map { _ in entries },
-      validity: column.validity)
+    let codes = storage.values.indices.map { row in
+      column.isNull(row) ? 0 : dictionary.code(of: storage.values[row])
+    }
+    return CodedColumn(codes: codes, table: nil, validity: column.validity)
   }
 
   private func textCodes(

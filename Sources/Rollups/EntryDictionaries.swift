@@ -1,4 +1,5 @@
 import AlmanacCore
+import Columns
 
 /// Numbers distinct identifiers in order of first appearance.
 ///
@@ -8,6 +9,34 @@ struct IdentifierDictionary: Sendable {
   /// The identifiers, at the index of their code.
   private(set) var values: [UUIDValue] = []
   private var slots = [UInt64](repeating: 0, count: 64)
+  /// The last list of entries whose codes were asked for, and these.
+  private var lastEntries: [UUIDValue] = []
+  private var lastTable: [UInt32] = []
+
+  /// The codes of the entries of a column's dictionary; 0 for entries that no row has.
+  ///
+  /// Batches cut from one share their dictionary, so that its codes are only looked up once; of a
+  /// dictionary with more entries than rows only those that occur are.
+  mutating func table(of entries: [UUIDValue], rows: [UInt32], validity: ValidityBitmap?)
+    -> [UInt32]
+  {
+    if entries == lastEntries { return lastTable }
+    if entries.count <= rows.count {
+      lastEntries = entries
+      lastTable = entries.map { code(of: $0) }
+      return lastTable
+    }
+    var table = [UInt32](repeating: 0, count: entries.count)
+    var isKnown = [Bool](repeating: false, count: entries.count)
+    for (row, entry) in rows.enumerated() where validity.map({ $0[row] }) ?? true {
+      let entry = Int(entry)
+      if !isKnown[entry] {
+        isKnown[entry] = true
+        table[entry] = code(of: entries[entry])
+      }
+    }
+    return table
+  }
 
   /// The code of an identifier, a new one if it has not been seen.
   mutating func code(of value: UUIDValue) -> UInt32 {

@@ -6,12 +6,6 @@ package enum CSVDefect: String, Sendable {
   case textAfterQuote = "text after a closing quote"
 }
 
-/// A quoted cell that is never closed; `line` is where its record begins.
-package struct CSVUnterminatedQuote: Error, Equatable {
-  /// The line on which the record begins, counted from 1.
-  package let line: Int
-}
-
 /// Reads the records of a CSV file (RFC 4180) from its bytes, one after the other.
 ///
 /// Cells are separated by commas, records by LF or CRLF; a cell in quotes may hold commas, line
@@ -25,6 +19,7 @@ package struct CSVReader: Sendable {
     var isCopied: Bool
   }
 
+  private let name: String
   private let bytes: [UInt8]
   private var position = 0
   private var nextLine = 1
@@ -36,8 +31,9 @@ package struct CSVReader: Sendable {
   /// What is wrong with the form of the current record; its cells are what could be made of it.
   package private(set) var defect: CSVDefect?
 
-  /// A reader before the first record of a file.
-  package init(_ bytes: [UInt8]) {
+  /// A reader before the first record of a file; `name` is for error messages.
+  package init(name: String, bytes: [UInt8]) {
+    self.name = name
     self.bytes = bytes
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
@@ -54,8 +50,8 @@ package struct CSVReader: Sendable {
   /// Moves to the next record.
   ///
   /// - Returns: whether there is one.
-  /// - Throws: `CSVUnterminatedQuote` when the file ends inside a quoted cell.
-  package mutating func next() throws(CSVUnterminatedQuote) -> Bool {
+  /// - Throws: `SampleSourceError.unterminatedQuote` when the file ends inside a quoted cell.
+  package mutating func next() throws(SampleSourceError) -> Bool {
     skipEmptyLines()
     guard position < bytes.count else { return false }
     cells.removeAll(keepingCapacity: true)
@@ -120,13 +116,13 @@ package struct CSVReader: Sendable {
   }
 
   /// Reads from an opening quote to the comma or line feed behind the closing one.
-  private mutating func readQuotedCell() throws(CSVUnterminatedQuote) {
+  private mutating func readQuotedCell() throws(SampleSourceError) {
     let start = position + 1
     let copyStart = copies.count
     var segment = start
     var end = start
     while true {
-      guard end < bytes.count else { throw CSVUnterminatedQuote(line: line) }
+      guard end < bytes.count else { throw .unterminatedQuote(file: name, line: line) }
       let byte = bytes[end]
       if byte == CSVReader.lineFeed {
         nextLine += 1

@@ -69,6 +69,21 @@ struct OnlineRetailBooks {
     var left: Int64
   }
 
+  /// A line of a cancellation with the time of the whole document.
+  private struct Cancelled {
+    let index: Int
+    let row: RetailRow
+    let time: Int64
+
+    /// The order in which lines choose; file and line only decide which of two equal ones is
+    /// listed when there is too little for both.
+    static func precedes(_ left: Cancelled, _ right: Cancelled) -> Bool {
+      let (first, second) = (left.row, right.row)
+      return (left.time, first.number, first.price, first.quantity, first.file, first.line)
+        < (right.time, second.number, second.price, second.quantity, second.file, second.line)
+    }
+  }
+
   /// The books of the rows that are invoice lines or cancellations, none of them refused.
   ///
   /// `isNameBefore` orders the parser's codes of countries by their names.
@@ -85,51 +100,56 @@ struct OnlineRetailBooks {
     var creditIndices: [CreditKey: Int] = [:]
     // Articles are independent of each other, so the order of the dictionary does not matter.
     for (article, indices) in cancelled {
-      let ordered = indices.map { index in
-        let row = rows[index]
-        let key = DocumentKey(customer: row.customer, number: row.number)
-        return (index: index, time: times[key] ?? row.time, row: row)
-      }.sorted {
-        ($0.time, $0.row.number, $0.row.price, $0.row.quantity, $0.row.file, $0.row.line)
-          < ($1.time, $1.row.number, $1.row.price, $1.row.quantity, $1.row.file, $1.row.line)
-      }
       var lines = originals.removeValue(forKey: article) ?? []
       lines.sort {
         ($0.time, $0.number, $0.price, $0.left) > ($1.time, $1.number, $1.price, $1.left)
       }
-      for (index, time, row) in ordered {
-        var left = -row.quantity
-        for samePriceOnly in [true, false] {
-          for position in lines.indices where left > 0 {
-            let line = lines[position]
-            guard line.time <= time, line.left > 0,
-              samePriceOnly ? line.price == row.price : line.price > row.price
-            else { continue }
-            let quantity = min(left, line.left)
-            lines[position].left -= quantity
-            left -= quantity
-            let amount = Int128(quantity) * Int128(row.price)
-            invoices[line.invoice].refunded += amount
-            invoices[line.invoice].changedAt = max(invoices[line.invoice].changedAt, time)
-            let key = CreditKey(cancellation: row.number, invoice: line.invoice)
-            if let known = creditIndices[key] {
-              credits[known].amount += amount
-            } else {
-              creditIndices[key] = credits.count
-              credits.append(
-                RetailCredit(
-                  cancellation: row.number, invoice: line.invoice, time: time, amount: amount))
-            }
-          }
-        }
-        if left > 0 {
-          unmatched.append(
-            UnmatchedCancellation(row: index, quantity: left, isPart: left < -row.quantity))
-        }
-      }
+      let ordered = indices.map { index in
+        let key = DocumentKey(customer: rows[index].customer, number: rows[index].number)
+        return Cancelled(index: index, row: rows[index], time: times[key] ?? rows[index].time)
+      }.sorted(by: Cancelled.precedes)
+      for cancelled in ordered { match(cancelled, to: &lines, &creditIndices) }
     }
     credits.sort {
       ($0.time, $0.cancellation, $0.invoice) < ($1.time, $1.cancellation, $1.invoice)
+    }
+  }
+
+  /// Gives a cancelled line back: of lines of its price first, then of dearer ones.
+  ///
+  /// `lines` are those of the customer and article, the latest first.
+  private mutating func match(
+    _ cancelled: Cancelled, to lines: inout [Original], _ creditIndices: inout [CreditKey: Int]
+  ) {
+    let row = cancelled.row
+    var left = -row.quantity
+    for isSamePrice in [true, false] {
+      for position in lines.indices where left > 0 {
+        let line = lines[position]
+        guard line.time <= cancelled.time, line.left > 0,
+          isSamePrice ? line.price == row.price : line.price > row.price
+        else { continue }
+        let quantity = min(left, line.left)
+        lines[position].left -= quantity
+        left -= quantity
+        let amount = Int128(quantity) * Int128(row.price)
+        invoices[line.invoice].refunded += amount
+        invoices[line.invoice].changedAt = max(invoices[line.invoice].changedAt, cancelled.time)
+        let key = CreditKey(cancellation: row.number, invoice: line.invoice)
+        if let known = creditIndices[key] {
+          credits[known].amount += amount
+        } else {
+          creditIndices[key] = credits.count
+          credits.append(
+            RetailCredit(
+              cancellation: row.number, invoice: line.invoice, time: cancelled.time,
+              amount: amount))
+        }
+      }
+    }
+    if left > 0 {
+      unmatched.append(
+        UnmatchedCancellation(row: cancelled.index, quantity: left, isPart: left < -row.quantity))
     }
   }
 

@@ -38,12 +38,12 @@ struct OnlineRetailParser {
 
   /// Reads a whole file.
   mutating func parse(name: String, bytes: [UInt8]) throws(SampleSourceError) -> ParsedRetailFile {
-    var reader = CSVReader(bytes)
+    var reader = CSVReader(name: name, bytes: bytes)
     let places = try header(&reader, name: name)
     let cellCount = reader.count
     var file = ParsedRetailFile(name: name)
     file.rows.reserveCapacity(bytes.count / 88)
-    while try advance(&reader, name: name) {
+    while try reader.next() {
       guard reader.line <= Int(Int32.max) else { throw .tooManyLines(file: name) }
       file.recordCount += 1
       // A record of the wrong form has cells in places where they do not belong: none is trusted.
@@ -66,22 +66,12 @@ struct OnlineRetailParser {
     _ reader: inout CSVReader, name: String
   ) throws(SampleSourceError) -> [Int] {
     var names: [String] = []
-    if try advance(&reader, name: name) {
+    if try reader.next() {
       names = (0..<reader.count).map { String(decoding: reader[$0], as: UTF8.self) }
     }
     let missing = OnlineRetailParser.columns.filter { !names.contains($0) }
     guard missing.isEmpty else { throw .missingColumns(file: name, names: missing) }
     return OnlineRetailParser.columns.compactMap { names.firstIndex(of: $0) }
-  }
-
-  private func advance(
-    _ reader: inout CSVReader, name: String
-  ) throws(SampleSourceError) -> Bool {
-    do {
-      return try reader.next()
-    } catch {
-      throw .unterminatedQuote(file: name, line: error.line)
-    }
   }
 
   private mutating func read(

@@ -7,9 +7,15 @@ package struct OnlineRetailSummary: Hashable, Sendable {
   /// A number of rows and their amount.
   package struct Tally: Hashable, Sendable {
     /// The number of rows.
-    package var rows = 0
+    package var rows: Int
     /// Their amount.
-    package var amount: Int128 = 0
+    package var amount: Int128
+
+    /// A tally of the given parts.
+    package init(rows: Int = 0, amount: Int128 = 0) {
+      self.rows = rows
+      self.amount = amount
+    }
 
     /// Adds a row.
     mutating func add(_ amount: Int128) {

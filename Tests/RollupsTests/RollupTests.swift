@@ -145,6 +145,42 @@ struct RollupTests {
     #expect(table.batch.fields == RollupTable.fields(.day))
   }
 
+  @Test("a dictionary with more entries than rows, none of them used, is no matter")
+  func unusedEntries() throws {
+    let start = try #require(Timestamp("2024-05-01T10:00:00Z"))
+    let none = ValidityBitmap(repeating: false, count: 1)
+    func events(company: Bool) -> Batch {
+      let entries = UUIDStorage(values: (0..<9).map { id(UInt64($0)) }, codes: [7])
+      let text = TextStorage(bytes: Array("ab".utf8), offsets: [0, 1, 2], codes: [1])
+      return Batch([
+        Column(Field("event_type", .text), .text(text)),
+        Column(
+          Field("company_id", .uuid, isNullable: true), .uuid(entries),
+          validity: company ? nil : none),
+        Column(Field("user_id", .uuid, isNullable: true), .uuid(entries), validity: none),
+        Column(
+          Field("timestamp", .timestamp),
+          .int64([company ? start.microseconds : start.microseconds - 864_000_000_000])),
+      ])
+    }
+    var settings = try settings()
+    settings.moduleColumn = nil
+    settings.amountColumn = nil
+    settings.durationColumn = nil
+    let buckets = try days("2024-05-01", "2024-05-02")
+    var outside = RollupState(buckets, settings: settings)
+    try outside.accumulate(events(company: false))
+    var state = RollupState(buckets, settings: settings)
+    try state.combine(outside)
+    #expect(try state.finish().rowCount == 0)
+    try outside.accumulate(events(company: true))
+    var combined = RollupState(buckets, settings: settings)
+    try combined.combine(outside)
+    let row = try #require(try rows(combined.finish()).first)
+    #expect(row.company == id(7) && row.eventType == "b" && row.uniqueUsers == 0)
+    #expect(try rows(outside.finish()) == [row])
+  }
+
   @Test("columns that the settings leave out are not needed")
   func optionalColumns() throws {
     var settings = try settings()

@@ -10,6 +10,13 @@ package struct Migration: Hashable, Sendable {
   /// The statements, separated by semicolons.
   package let sql: String
 
+  /// A migration of the given parts.
+  package init(number: Int, name: String, sql: String) {
+    self.number = number
+    self.name = name
+    self.sql = sql
+  }
+
   /// A number that changes when the SQL is edited.
   ///
   /// The 64-bit Fowler-Noll-Vo hash (variant 1a) of the SQL, in hexadecimal: it guards against
@@ -22,32 +29,6 @@ package struct Migration: Hashable, Sendable {
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
-
-  /// The statements that create a schema and continue as its owner.
-  ///
-  /// A schema that is there already is taken as it is: an administrator may have made it, or the
-  /// platform may keep tables of its own in one of that name.
-  static func openSchema(_ name: String, owner: Role, comment: String) -> String {
-    #"""
-    DO $$
-    BEGIN
-      IF to_regnamespace('\#(name)') IS NULL THEN
-        CREATE SCHEMA \#(name) AUTHORIZATION \#(owner.rawValue);
-      END IF;
-    END
-    $$;
-    SET LOCAL ROLE \#(owner.rawValue);
-    DO $$
-    BEGIN
-      IF EXISTS (SELECT FROM pg_namespace
-          WHERE nspname = '\#(name)' AND nspowner = '\#(owner.rawValue)'::regrole) THEN
-        COMMENT ON SCHEMA \#(name) IS '\#(comment)';
-      END IF;
-    END
-    $$;
-
-    """#
-  }
 }
 
 /// The migrations this program knows.
@@ -57,7 +38,4 @@ package enum Migrations {
 
   /// The version a database has after all of them.
   package static var latestVersion: Int { all.count }
-
-  /// The schemas they create.
-  package static let schemas = ["almanac", "analytics", "predictions", "api"]
 }

@@ -5,10 +5,7 @@ extension Migration {
   /// right on the schema, and the views of `api` show them what they may know.
   static let ledger = Migration(
     number: 1, name: "ledger",
-    sql: openSchema(
-      "almanac", owner: .writer,
-      comment: "The ledger of Almanac: what ran, what is done, which models serve, what is published."
-    ) + #"""
+    sql: Schema.almanac.opening + #"""
       CREATE TABLE almanac.migrations (
         version integer PRIMARY KEY,
         name text NOT NULL,
@@ -313,7 +310,6 @@ extension Migration {
       COMMENT ON COLUMN almanac.published_runs.valid_until IS 'From when on they are stale.';
       COMMENT ON COLUMN almanac.published_runs.rows IS 'Number of predictions.';
 
-      GRANT USAGE ON SCHEMA almanac TO almanac_api;
       GRANT SELECT ON almanac.published, almanac.published_runs TO almanac_api;
       """#)
 }

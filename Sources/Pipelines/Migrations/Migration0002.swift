@@ -5,10 +5,7 @@ extension Migration {
   /// block-range index finds its rows, which lie together, and costs next to nothing to keep.
   static let rollups = Migration(
     number: 2, name: "rollups",
-    sql: openSchema(
-      "analytics", owner: .writer,
-      comment: "What Almanac makes of events and billing records: rollups, metrics, cohorts, funnels."
-    ) + #"""
+    sql: Schema.analytics.opening + #"""
       CREATE TABLE analytics.hourly_rollups (
         company_id uuid NOT NULL,
         event_type text NOT NULL,
@@ -95,7 +92,5 @@ extension Migration {
         END LOOP;
       END
       $$;
-
-      GRANT USAGE ON SCHEMA analytics TO almanac_api;
       """#)
 }

@@ -6,10 +6,7 @@ extension Migration {
   /// removed.
   static let predictions = Migration(
     number: 3, name: "predictions",
-    sql: openSchema(
-      "predictions", owner: .writer,
-      comment: "Every prediction of every run kept, and what became of it."
-    ) + #"""
+    sql: Schema.predictions.opening + #"""
       CREATE TABLE predictions.revenue_forecasts (
         company_id uuid NOT NULL,
         run_id uuid NOT NULL,
@@ -272,7 +269,6 @@ extension Migration {
       END
       $$;
 
-      GRANT USAGE ON SCHEMA predictions TO almanac_api;
       GRANT SELECT ON predictions.revenue_forecasts TO almanac_api;
       """#)
 }

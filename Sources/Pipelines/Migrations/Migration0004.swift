@@ -6,10 +6,7 @@ extension Migration {
   /// the index and the `OR` of a policy cannot.
   static let api = Migration(
     number: 4, name: "api",
-    sql: openSchema(
-      "api", owner: .api,
-      comment: "The only schema readers use: published rows, for one company at a time."
-    ) + #"""
+    sql: Schema.api.opening + #"""
       CREATE VIEW api.freshness_v1 WITH (security_barrier) AS
         SELECT p.publication_id, p.published_at, p.pipeline, r.model, r.model_version, r.run_id,
           r.as_of, r.recorded_cut, r.valid_until, r.valid_until < now() AS stale
@@ -232,7 +229,6 @@ extension Migration {
         'for the company in almanac.company_id (all companies for almanac_admin without one), '
         'with period_start from "from" on and before "to". Wrong arguments raise 22023.';
 
-      GRANT USAGE ON SCHEMA api TO almanac_reader;
       GRANT SELECT ON api.freshness_v1, api.revenue_forecast_v1, api.rollups_v1
         TO almanac_reader;
       REVOKE ALL ON FUNCTION api.revenue_forecast(text, text, text, date, date) FROM PUBLIC;

@@ -9,8 +9,8 @@ package enum MigrationError: Error, Hashable {
   case missingMembership(Role, user: String)
   /// The login role may not create schemas in the database.
   case mayNotCreateSchemas(database: String, user: String)
-  /// A schema is there already and does not admit the role that has to create tables in it.
-  case closedSchema(String, owner: Role)
+  /// A schema is there already and does not admit the roles that have to use it.
+  case closedSchema(Schema)
   /// A newer program has migrated the database.
   case newerSchema(found: Int, known: Int)
   /// The recorded migrations have a gap, or one has another text than this program knows.
@@ -47,9 +47,9 @@ extension MigrationError: ExitStatusConvertible {
     case .mayNotCreateSchemas(let database, let user):
       return "\(user) may not create schemas in database \(database); run \(roles): it grants "
         + "CREATE on the database to \(user)"
-    case .closedSchema(let schema, let owner):
-      return "schema \(schema) exists and \(owner.rawValue) may not create tables in it; as its "
-        + "owner run: GRANT USAGE, CREATE ON SCHEMA \(schema) TO \(owner.rawValue)"
+    case .closedSchema(let schema):
+      return "schema \(schema.rawValue) exists and does not admit \(schema.owner.rawValue) and "
+        + "\(schema.reader.rawValue); as its owner run: \(schema.neededGrants)"
     case .newerSchema(let found, let known):
       return "the target has schema version \(found), this program knows versions up to \(known); "
         + "install the newer program"

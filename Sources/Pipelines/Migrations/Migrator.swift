@@ -184,30 +184,35 @@ package struct Migrator {
     return true
   }
 
-  /// Throws unless the login role may create the schemas that are missing and the owners may
-  /// create tables in those that are there.
+  /// Throws unless the login role may create the schemas that are missing and those that are there
+  /// admit the roles that use them.
   private func verifySchemas() throws {
-    for schema in Migrations.schemas {
-      let owner: Role = schema == "api" ? .api : .writer
+    for schema in Schema.allCases {
       let rights = try connection.query(
         """
-        SELECT has_schema_privilege($2::name, n.oid, 'CREATE')
-          AND has_schema_privilege($2::name, n.oid, 'USAGE')
-        FROM pg_namespace AS n WHERE n.nspname = $1
-        """, [schema, owner.rawValue])
+        SELECT has_schema_privilege($2::name, oid, 'CREATE')
+          AND has_schema_privilege($2::name, oid, 'USAGE')
+          AND (nspowner = $2::regrole OR has_schema_privilege($3::name, oid, 'USAGE'))
+        FROM pg_namespace WHERE nspname = $1
+        """, [schema.rawValue, schema.owner.rawValue, schema.reader.rawValue])
       if rights.count == 0 {
-        let database = try connection.query(
-          """
-          SELECT current_database(), current_user,
-            has_database_privilege(current_database(), 'CREATE')
-          """)
-        if database[0, 2] != "t" {
-          throw MigrationError.mayNotCreateSchemas(
-            database: database[0, 0] ?? "", user: database[0, 1] ?? "")
-        }
+        try verifyDatabase()
       } else if rights[0, 0] != "t" {
-        throw MigrationError.closedSchema(schema, owner: owner)
+        throw MigrationError.closedSchema(schema)
       }
+    }
+  }
+
+  /// Throws unless the login role may create schemas in the database.
+  private func verifyDatabase() throws {
+    let database = try connection.query(
+      """
+      SELECT current_database(), current_user,
+        has_database_privilege(current_database(), 'CREATE')
+      """)
+    guard database[0, 2] == "t" else {
+      throw MigrationError.mayNotCreateSchemas(
+        database: database[0, 0] ?? "", user: database[0, 1] ?? "")
     }
   }
 }

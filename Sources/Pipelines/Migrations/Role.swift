@@ -1,3 +1,5 @@
+import Postgres
+
 /// The roles Almanac needs in the target's cluster; none of them may log in.
 package enum Role: String, CaseIterable, Sendable {
   /// Owns the tables; the login role of the pipeline is a member.
@@ -57,8 +59,8 @@ package enum Role: String, CaseIterable, Sendable {
   package static func script(member: String, database: String) -> String {
     let owners = owners.map(\.rawValue).joined(separator: ", ")
     return script + """
-      GRANT \(owners) TO \(quoted(member));
-      GRANT CREATE ON DATABASE \(quoted(database)) TO \(quoted(member));
+      GRANT \(owners) TO \(quoteIdentifier(member));
+      GRANT CREATE ON DATABASE \(quoteIdentifier(database)) TO \(quoteIdentifier(member));
 
       """
   }
@@ -80,11 +82,5 @@ package enum Role: String, CaseIterable, Sendable {
     $$;
 
     """
-  }
-
-  /// A name as an SQL identifier that none of its characters can end early.
-  private static func quoted(_ name: String) -> String {
-    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-      + "\""
   }
 }

@@ -74,13 +74,8 @@ package func forecast(
     if gate.modelPasses { predicted = forecast }
   }
 
-  var errors = [[Double]](repeating: [], count: settings.horizon)
-  for origin in backtest.origins {
-    let published = gate.modelPasses ? origin.modelErrors : origin.baselineErrors
-    for (ahead, error) in published.enumerated() {
-      if let error { errors[ahead].append(abs(error)) }
-    }
-  }
+  let errors = absoluteErrors(
+    backtest, ofModel: gate.modelPasses, without: ClosedWeekdays(series, end: end))
   guard errors.contains(where: { !$0.isEmpty }) else {
     throw .tooFewValues(known: known, needed: known + 1)
   }
@@ -101,8 +96,29 @@ package func forecast(
     points: points, modelUsed: gate.modelPasses ? .harmonicRidge : baseline,
     fallbackReason: gate.reason, gate: gate, backtest: backtest,
     intervalMethod: intervals.method, coefficients: coefficients, penalty: candidate?.penalty,
-    scale: candidate?.scale, trainingStart: series.periodStart(first),
+    scale: candidate?.scale,
+    trendDamping: candidate.flatMap { attempt?.model.settings.trendDampings[$0.damping] },
+    trainingStart: series.periodStart(first),
     trainingEnd: series.periodStart(end - 1), kernelName: BLASLibrary.kernelName)
+}
+
+/// The absolute backtest errors of what is published, per horizon.
+///
+/// Closed weekdays are left out: their errors are zero for certain, and would narrow the intervals
+/// of their neighbours.
+private func absoluteErrors(
+  _ backtest: Backtest, ofModel: Bool, without closed: ClosedWeekdays
+) -> [[Double]] {
+  var errors = [[Double]](repeating: [], count: backtest.horizons.count)
+  for origin in backtest.origins {
+    let published = ofModel ? origin.modelErrors : origin.baselineErrors
+    for (ahead, error) in published.enumerated() {
+      if let error, !closed.contains(period: origin.end + ahead) {
+        errors[ahead].append(abs(error))
+      }
+    }
+  }
+  return errors
 }
 
 extension GateResult {
@@ -136,7 +152,9 @@ extension GateResult {
       checks.append(
         GateCheck(
           name: "beats_\(baseline.rawValue)", passed: isBetter,
-          detail: "mean absolute error \(modelError) against \(baselineError)"))
+          detail: baselineError > 0
+            ? "\(perCent(modelError / baselineError)) of its mean absolute error"
+            : "its mean absolute error is 0"))
     }
     self.init(
       modelPasses: hasOrigins && isBetter, baseline: baseline, modelError: modelError,
@@ -152,4 +170,10 @@ extension GateResult {
     }
     return "the model was not better than \(baseline.rawValue) in the backtest: \(failed.detail)"
   }
+}
+
+/// A share in per cent with one decimal.
+private func perCent(_ share: Double) -> String {
+  let tenths = (min(share, 1e9) * 1_000).rounded()
+  return "\(tenths / 10) %"
 }
