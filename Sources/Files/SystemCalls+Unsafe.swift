@@ -68,9 +68,30 @@ enum SystemCalls {
     }
   }
 
+  /// Writes all bytes to one of the process's own streams; a failure ends it.
+  static func writeAll(_ bytes: Span<UInt8>, to number: Int32) {
+    var written = 0
+    while written < bytes.count {
+      let rest = bytes.extracting(written..<bytes.count)
+      let status = unsafe rest.withUnsafeBufferPointer { source in
+        unsafe Glibc.write(number, source.baseAddress, source.count)
+      }
+      if status < 0, errno != EINTR { return }
+      written += max(0, status)
+    }
+  }
+
   static func synchronize(_ file: borrowing FileDescriptor, path: String) throws(FileError) {
     let number = file.number
     _ = try check(.synchronize, path) { Int(fsync(number)) }
+  }
+
+  /// Brings everything written so far to the disks; on Linux this waits until it is done.
+  static func synchronizeAll(path: String) throws(FileError) {
+    _ = try check(.synchronize, path) {
+      sync()
+      return 0
+    }
   }
 
   static func rename(_ source: String, to target: String) throws(FileError) {
