@@ -1,0 +1,57 @@
+import AlmanacCore
+
+extension Batch {
+  /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone.
+  ///
+  /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
+  /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
+  /// than one entry for two rows) is plain.
+  package func compacted() -> Batch {
+    Batch(columns.map { $0.compacted() }, rowCount: rowCount)
+  }
+}
+
+extension Column {
+  /// The column with its dictionary rebuilt; see ``Batch/compacted()``.
+  func compacted() -> Column {
+    switch storage {
+    case .text(let values):
+      guard let codes = values.codes else { return self }
+      let (remapped, used) = recoded(codes, entryCount: values.entryCount)
+      var rebuilt = TextStorage(codes: remapped)
+      for entry in used {
+        rebuilt.bytes.append(contentsOf: values.entry(entry))
+        rebuilt.offsets.append(rebuilt.bytes.count)
+      }
+      if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
+      return Column(field, .text(rebuilt), validity: validity)
+    case .uuid(let values):
+      guard let codes = values.codes else { return self }
+      let (remapped, used) = recoded(codes, entryCount: values.values.count)
+      var rebuilt = UUIDStorage(values: used.map { values.values[$0] }, codes: remapped)
+      if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
+      return Column(field, .uuid(rebuilt), validity: validity)
+    default: return self
+    }
+  }
+
+  /// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.
+  private func recoded(_ codes: [UInt32], entryCount: Int) -> (codes: [UInt32], used: [Int]) {
+    var newCodes = [UInt32](repeating: .max, count: entryCount)
+    var used: [Int] = []
+    var recoded = codes
+    for row in codes.indices {
+      if let validity, !validity[row] {
+        recoded[row] = 0
+        continue
+      }
+      let entry = Int(codes[row])
+      if newCodes[entry] == .max {
+        newCodes[entry] = UInt32(used.count)
+        used.append(entry)
+      }
+      recoded[row] = newCodes[entry]
+    }
+    return (recoded, used)
+  }
+}
