@@ -1,0 +1,41 @@
+package import AlmanacCore
+
+/// Why a prediction cannot be made.
+package enum PredictionError: ExitStatusConvertible, Equatable {
+  /// A batch lacks a column that the model reads, or has it in another type.
+  case missingColumn(dataset: String, column: String)
+  /// An amount is in a currency other than the reporting currency.
+  case foreignCurrency(dataset: String, currency: String, reporting: CurrencyCode)
+  /// No revenue happened and was recorded by the end of the logical date.
+  case noRevenue(through: CalendarDate)
+
+  /// A forecast is too large to be an amount of money.
+  case amountOutOfRange(period: CalendarDate)
+
+  /// The status the program exits with.
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .missingColumn: .configuration
+    case .foreignCurrency, .amountOutOfRange: .badData
+    case .noRevenue: .missingInput
+    }
+  }
+
+  /// One line that says what is wrong and what to do.
+  package var description: String {
+    switch self {
+    case .missingColumn(let dataset, let column):
+      "dataset \(dataset) has no column \(column) of the type that the revenue model reads; "
+        + "declare it in datasets/\(dataset).yaml"
+    case .foreignCurrency(let dataset, let currency, let reporting):
+      "dataset \(dataset) holds amounts in \(currency), the reporting currency is \(reporting); "
+        + "this version does not convert: set `currency: \(currency)` in the pipeline, or convert "
+        + "in the dataset's `query:`"
+    case .noRevenue(let date):
+      "no payment happened and was recorded by the end of \(date), so there is nothing to "
+        + "forecast from; give a later --date or check the source"
+    case .amountOutOfRange(let period):
+      "the revenue forecast for \(period) is beyond 922 trillion; check the amounts in the source"
+    }
+  }
+}

@@ -1,0 +1,103 @@
+package import AlmanacCore
+package import Columns
+package import Forecasting
+
+/// Turns forecasts of total revenue into rows of `predictions.revenue_forecasts`.
+package struct RevenueForecastRows: Sendable {
+  private let run: UUIDValue
+  private let model: String
+  private let modelVersion: String
+  private let featureDigest: String
+  private let asOf: CalendarDate
+  private let recordedCut: Timestamp
+  private let validUntil: Timestamp
+  private let currency: CurrencyCode
+
+  /// What every row of a run carries.
+  ///
+  /// - Parameters:
+  ///   - run: the run that predicts.
+  ///   - model: the model's name.
+  ///   - modelVersion: the version that predicts.
+  ///   - featureDigest: the digest of the series the forecast is made from.
+  ///   - asOf: the logical date.
+  ///   - recordedCut: rows recorded later had no influence.
+  ///   - validUntil: when a newer forecast should have taken its place.
+  ///   - currency: the reporting currency.
+  package init(
+    run: UUIDValue, model: String, modelVersion: String, featureDigest: String,
+    asOf: CalendarDate, recordedCut: Timestamp, validUntil: Timestamp, currency: CurrencyCode
+  ) {
+    self.run = run
+    self.model = model
+    self.modelVersion = modelVersion
+    self.featureDigest = featureDigest
+    self.asOf = asOf
+    self.recordedCut = recordedCut
+    self.validUntil = validUntil
+    self.currency = currency
+  }
+
+  /// The columns of the table, in the order of its key and then its values.
+  package static let fields = [
+    Field("company_id", .uuid), Field("run_id", .uuid), Field("scope", .text),
+    Field("scope_id", .text), Field("grain", .text), Field("period_start", .date),
+    Field("horizon", .int64), Field("predicted", .money), Field("lower_80", .money),
+    Field("upper_80", .money), Field("lower_95", .money), Field("upper_95", .money),
+    Field("currency", .text), Field("model_used", .text),
+    Field("fallback_reason", .text, isNullable: true), Field("as_of", .date),
+    Field("recorded_cut", .timestamp), Field("model", .text), Field("model_version", .text),
+    Field("feature_digest", .text), Field("valid_until", .timestamp),
+  ]
+
+  /// The rows of forecasts for all companies together, in key order.
+  ///
+  /// Amounts are rounded half-even to ten-thousandths; an interval's ends are widened to hold the
+  /// rounded point.
+  ///
+  /// - Parameter forecasts: a forecast for each grain, `day` before `month`.
+  /// - Returns: one row a point.
+  /// - Throws: ``PredictionError/amountOutOfRange(period:)`` if a forecast is no amount of money.
+  package func batch(
+    _ forecasts: [(grain: String, forecast: Forecast)]
+  ) throws(PredictionError) -> Batch {
+    var builders = RevenueForecastRows.fields.map { ColumnBuilder($0) }
+    for (grain, forecast) in forecasts {
+      for point in forecast.points {
+        let predicted = try money(point.predicted, at: point.periodStart)
+        let (lower80, upper80) = try ends(0.8, of: point, around: (predicted, predicted))
+        let (lower95, upper95) = try ends(0.95, of: point, around: (lower80, upper80))
+        let values: [ColumnValue?] = [
+          .uuid(.zero), .uuid(run), .text("total"), .text(""), .text(grain),
+          .date(point.periodStart), .integer(Int128(point.horizon)), .integer(predicted),
+          .integer(lower80), .integer(upper80), .integer(lower95), .integer(upper95),
+          .text(currency.description), .text(forecast.modelUsed.rawValue),
+          forecast.fallbackReason.map { .text($0) }, .date(asOf), .timestamp(recordedCut),
+          .text(model), .text(modelVersion), .text(featureDigest), .timestamp(validUntil),
+        ]
+        for (index, value) in values.enumerated() { builders[index].append(value) }
+      }
+    }
+    return Batch(builders.map { $0.finish() })
+  }
+
+  /// The ends of an interval, which hold the inner one whatever rounding does.
+  private func ends(
+    _ level: Double, of point: ForecastPoint, around inner: (lower: Int128, upper: Int128)
+  ) throws(PredictionError) -> (lower: Int128, upper: Int128) {
+    guard let interval = point.interval(level) else { return inner }
+    return (
+      min(try money(interval.lower, at: point.periodStart), inner.lower),
+      max(try money(interval.upper, at: point.periodStart), inner.upper)
+    )
+  }
+
+  private func money(
+    _ units: Double, at period: CalendarDate
+  ) throws(PredictionError) -> Int128 {
+    guard let amount = Money.tenThousandths(units: units) else {
+      throw .amountOutOfRange(period: period)
+    }
+    return Int128(amount)
+  }
+}
