@@ -26,6 +26,7 @@ extension Migration {
         run_id uuid PRIMARY KEY,
         pipeline text NOT NULL,
         logical_date date NOT NULL,
+        settings_digest text NOT NULL,
         status text NOT NULL CHECK (status IN ('running', 'succeeded', 'failed', 'noop')),
         started_at timestamptz NOT NULL,
         finished_at timestamptz,
@@ -47,6 +48,8 @@ extension Migration {
       COMMENT ON COLUMN almanac.runs.run_id IS 'Identity of the run.';
       COMMENT ON COLUMN almanac.runs.pipeline IS 'Name of the pipeline.';
       COMMENT ON COLUMN almanac.runs.logical_date IS 'The day the run is for.';
+      COMMENT ON COLUMN almanac.runs.settings_digest IS
+        'Digest of the definitions it ran with, or a word where it ran only some stages.';
       COMMENT ON COLUMN almanac.runs.status IS
         'How it stands: running, succeeded, failed, or noop when there was nothing to do.';
       COMMENT ON COLUMN almanac.runs.started_at IS 'When it started.';
