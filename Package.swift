@@ -79,7 +79,7 @@ let package = Package(
     module(
       "AlmanacCommands",
       [
-        "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents",
+        "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Billing",
         "SampleSources", "Pipelines",
       ]),
     .executableTarget(
@@ -109,7 +109,8 @@ let package = Package(
       "SampleSourcesTests", ["AlmanacCore", "Columns", "Codecs", "Billing", "SampleSources"]),
     tests("PredictionsTests", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Predictions"]),
     tests(
-      "PipelinesTests", ["AlmanacCore", "Columns", "Codecs", "Files", "Documents", "Pipelines"]),
+      "PipelinesTests",
+      ["AlmanacCore", "Columns", "Codecs", "Files", "Documents", "Rollups", "Pipelines"]),
     tests("AlmanacCommandsTests", ["AlmanacCore", "AlmanacCommands"]),
     tests(
       "IntegrationTests",

@@ -1,4 +1,5 @@
 package import Documents
+package import Rollups
 
 /// The kinds of stage a pipeline can be made of.
 package enum StageKind: String, Hashable, Sendable, CaseIterable {
@@ -23,14 +24,6 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
     case .publish: [.predict]
     }
   }
-}
-
-/// The lengths of time a rollup can aggregate over.
-package enum RollupGrain: String, Hashable, Sendable, CaseIterable {
-  /// Hours of UTC.
-  case hour
-  /// Days of the pipeline's zone.
-  case day
 }
 
 /// A name that refers to another file, and where it stands.

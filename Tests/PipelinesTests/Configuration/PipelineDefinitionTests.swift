@@ -1,6 +1,7 @@
 import AlmanacCore
 import Documents
 import Pipelines
+import Rollups
 import Testing
 
 @Suite("Pipeline definitions")

@@ -1,0 +1,114 @@
+package import AlmanacCore
+
+/// What can go wrong in a run beyond what its connections, files and documents report themselves.
+package enum PipelineError: ExitStatusConvertible, Equatable {
+  /// Another run holds the lock.
+  case alreadyRunning(holder: String)
+  /// The run lost its lock to another one, so it may write nothing more.
+  case lockLost
+  /// The manifest was written by a newer version of the program.
+  case newerManifest(path: String, version: Int)
+  /// A part of the data directory is not what the manifest says.
+  case damagedPart(path: String, reason: String)
+  /// A source table does not exist, or its schema may not be used.
+  case missingTable(dataset: String, table: String)
+  /// A source column does not exist.
+  case missingColumn(dataset: String, table: String, column: String, suggestion: String)
+  /// A source column has a type that cannot be read as the declared one.
+  case wrongType(
+    dataset: String, table: String, column: String, found: String, expected: String)
+  /// A source table has no row.
+  case emptySource(dataset: String, table: String)
+  /// The logical date lies outside the data.
+  case dateWithoutData(date: CalendarDate, first: CalendarDate, last: CalendarDate)
+  /// The logical date has not ended yet.
+  case dateNotOver(date: CalendarDate, zone: String)
+  /// All rows of a date were recorded only after it had ended.
+  case nothingRecorded(dataset: String, date: CalendarDate)
+  /// A stage needs a dataset that no earlier run extracted.
+  case notExtracted(dataset: String)
+  /// There is no pipeline of that name.
+  case unknownPipeline(name: String, suggestion: String, known: [String])
+  /// The pipeline has no stage of that name.
+  case unknownStage(name: String, pipeline: String, suggestion: String, known: [String])
+  /// There is no time zone of that name.
+  case unknownZone(name: String)
+  /// An amount is in a currency that is not the reporting currency.
+  case foreignCurrency(dataset: String, currency: String, reporting: String)
+  /// A folder of the project is missing.
+  case missingProject(path: String)
+  /// The run to publish holds no predictions.
+  case nothingToPublish(run: String)
+  /// The rows in a table are not those the stage wrote.
+  case countMismatch(table: String, expected: Int, found: Int)
+  /// No run of that kind is in the ledger.
+  case noSuchRun(what: String)
+
+  /// The exit status that `style` of the error asks for.
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .alreadyRunning, .lockLost: .temporaryFailure
+    case .newerManifest, .unknownPipeline, .unknownZone: .configuration
+    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
+    case .missingTable, .missingColumn, .emptySource, .dateWithoutData, .nothingRecorded,
+      .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
+      .missingInput
+    case .dateNotOver, .unknownStage: .usage
+    }
+  }
+
+  /// One line that says what is wrong and what to do.
+  package var description: String {
+    switch self {
+    case .alreadyRunning(let holder):
+      "another run is at work (\(holder)); wait for it to end and try again"
+    case .lockLost:
+      "this run lost its lock to another run and wrote nothing more; run it again"
+    case .newerManifest(let path, let version):
+      "\(path) has version \(version), this program knows \(Manifest.currentVersion); "
+        + "use the newer program or another --data folder"
+    case .damagedPart(let path, let reason):
+      "\(path) in the data folder is damaged: \(reason); "
+        + "run the extract stage again, which replaces it"
+    case .missingTable(let dataset, let table):
+      "dataset \(dataset): the source has no table \(table), or its schema may not be used; "
+        + "correct `from:` in datasets/\(dataset).yaml or grant USAGE and SELECT"
+    case .missingColumn(let dataset, let table, let column, let suggestion):
+      "dataset \(dataset): \(table) has no column \(column)\(suggestion); "
+        + "correct datasets/\(dataset).yaml"
+    case .wrongType(let dataset, let table, let column, let found, let expected):
+      "dataset \(dataset): \(column) of \(table) is \(found), which cannot be read as \(expected); "
+        + "cast it in datasets/\(dataset).yaml"
+    case .emptySource(let dataset, let table):
+      "dataset \(dataset): \(table) is empty; check --source, or load data first"
+    case .dateWithoutData(let date, let first, let last):
+      "there is no data for \(date): the source holds \(first) to \(last); give a --date in there"
+    case .dateNotOver(let date, let zone):
+      "\(date) is not over yet in zone \(zone); give an earlier --date"
+    case .nothingRecorded(let dataset, let date):
+      "dataset \(dataset): every row up to \(date) was recorded after that day had ended, so "
+        + "nothing was known then; give a later --date"
+    case .notExtracted(let dataset):
+      "dataset \(dataset) is not in the data folder; run the extract stage first"
+    case .unknownPipeline(let name, let suggestion, let known):
+      "there is no pipeline \"\(name)\"\(suggestion); known: \(known.joined(separator: ", "))"
+    case .unknownStage(let name, let pipeline, let suggestion, let known):
+      "pipeline \(pipeline) has no stage \"\(name)\"\(suggestion); "
+        + "its stages: \(known.joined(separator: ", "))"
+    case .unknownZone(let name):
+      "there is no time zone \"\(name)\"; use a name such as Europe/London, or install tzdata"
+    case .foreignCurrency(let dataset, let currency, let reporting):
+      "dataset \(dataset) holds amounts in \(currency), the reporting currency is \(reporting); "
+        + "this version does not convert: set `currency: \(currency)` in the pipeline, or convert "
+        + "in the dataset's `query:`"
+    case .missingProject(let path):
+      "\(path) is missing; run in the folder that holds pipelines, models and datasets, or name "
+        + "it with --project"
+    case .nothingToPublish(let run):
+      "run \(run) holds no predictions to publish; let the predict stage run with it"
+    case .countMismatch(let table, let expected, let found):
+      "\(table) holds \(found) rows of this run instead of \(expected); nothing was published"
+    case .noSuchRun(let what): "\(what); run `almanac status` to see what there is"
+    }
+  }
+}

@@ -1,0 +1,215 @@
+package import AlmanacCore
+import Codecs
+package import Postgres
+
+/// What a run was asked to do.
+package struct RunRequest: Sendable {
+  /// The pipeline's name.
+  package var pipeline: String
+  /// The logical date; `nil` is yesterday in the pipeline's zone by the source's clock.
+  package var date: CalendarDate?
+  /// The database to read.
+  package var source: ConnectionSettings
+  /// The database to write.
+  package var target: ConnectionSettings
+  /// The folder of snapshots.
+  package var dataPath: String
+  /// Threads and connections.
+  package var jobs: Int
+  /// Whether a finished date is done again.
+  package var isForced: Bool
+  /// The stages to run, or `nil` for all of the pipeline.
+  package var only: [String]?
+  /// The program's version, for the ledger.
+  package var programVersion: String
+  /// The machine's name, for the ledger.
+  package var host: String
+  /// The process's number, for the ledger.
+  package var processID: Int32
+
+  /// A request of the given parts.
+  package init(
+    pipeline: String, date: CalendarDate?, source: ConnectionSettings, target: ConnectionSettings,
+    dataPath: String, jobs: Int, isForced: Bool, only: [String]?, programVersion: String,
+    host: String, processID: Int32
+  ) {
+    self.pipeline = pipeline
+    self.date = date
+    self.source = source
+    self.target = target
+    self.dataPath = dataPath
+    self.jobs = jobs
+    self.isForced = isForced
+    self.only = only
+    self.programVersion = programVersion
+    self.host = host
+    self.processID = processID
+  }
+}
+
+/// What a run did.
+package struct RunReport: Sendable {
+  /// The run's identifier; of a night that was finished already, the run that finished it.
+  package var run: String
+  /// The pipeline's name.
+  package var pipeline: String
+  /// The logical date.
+  package var date: CalendarDate
+  /// Whether the night was finished already and nothing was done.
+  package var wasFinished = false
+  /// When the finished night ended, in words.
+  package var finishedAt: String?
+  /// The stages that ran, in order.
+  package var stages: [StageReport] = []
+  /// What a person should know.
+  package var notices: [String] = []
+
+  /// One stage of a run.
+  package struct StageReport: Sendable {
+    package var name: String
+    package var outcome: StageOutcome
+    package var seconds: Double
+  }
+}
+
+/// Runs the stages of a pipeline for one date.
+package struct PipelineRunner {
+  private let project: Project
+  private let request: RunRequest
+  private let zones: (String) -> ZoneRules?
+  private let log: LogSink
+
+  /// A runner of one request.
+  ///
+  /// - Parameters:
+  ///   - project: the definitions.
+  ///   - request: what to do.
+  ///   - zones: finds the rules of a time zone.
+  ///   - log: where progress lines go.
+  package init(
+    project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink
+  ) {
+    self.project = project
+    self.request = request
+    self.zones = zones
+    self.log = log
+  }
+
+  /// Runs the pipeline.
+  ///
+  /// - Returns: what was done; a date that is finished with the same settings and an untouched
+  ///   data directory is left alone unless the request forces it.
+  /// - Throws: what a stage threw, after the ledger has recorded it; every stage before it stays
+  ///   done and nothing of the failed one is visible.
+  package func run() throws -> RunReport {
+    guard let pipeline = project.pipeline(request.pipeline) else {
+      let known = project.pipelines.map(\.name)
+      throw PipelineError.unknownPipeline(
+        name: request.pipeline,
+        suggestion: Suggestion.didYouMean(request.pipeline, among: known), known: known)
+    }
+    guard let zone = zones(pipeline.zone) else {
+      throw PipelineError.unknownZone(name: pipeline.zone)
+    }
+    let stages = try selectedStages(of: pipeline)
+    let connection = try Connection(request.target, purpose: .target)
+    try SchemaCheck.run(on: connection)
+    let date = try logicalDate(zone: zone)
+    let settingsDigest = self.settingsDigest(pipeline)
+    let run = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")[0, "id"]
+    guard let run = run.flatMap({ UUIDValue($0) }) else { throw PipelineError.lockLost }
+    let lock = try RunLock(
+      connection, settings: request.target, run: run,
+      holder: "\(request.pipeline) for \(date) on \(request.host), process \(request.processID)")
+    let directory = try DataDirectory(path: request.dataPath)
+    let reading = LedgerReading(connection)
+    if !request.isForced, request.only == nil,
+      let last = try reading.lastSuccess(pipeline: pipeline.name, date: date),
+      last.settingsDigest == settingsDigest, try isUntouched(directory, reading)
+    {
+      var report = RunReport(run: last.run, pipeline: pipeline.name, date: date)
+      report.wasFinished = true
+      report.finishedAt = last.finishedAt
+      return report
+    }
+    let ledger = Ledger(lock, run: run)
+    let context = RunContext(
+      run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
+      source: request.source, lock: lock, ledger: ledger, directory: directory, log: log)
+    var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
+    let crashed = try ledger.begin(
+      Ledger.RunRecord(
+        pipeline: pipeline.name, logicalDate: date,
+        settingsDigest: request.only == nil ? settingsDigest : "partial", jobs: request.jobs,
+        isForced: request.isForced, programVersion: request.programVersion, host: request.host,
+        processID: request.processID))
+    if crashed > 0 {
+      report.notices.append(
+        crashed == 1
+          ? "an earlier run ended without a word; what it had not finished is done now"
+          : "\(crashed) earlier runs ended without a word; what is left of them is done now")
+    }
+    do {
+      for (index, stage) in stages.enumerated() {
+        try ledger.beginStage(stage.name, sequence: index + 1)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let outcome = try stage.run(in: context)
+        try ledger.finishStage(stage.name, outcome)
+        let elapsed = (clock.now - start).components
+        report.stages.append(
+          RunReport.StageReport(
+            name: stage.name, outcome: outcome,
+            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18))
+        report.notices += outcome.notices
+        for notice in outcome.notices { log(.warning, "\(stage.name): \(notice)") }
+      }
+      try ledger.finish(failure: nil)
+    } catch {
+      // The first error counts: recording it may fail for the same reason.
+      try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
+      throw error
+    }
+    return report
+  }
+
+  /// The stages the request asks for, in the pipeline's order.
+  private func selectedStages(of pipeline: PipelineDefinition) throws -> [any Stage] {
+    let known = pipeline.stages.map(\.kind.rawValue)
+    for name in request.only ?? [] where !known.contains(name) {
+      throw PipelineError.unknownStage(
+        name: name, pipeline: pipeline.name,
+        suggestion: Suggestion.didYouMean(name, among: known), known: known)
+    }
+    return pipeline.stages.filter { request.only?.contains($0.kind.rawValue) ?? true }.map {
+      makeStage($0, project: project)
+    }
+  }
+
+  /// The date to run, checked against the source's clock.
+  private func logicalDate(zone: ZoneRules) throws -> CalendarDate {
+    let source = try Connection(request.source, purpose: .source)
+    let rows = try source.query(
+      "SELECT (extract(epoch FROM pg_catalog.now()) * 1000000)::int8::text AS now")
+    guard let now = rows[0, "now"].flatMap({ Int64($0) }) else { throw PipelineError.lockLost }
+    let today = zone.localDate(at: Timestamp(microseconds: now))
+    guard let date = request.date else { return today.adding(days: -1) }
+    guard date < today else { throw PipelineError.dateNotOver(date: date, zone: zone.name) }
+    return date
+  }
+
+  /// Whether the data directory is as the newest extraction left it.
+  private func isUntouched(_ directory: DataDirectory, _ reading: LedgerReading) throws -> Bool {
+    guard let last = try reading.lastExtraction() else { return false }
+    return last.directoryID == directory.identity.description
+      && last.manifestDigest == directory.foundDigest
+  }
+
+  /// The digest of the definitions that the pipeline's outcome depends on.
+  private func settingsDigest(_ pipeline: PipelineDefinition) -> String {
+    var text = pipeline.canonicalText
+    text += project.datasets.map(\.canonicalText).joined()
+    text += project.models.map(\.canonicalText).joined()
+    return SHA256.hexadecimalDigest(of: Array(text.utf8))
+  }
+}

@@ -1,0 +1,42 @@
+import AlmanacCore
+import Documents
+import Files
+
+/// Reads the definitions of an installation from its folders.
+package struct ProjectLoader {
+  private let path: String
+  private let environment: [String: String]
+
+  /// A loader for the folder that holds `pipelines`, `models` and `datasets`.
+  ///
+  /// `environment` fills in `${NAME}` in the files.
+  package init(path: String, environment: [String: String]) {
+    self.path = path
+    self.environment = environment
+  }
+
+  /// Reads and checks every definition.
+  ///
+  /// - Throws: `DocumentError` with file, line and column; ``PipelineError/missingProject(path:)``
+  ///   if a folder is missing.
+  package func load() throws -> Project {
+    let project = Project(
+      pipelines: try files(in: "pipelines").map { try PipelineDefinition(node: $0) },
+      models: try files(in: "models").map { try ModelDefinition(node: $0) },
+      datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) })
+    try project.validate()
+    return project
+  }
+
+  /// The documents of a folder, in the order of their names.
+  private func files(in folder: String) throws -> [Node] {
+    let directory = path == "." ? folder : path + "/" + folder
+    guard try FileSystem.isDirectory(directory) else {
+      throw PipelineError.missingProject(path: directory)
+    }
+    return try FileSystem.list(directory).filter { $0.hasSuffix(".yaml") }.map { name in
+      let file = directory + "/" + name
+      return try Document.parse(try FileSystem.read(file), file: file) { environment[$0] }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package import AlmanacCore
+package import Postgres
+
+/// What the stages of one run share.
+package final class RunContext {
+  /// The run's identifier.
+  package let run: UUIDValue
+  /// The pipeline that runs.
+  package let pipeline: PipelineDefinition
+  /// The definitions of the installation.
+  package let project: Project
+  /// The logical date: the last day that is computed.
+  package let date: CalendarDate
+  /// The rules of the pipeline's zone.
+  package let zone: ZoneRules
+  /// The number of threads and connections.
+  package let jobs: Int
+  /// The source database.
+  package let source: ConnectionSettings
+  /// The lock, which is also the way to the target database.
+  package let lock: RunLock
+  /// The ledger as this run writes it.
+  package let ledger: Ledger
+  /// The data directory.
+  package let directory: DataDirectory
+  /// Where progress lines go.
+  package let log: LogSink
+  /// What the fit stage found, for the predict stage of the same run.
+  var fits: [String: FittedModel] = [:]
+
+  /// A context of the given parts.
+  package init(
+    run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
+    zone: ZoneRules, jobs: Int, source: ConnectionSettings, lock: RunLock, ledger: Ledger,
+    directory: DataDirectory, log: LogSink
+  ) {
+    self.run = run
+    self.pipeline = pipeline
+    self.project = project
+    self.date = date
+    self.zone = zone
+    self.jobs = jobs
+    self.source = source
+    self.lock = lock
+    self.ledger = ledger
+    self.directory = directory
+    self.log = log
+  }
+
+  /// The instant at which the logical date ends: nothing that happened later, or was recorded
+  /// later, is known to the models of this run.
+  package var knowledgeEnd: Timestamp { zone.start(of: date.adding(days: 1)) }
+
+  /// The watermark of a dataset.
+  ///
+  /// - Throws: ``PipelineError/notExtracted(dataset:)`` if the data directory does not hold it.
+  package func extracted(_ dataset: String) throws -> Manifest.Dataset {
+    guard let entry = directory.manifest.datasets[dataset] else {
+      throw PipelineError.notExtracted(dataset: dataset)
+    }
+    return entry
+  }
+
+  /// Checks that the logical date lies within the data, give or take quiet days.
+  ///
+  /// A business may have days without an event, so a date up to ``quietDays`` after the last row
+  /// counts as covered.
+  ///
+  /// - Returns: the first and last UTC day of the dataset.
+  package func checkCoverage(of dataset: DatasetDefinition) throws -> ClosedRange<CalendarDate> {
+    guard let days = directory.manifest.days(of: dataset.name).range else {
+      throw PipelineError.emptySource(dataset: dataset.name, table: dataset.displayedSource)
+    }
+    guard date >= days.lowerBound, date <= days.upperBound.adding(days: RunContext.quietDays)
+    else {
+      throw PipelineError.dateWithoutData(
+        date: date, first: days.lowerBound, last: days.upperBound)
+    }
+    return days
+  }
+
+  /// Days without a row after which a date counts as being without data.
+  package static let quietDays = 7
+}

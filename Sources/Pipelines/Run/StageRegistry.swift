@@ -1,0 +1,16 @@
+import AlmanacCore
+import Rollups
+
+/// The stage a pipeline names, ready to run; the names it refers to are checked already.
+func makeStage(_ reference: StageReference, project: Project) -> any Stage {
+  switch reference.settings {
+  case .extract(let names):
+    let chosen = names?.map(\.name) ?? project.datasets.map(\.name).sorted()
+    return ExtractStage(datasets: chosen.compactMap { project.dataset($0) })
+  case .rollup(let grains): return RollupStage(grains: grains)
+  case .fit(let models): return FitStage(models: models.compactMap { project.model($0.name) })
+  case .predict(let models):
+    return PredictStage(models: models.compactMap { project.model($0.name) })
+  case .publish: return PublishStage()
+  }
+}

@@ -1,0 +1,96 @@
+import AlmanacCore
+import Columns
+import FoundationEssentials
+
+/// Parses values that arrive as text, such as those lifted from a JSON document.
+///
+/// One malformed value never stops a night: it becomes null and is counted, with the key of the
+/// first one. A value that is missing where the dataset says it may not be is an error.
+struct LiftedColumns {
+  private let fields: [Field]
+  private let parsed: [Bool]
+  private var malformed: [Int]
+  private var rounded: [Int]
+
+  init(wireFields: [Field], fields: [Field]) {
+    self.fields = fields
+    parsed = zip(wireFields, fields).map { $0.type != $1.type }
+    malformed = [Int](repeating: 0, count: fields.count)
+    rounded = malformed
+  }
+
+  /// The batch with every text column that stands for another type parsed.
+  mutating func parse(_ batch: Batch, dataset: String) throws -> Batch {
+    guard parsed.contains(true) else { return batch }
+    var columns: [Column] = []
+    for index in fields.indices {
+      columns.append(
+        parsed[index] ? parse(batch.columns[index], at: index) : batch.columns[index])
+    }
+    return Batch(columns, rowCount: batch.rowCount)
+  }
+
+  private mutating func parse(_ column: Column, at index: Int) -> Column {
+    let field = fields[index]
+    var builder = ColumnBuilder(Field(field.name, field.type, isNullable: true))
+    guard case .text(let storage) = column.storage else {
+      preconditionFailure("\(field.name) is parsed but did not arrive as text")
+    }
+    // Lifted values repeat, and each entry of the dictionary is parsed once.
+    var entries = [Parsed?](repeating: nil, count: storage.entryCount)
+    for row in 0..<column.rowCount {
+      if column.isNull(row) {
+        builder.appendNull()
+        continue
+      }
+      let entry = storage.codes.map { Int($0[row]) } ?? row
+      let parsed = entries[entry] ?? LiftedColumns.parse(storage.entry(entry), as: field.type)
+      entries[entry] = parsed
+      if parsed.value == nil { malformed[index] += 1 }
+      if parsed.wasRounded { rounded[index] += 1 }
+      builder.append(parsed.value)
+    }
+    return builder.finish()
+  }
+
+  private struct Parsed {
+    var value: ColumnValue?
+    var wasRounded = false
+  }
+
+  private static func parse(_ bytes: ArraySlice<UInt8>, as type: ColumnType) -> Parsed {
+    let text = String(decoding: bytes, as: UTF8.self)
+    switch type {
+    case .decimal(let scale):
+      guard case .amount(let units, let rounded) = Money.parse(decimal: text, decimals: scale)
+      else { return Parsed(value: nil) }
+      return Parsed(value: .integer(Int128(units)), wasRounded: rounded)
+    case .int64: return Parsed(value: Int64(text).map { .integer(Int128($0)) })
+    case .uuid: return Parsed(value: UUIDValue(text).map { .uuid($0) })
+    case .timestamp: return Parsed(value: Timestamp(text).map { .timestamp($0) })
+    case .date: return Parsed(value: CalendarDate(text).map { .date($0) })
+    case .bool:
+      return Parsed(value: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil)
+    case .float64:
+      return Parsed(value: Double(text).flatMap { $0.isFinite ? .float($0) : nil })
+    default: return Parsed(value: .bytes(Array(bytes)))
+    }
+  }
+
+  /// One line for each column with malformed or rounded values.
+  func notices(dataset: String) -> [String] {
+    fields.indices.flatMap { index -> [String] in
+      var lines: [String] = []
+      if malformed[index] > 0 {
+        lines.append(
+          "\(dataset).\(fields[index].name): \(malformed[index]) malformed values became null")
+      }
+      if rounded[index] > 0 {
+        lines.append(
+          "\(dataset).\(fields[index].name): \(rounded[index]) amounts with more than 4 decimals "
+            + "were rounded half-even")
+      }
+      return lines
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import AlmanacCore
+import Columns
+import Forecasting
+import Postgres
+import Predictions
+
+/// Writes the run's predictions, keyed by run, where no reader sees them yet.
+package struct PredictStage: Stage {
+  package let name = "predict"
+  /// The models to predict with.
+  package let models: [ModelDefinition]
+
+  /// A stage that predicts with the given models.
+  package init(models: [ModelDefinition]) {
+    self.models = models
+  }
+
+  package func run(in context: RunContext) throws -> StageOutcome {
+    var outcome = StageOutcome()
+    let table = QualifiedName(schema: "predictions", name: "revenue_forecasts")
+    for model in models {
+      let fitted = try context.fit(model)
+      let cut = try context.knowledgeCut(of: "payment_attempts")
+      let rows = try RevenueForecastRows(
+        run: context.run, model: model.name, modelVersion: fitted.version,
+        featureDigest: fitted.dataDigest, asOf: context.date, recordedCut: cut,
+        validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)),
+        currency: context.pipeline.currency
+      ).batch(fitted.grains.map { ($0.name, $0.forecast) })
+      let written = try context.lock.write { connection in
+        try connection.run(
+          "DELETE FROM predictions.revenue_forecasts WHERE run_id = $1 AND model = $2",
+          [context.run.description, model.name])
+        return try connection.copyIn(rows, into: table)
+      }
+      guard written == rows.rowCount else {
+        throw PipelineError.countMismatch(
+          table: table.description, expected: rows.rowCount, found: written)
+      }
+      outcome.rowsIn += fitted.rowsRead
+      outcome.rowsOut += written
+      outcome.note("\(model.name)_rows", written)
+      context.log(.info, "predict: \(model.name), \(written) rows")
+    }
+    return outcome
+  }
+
+  /// Days after the logical date by whose start the next night should have published.
+  ///
+  /// The night for the next day runs a day later, and gets a day of grace.
+  static let validDays = 3
+}
+
+extension RunContext {
+  /// The instant by which a row had to be recorded to count: the cut of the extraction, or the end
+  /// of the logical date if that came first.
+  func knowledgeCut(of dataset: String) throws -> Timestamp {
+    let watermark = try extracted(dataset).watermark
+    return min(Timestamp(watermark.takenAt) ?? knowledgeEnd, knowledgeEnd)
+  }
+}

@@ -1,0 +1,57 @@
+import AlmanacCore
+import Columns
+
+/// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
+/// recorded first.
+///
+/// A producer may send an event twice; its identity is unique by intent only.
+///
+/// - Parameters:
+///   - batches: rows of one or more days; every batch has the named columns.
+///   - key: the identity, of `uuid` columns.
+///   - recorded: the column that says when a row was recorded.
+///   - time: the column that says when the event happened.
+/// - Returns: the remaining rows in their order, and how many were left out.
+func dropRepeated(
+  _ batches: [Batch], key: [String], recorded: String, time: String
+) -> (batches: [Batch], dropped: Int) {
+  struct Identity: Hashable {
+    var day: Int32
+    var values: [ColumnValue?]
+  }
+  struct Place {
+    var batch: Int
+    var row: Int
+    var recorded: Int64
+  }
+  var kept: [Identity: Place] = [:]
+  var left: [Int: Set<Int>] = [:]
+  var dropped = 0
+  for (index, batch) in batches.enumerated() {
+    let keyColumns = key.compactMap { batch[$0] }
+    guard keyColumns.count == key.count, case .int64(let times)? = batch[time]?.storage
+    else { continue }
+    var recordedTimes: [Int64]?
+    if case .int64(let values)? = batch[recorded]?.storage { recordedTimes = values }
+    for row in 0..<batch.rowCount {
+      let identity = Identity(
+        day: Timestamp(microseconds: times[row]).dateUTC.daysSinceEpoch,
+        values: keyColumns.map { $0.value(row) })
+      let place = Place(batch: index, row: row, recorded: recordedTimes?[row] ?? 0)
+      guard let earlier = kept[identity] else {
+        kept[identity] = place
+        continue
+      }
+      dropped += 1
+      let loser = place.recorded < earlier.recorded ? earlier : place
+      if place.recorded < earlier.recorded { kept[identity] = place }
+      left[loser.batch, default: []].insert(loser.row)
+    }
+  }
+  if dropped == 0 { return (batches, 0) }
+  let remaining = batches.enumerated().map { index, batch in
+    guard let gone = left[index] else { return batch }
+    return batch.taking((0..<batch.rowCount).filter { !gone.contains($0) })
+  }
+  return (remaining, dropped)
+}

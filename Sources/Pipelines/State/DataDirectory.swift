@@ -1,0 +1,149 @@
+package import AlmanacCore
+import Codecs
+package import Columns
+import Files
+import Parquet
+
+/// The folder of snapshots: Parquet parts under a manifest.
+///
+/// Parts are named after their content, so a new extraction writes beside the old one and the
+/// manifest, replaced atomically, decides which of them count.
+package final class DataDirectory {
+  /// The path of the folder.
+  package let path: String
+  /// The identity of the folder.
+  package let identity: UUIDValue
+  /// What the folder holds.
+  package private(set) var manifest: Manifest
+  /// The digest of the manifest as it was found, `nil` where there was none.
+  package let foundDigest: String?
+  /// What was noticed on opening, in words.
+  package private(set) var notices: [String] = []
+  private let lock: DirectoryLock
+
+  private static let manifestName = "manifest.json"
+  private static let identityName = "directory-id"
+
+  /// Opens a folder, creating it when it is missing, and locks it against other programs.
+  ///
+  /// An identity without a manifest, or a manifest that cannot be read, counts as an empty folder
+  /// and is noticed; a manifest of a newer version is refused.
+  package init(path: String) throws {
+    self.path = path
+    try FileSystem.createDirectories(path)
+    lock = try DirectoryLock(directory: path)
+    let identityPath = path + "/" + DataDirectory.identityName
+    var identity: UUIDValue?
+    if try FileSystem.exists(identityPath) {
+      let text = String(decoding: try FileSystem.read(identityPath), as: UTF8.self)
+      identity = UUIDValue(text.prefix(36))
+      if identity == nil {
+        notices.append("\(identityPath) is unreadable; the folder is read anew")
+      }
+    }
+    let manifestPath = path + "/" + DataDirectory.manifestName
+    var found: Manifest?
+    if try FileSystem.exists(manifestPath) {
+      found = Manifest.decode(try FileSystem.read(manifestPath))
+      if let found, found.version > Manifest.currentVersion {
+        throw PipelineError.newerManifest(path: manifestPath, version: found.version)
+      }
+      if found == nil {
+        notices.append("\(manifestPath) is unreadable; everything is extracted again")
+      }
+    }
+    if let known = found, let identity, known.directoryID != identity.description {
+      notices.append("\(manifestPath) belongs to another folder; everything is extracted again")
+      found = nil
+    }
+    if identity == nil {
+      var random = SystemRandomNumberGenerator()
+      let fresh = UUIDValue(
+        version8: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
+      try FileSystem.writeAtomically(Array("\(fresh)\n".utf8), to: identityPath)
+      identity = fresh
+      found = nil
+    }
+    let settled = identity ?? .zero
+    self.identity = settled
+    foundDigest = try found?.digest()
+    manifest = found ?? Manifest(directoryID: settled.description)
+  }
+
+  /// Replaces the manifest, then removes the files it no longer lists.
+  package func commit(_ next: Manifest) throws {
+    try FileSystem.synchronizeAll(path)
+    try FileSystem.writeAtomically(
+      try next.encoded(), to: path + "/" + DataDirectory.manifestName)
+    manifest = next
+    try removeStrayFiles()
+  }
+
+  /// Removes files that the manifest does not list: what a crash or an older extraction left.
+  package func removeStrayFiles() throws {
+    let listed = Set(manifest.datasets.values.flatMap { $0.parts.map(\.path) })
+    for dataset in try FileSystem.list(path) {
+      let datasetPath = path + "/" + dataset
+      guard try FileSystem.isDirectory(datasetPath) else { continue }
+      for entry in try FileSystem.list(datasetPath) {
+        let entryPath = datasetPath + "/" + entry
+        if try FileSystem.isDirectory(entryPath) {
+          var kept = 0
+          for file in try FileSystem.list(entryPath) {
+            if listed.contains("\(dataset)/\(entry)/\(file)") {
+              kept += 1
+            } else {
+              try FileSystem.remove(entryPath + "/" + file)
+            }
+          }
+          if kept == 0 { try FileSystem.removeTree(entryPath) }
+        } else if !listed.contains("\(dataset)/\(entry)") {
+          try FileSystem.remove(entryPath)
+        }
+      }
+    }
+  }
+
+  /// A view for reading that threads may share.
+  package var reader: PartReader { PartReader(path: path, manifest: manifest) }
+}
+
+/// Reads the parts a manifest lists, each checked against its digest.
+package struct PartReader: Sendable {
+  /// The path of the data directory.
+  package let path: String
+  /// The manifest to read by.
+  package let manifest: Manifest
+
+  /// The rows of a dataset, one batch a part, in the order of the parts.
+  ///
+  /// - Parameters:
+  ///   - dataset: the dataset's name; unknown names have no rows.
+  ///   - days: UTC days to read, or `nil` for all parts.
+  ///   - columns: the columns to read.
+  /// - Returns: batches with exactly these columns.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)`` if a part is missing, or is not the one
+  ///   the manifest lists.
+  package func read(
+    _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
+  ) throws -> [Batch] {
+    let parts: [Manifest.Part] = manifest.datasets[dataset]?.parts ?? []
+    return try parts.compactMap { part -> Batch? in
+      if let days, let date = part.date.flatMap({ CalendarDate($0) }), !days.contains(date) {
+        return nil
+      }
+      guard try FileSystem.exists(path + "/" + part.path) else {
+        throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
+      }
+      let bytes = try FileSystem.read(path + "/" + part.path)
+      guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
+        throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
+      }
+      do throws(ParquetError) {
+        return try ParquetFile.decode(bytes, columns: columns)
+      } catch {
+        throw PipelineError.damagedPart(path: part.path, reason: error.description)
+      }
+    }
+  }
+}

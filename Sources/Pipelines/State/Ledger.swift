@@ -1,0 +1,238 @@
+package import AlmanacCore
+package import Postgres
+
+/// The runs, stage runs and intervals recorded in schema `almanac`.
+package struct Ledger {
+  private let lock: RunLock
+  /// The run that writes.
+  package let run: UUIDValue
+
+  /// The ledger as the run that holds the lock writes it.
+  package init(_ lock: RunLock, run: UUIDValue) {
+    self.lock = lock
+    self.run = run
+  }
+
+  /// What a run is, recorded when it begins.
+  package struct RunRecord: Sendable {
+    package var pipeline: String
+    package var logicalDate: CalendarDate
+    package var settingsDigest: String
+    package var jobs: Int
+    package var isForced: Bool
+    package var programVersion: String
+    package var host: String
+    package var processID: Int32
+
+    /// A record of the given parts.
+    package init(
+      pipeline: String, logicalDate: CalendarDate, settingsDigest: String, jobs: Int,
+      isForced: Bool, programVersion: String, host: String, processID: Int32
+    ) {
+      self.pipeline = pipeline
+      self.logicalDate = logicalDate
+      self.settingsDigest = settingsDigest
+      self.jobs = jobs
+      self.isForced = isForced
+      self.programVersion = programVersion
+      self.host = host
+      self.processID = processID
+    }
+  }
+
+  /// Records that the run begins, and that every run still marked as running has crashed.
+  ///
+  /// The lock is held, so no other run can be at work.
+  ///
+  /// - Returns: the number of crashed runs found.
+  package func begin(_ record: RunRecord) throws -> Int {
+    try lock.write { connection in
+      try connection.run(
+        """
+        UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(),
+          error = 'ended without a word' WHERE status = 'running'
+        """)
+      let crashed = try connection.run(
+        """
+        UPDATE almanac.runs SET status = 'failed', finished_at = now(),
+          error = 'ended without a word: killed, or its host stopped' WHERE status = 'running'
+        """)
+      try connection.run(
+        """
+        INSERT INTO almanac.runs (run_id, pipeline, logical_date, settings_digest, status,
+          started_at, jobs, forced, program_version, host, pid)
+        VALUES ($1, $2, $3, $4, 'running', now(), $5, $6, $7, $8, $9)
+        """,
+        [
+          run.description, record.pipeline, record.logicalDate.description, record.settingsDigest,
+          String(record.jobs), String(record.isForced), record.programVersion, record.host,
+          String(record.processID),
+        ])
+      return crashed
+    }
+  }
+
+  /// Records what the extraction saw: the source, the data directory and the cut.
+  package func recordExtraction(
+    systemIdentifier: String, directory: UUIDValue, manifestDigest: String, cut: String
+  ) throws {
+    try lock.write { connection in
+      try connection.run(
+        """
+        UPDATE almanac.runs SET source_system_identifier = $2, data_directory_id = $3,
+          manifest_digest = $4, recorded_cut = $5 WHERE run_id = $1
+        """,
+        [run.description, systemIdentifier, directory.description, manifestDigest, cut])
+    }
+  }
+
+  /// Records how far each dataset is extracted.
+  package func recordWatermarks(
+    _ datasets: [(name: String, entry: Manifest.Dataset)], directory: UUIDValue,
+    manifestDigest: String
+  ) throws {
+    try lock.write { connection in
+      for (name, entry) in datasets {
+        try connection.run(
+          """
+          INSERT INTO almanac.watermarks (dataset, data_directory_id, manifest_digest, snapshot,
+            system_identifier, database_oid, table_oid, rows, run_id, recorded_at)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+          ON CONFLICT (dataset) DO UPDATE SET data_directory_id = excluded.data_directory_id,
+            manifest_digest = excluded.manifest_digest, snapshot = excluded.snapshot,
+            system_identifier = excluded.system_identifier, database_oid = excluded.database_oid,
+            table_oid = excluded.table_oid, rows = excluded.rows, run_id = excluded.run_id,
+            recorded_at = excluded.recorded_at
+          """,
+          [
+            name, directory.description, manifestDigest, entry.watermark.snapshot,
+            entry.watermark.systemIdentifier, entry.watermark.databaseOID,
+            entry.watermark.tableOID, String(entry.rows), run.description,
+            entry.watermark.takenAt,
+          ])
+      }
+    }
+  }
+
+  /// Records that a stage begins.
+  package func beginStage(_ stage: String, sequence: Int) throws {
+    try lock.write { connection in
+      try connection.run(
+        """
+        INSERT INTO almanac.stage_runs (run_id, stage, sequence, status, started_at)
+        VALUES ($1, $2, $3, 'running', now())
+        """, [run.description, stage, String(sequence)])
+    }
+  }
+
+  /// Records that a stage ended well.
+  package func finishStage(_ stage: String, _ outcome: StageOutcome) throws {
+    try lock.write { connection in
+      try connection.run(
+        """
+        UPDATE almanac.stage_runs SET status = 'succeeded', finished_at = now(), rows_in = $3,
+          rows_out = $4, bytes = $5, detail = $6 WHERE run_id = $1 AND stage = $2
+        """,
+        [
+          run.description, stage, String(outcome.rowsIn), String(outcome.rowsOut),
+          String(outcome.bytes), outcome.detailJSON,
+        ])
+    }
+  }
+
+  /// Records that the run ended, with its error if it failed, and its open stage with it.
+  package func finish(failure: String?) throws {
+    try lock.write { connection in
+      if let failure {
+        try connection.run(
+          """
+          UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $2
+          WHERE run_id = $1 AND status = 'running'
+          """, [run.description, failure])
+      }
+      try connection.run(
+        """
+        UPDATE almanac.runs SET status = $2, finished_at = now(), error = $3 WHERE run_id = $1
+        """, [run.description, failure == nil ? "succeeded" : "failed", failure])
+    }
+  }
+}
+
+/// What the ledger says about the past, for deciding what is left to do.
+package struct LedgerReading {
+  private let connection: Connection
+
+  /// Reads the ledger through a connection.
+  package init(_ connection: Connection) {
+    self.connection = connection
+  }
+
+  /// A run that ended well.
+  package struct FinishedRun: Sendable {
+    package var run: String
+    package var finishedAt: String
+    package var settingsDigest: String
+    package var directoryID: String?
+    package var manifestDigest: String?
+  }
+
+  /// The newest successful run of a pipeline and date; with no date, of any date.
+  package func lastSuccess(pipeline: String, date: CalendarDate?) throws -> FinishedRun? {
+    let rows = try connection.query(
+      """
+      SELECT run_id, to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS finished,
+        settings_digest, data_directory_id, manifest_digest
+      FROM almanac.runs
+      WHERE pipeline = $1 AND status = 'succeeded' AND ($2::date IS NULL OR logical_date = $2::date)
+      ORDER BY finished_at DESC LIMIT 1
+      """, [pipeline, date?.description])
+    guard rows.count == 1, let run = rows[0, "run_id"] else { return nil }
+    return FinishedRun(
+      run: run, finishedAt: (rows[0, "finished"] ?? "") + " UTC",
+      settingsDigest: rows[0, "settings_digest"] ?? "", directoryID: rows[0, "data_directory_id"],
+      manifestDigest: rows[0, "manifest_digest"])
+  }
+
+  /// The data directory and manifest that the newest extraction into this target recorded.
+  package func lastExtraction() throws -> (directoryID: String, manifestDigest: String)? {
+    let rows = try connection.query(
+      """
+      SELECT data_directory_id, manifest_digest FROM almanac.runs
+      WHERE manifest_digest IS NOT NULL ORDER BY started_at DESC LIMIT 1
+      """)
+    guard rows.count == 1, let directory = rows[0, "data_directory_id"],
+      let digest = rows[0, "manifest_digest"]
+    else { return nil }
+    return (directory, digest)
+  }
+
+  /// The digests under which a stage has done each of its days.
+  package func intervals(of stage: String) throws -> [CalendarDate: IntervalDigests] {
+    let rows = try connection.query(
+      """
+      SELECT interval_start, inputs_digest, settings_digest FROM almanac.intervals
+      WHERE stage = $1
+      """, [stage])
+    var intervals: [CalendarDate: IntervalDigests] = [:]
+    for row in 0..<rows.count {
+      guard let date = rows[row, "interval_start"].flatMap({ CalendarDate($0) }) else { continue }
+      intervals[date] = IntervalDigests(
+        inputs: rows[row, "inputs_digest"] ?? "", settings: rows[row, "settings_digest"] ?? "")
+    }
+    return intervals
+  }
+}
+
+/// What an interval was computed from.
+package struct IntervalDigests: Equatable, Sendable {
+  /// The digest of the input parts.
+  package var inputs: String
+  /// The digest of the settings.
+  package var settings: String
+
+  /// The given digests.
+  package init(inputs: String, settings: String) {
+    self.inputs = inputs
+    self.settings = settings
+  }
+}

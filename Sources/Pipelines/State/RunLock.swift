@@ -1,0 +1,87 @@
+package import AlmanacCore
+package import Postgres
+
+/// The target database as one run sees it: every write passes the fence.
+///
+/// Only one run at a time holds the session advisory lock; each holder gets a higher token. A
+/// writing transaction begins by locking the token's row `FOR SHARE`, so a run that lost its lock
+/// (its server process ended, its host slept) cannot write once another run has taken over.
+package final class RunLock {
+  /// The key of the advisory lock: the ASCII codes of `almanac`.
+  package static let advisoryKey: Int64 = 0x61_6C_6D_61_6E_61_63
+
+  /// The settings every further connection of the run uses.
+  package let settings: ConnectionSettings
+  /// The connection that holds the lock.
+  package let connection: Connection
+  /// The run's fencing token.
+  package let token: Int64
+
+  /// Takes the lock for a run.
+  ///
+  /// - Parameters:
+  ///   - connection: the session that holds the lock for as long as it lives.
+  ///   - settings: how to open more connections to the same database.
+  ///   - run: the run's identifier.
+  ///   - holder: who takes it, for the message another run shows.
+  /// - Throws: ``PipelineError/alreadyRunning(holder:)`` when another run holds it.
+  package init(
+    _ connection: Connection, settings: ConnectionSettings, run: UUIDValue, holder: String
+  ) throws {
+    guard try connection.tryAdvisoryLock(RunLock.advisoryKey) else {
+      let rows = try connection.query(
+        """
+        SELECT coalesce(holder, 'unknown') || ', run ' || coalesce(left(run_id::text, 8), '-')
+          || ', since '
+          || to_char(acquired_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' AS holder
+        FROM almanac.locks WHERE name = 'run'
+        """)
+      throw PipelineError.alreadyRunning(
+        holder: rows.count > 0 ? rows[0, "holder"] ?? "unknown" : "it is just starting")
+    }
+    let rows = try connection.query(
+      """
+      INSERT INTO almanac.locks AS held (name, token, run_id, holder, acquired_at)
+      VALUES ('run', 1, $1, $2, now())
+      ON CONFLICT (name) DO UPDATE SET token = held.token + 1, run_id = excluded.run_id,
+        holder = excluded.holder, acquired_at = excluded.acquired_at
+      RETURNING token
+      """, [run.description, holder])
+    guard let token = rows[0, "token"].flatMap({ Int64($0) }) else { throw PipelineError.lockLost }
+    self.connection = connection
+    self.settings = settings
+    self.token = token
+  }
+
+  /// The fence of this run, for connections on other threads.
+  package var fence: Fence { Fence(token: token) }
+
+  /// Runs a writing transaction on the lock's own connection, behind the fence.
+  @discardableResult
+  package func write<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+    try fence.write(on: connection, body)
+  }
+}
+
+/// The token that every writing transaction of a run must still find in place.
+package struct Fence: Sendable {
+  /// The token of the run.
+  package let token: Int64
+
+  /// Runs a transaction that first checks the token and keeps it from changing until its end.
+  ///
+  /// - Throws: ``PipelineError/lockLost`` when another run holds the lock by now; what `body`
+  ///   throws otherwise. In both cases nothing is written.
+  @discardableResult
+  package func write<Result>(
+    on connection: Connection, _ body: (Connection) throws -> Result
+  ) throws -> Result {
+    try connection.transaction {
+      let rows = try connection.query(
+        "SELECT 1 AS held FROM almanac.locks WHERE name = 'run' AND token = $1 FOR SHARE",
+        [String(token)])
+      guard rows.count == 1 else { throw PipelineError.lockLost }
+      return try body(connection)
+    }
+  }
+}
