@@ -1,0 +1,38 @@
+package import AlmanacCore
+import Files
+import Synchronization
+
+/// Where a command writes for people and programs.
+package struct Console: Sendable {
+  private let writeOut: @Sendable (String) -> Void
+  private let writeError: @Sendable (String) -> Void
+
+  /// A console over two ways of writing a line.
+  package init(
+    out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void
+  ) {
+    writeOut = out
+    writeError = error
+  }
+
+  /// The process's own standard output and standard error.
+  package static let standard = Console(
+    out: { FileSystem.writeLine($0, to: .standardOutput) },
+    error: { FileSystem.writeLine($0, to: .standardError) })
+
+  /// Writes a line of the command's result.
+  package func print(_ line: String = "") { writeOut(line) }
+
+  /// Writes the lines of a result.
+  package func print(_ lines: [String]) { lines.forEach(writeOut) }
+
+  /// Writes a line about the work itself: progress, warnings, errors.
+  package func report(_ line: String) { writeError(line) }
+
+  /// A log sink that reports lines at or above a level, marked with their level.
+  package func logSink(threshold: LogLevel) -> LogSink {
+    LogSink(threshold: threshold) { level, line in
+      report(level == .warning ? "warning: \(line)" : line)
+    }
+  }
+}

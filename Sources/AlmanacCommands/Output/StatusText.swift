@@ -1,0 +1,86 @@
+import AlmanacCore
+package import Pipelines
+
+/// Renders the ledger's state for a terminal of 80 columns.
+package struct StatusText {
+  private let status: StatusReading
+
+  /// A rendering of what was read.
+  package init(_ status: StatusReading) {
+    self.status = status
+  }
+
+  /// The lines.
+  package func lines() -> [String] {
+    guard let newest = status.runs.first else {
+      return ["No run yet. Start one with `almanac run nightly`."]
+    }
+    var runs = TextTable([
+      ("run", .left), ("pipeline", .left), ("date", .left), ("started (UTC)", .left),
+      ("took", .right), ("status", .left),
+    ])
+    for run in status.runs {
+      runs.add([
+        String(run.id.prefix(8)), run.pipeline, run.date, run.startedAt,
+        Display.seconds(run.seconds), run.status,
+      ])
+    }
+    var lines = ["Runs"] + runs.lines()
+    if let error = newest.error { lines += wrapped("\(newest.id.prefix(8)) failed: \(error)") }
+    lines += ["", "Stages of run \(newest.id.prefix(8))"] + stageLines()
+    lines.append("")
+    if let publication = status.publication {
+      lines.append(
+        "Published: run \(publication.run.prefix(8)) as of \(publication.asOf), publication "
+          + "\(publication.id), \(publication.publishedAt) UTC")
+      if publication.isStale { lines.append("  stale: no newer night has been published since") }
+    } else {
+      lines.append("Published: nothing yet")
+    }
+    return lines + missingLines()
+  }
+
+  private func stageLines() -> [String] {
+    var stages = TextTable([
+      ("stage", .left), ("status", .left), ("rows in", .right), ("rows out", .right),
+      ("took", .right),
+    ])
+    for stage in status.stages {
+      stages.add([
+        stage.name, stage.status, stage.rowsIn.map { Display.count($0) } ?? "-",
+        stage.rowsOut.map { Display.count($0) } ?? "-", Display.seconds(stage.seconds),
+      ])
+    }
+    return stages.isEmpty ? ["  none"] : stages.lines()
+  }
+
+  private func missingLines() -> [String] {
+    guard let days = status.rollupDays else { return ["Rollups:   no day yet"] }
+    var lines = ["Rollups:   \(Display.count(days.count)) days, \(days.first) to \(days.last)"]
+    if let first = status.missingDays.first {
+      lines.append(
+        "Missing:   \(status.missingDays.count) days in between, the first \(first); "
+          + "the next run fills them")
+    } else if status.daysBehind > 0 {
+      lines.append(
+        "Missing:   \(Display.count(status.daysBehind)) days after \(days.last), up to yesterday")
+    } else {
+      lines.append("Missing:   nothing")
+    }
+    return lines
+  }
+}
+
+/// Text broken into lines of at most 76 characters behind an indent of two spaces.
+func wrapped(_ text: String, indent: String = "  ") -> [String] {
+  var lines: [String] = []
+  var line = ""
+  for word in text.split(separator: " ") {
+    if !line.isEmpty, line.count + word.count + 1 > 78 - indent.count {
+      lines.append(indent + line)
+      line = ""
+    }
+    line += (line.isEmpty ? "" : " ") + word
+  }
+  return line.isEmpty ? lines : lines + [indent + line]
+}

@@ -1,0 +1,95 @@
+/// A table of text with aligned columns.
+package struct TextTable {
+  /// Which side of a column its cells keep to.
+  package enum Alignment: Sendable {
+    /// For words.
+    case left
+    /// For numbers.
+    case right
+  }
+
+  private let headings: [String]
+  private let alignments: [Alignment]
+  private var rows: [[String]] = []
+
+  /// A table with headings; words go left and numbers right.
+  package init(_ columns: [(String, Alignment)]) {
+    headings = columns.map(\.0)
+    alignments = columns.map(\.1)
+  }
+
+  /// Adds a row with a cell for each column.
+  package mutating func add(_ cells: [String]) {
+    precondition(cells.count == headings.count, "\(cells.count) cells in \(headings.count) columns")
+    rows.append(cells)
+  }
+
+  /// Whether there is no row.
+  package var isEmpty: Bool { rows.isEmpty }
+
+  /// The lines: headings, then rows, two spaces between columns, none at the end.
+  package func lines(indent: Int = 2) -> [String] {
+    let widths = headings.indices.map { column in
+      ([headings] + rows).map { $0[column].count }.max() ?? 0
+    }
+    return ([headings] + rows).map { cells in
+      var line = String(repeating: " ", count: indent)
+      for (column, cell) in cells.enumerated() {
+        if column > 0 { line += "  " }
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        line += alignments[column] == .left ? cell + padding : padding + cell
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+}
+
+/// Numbers as people read them.
+package enum Display {
+  /// A whole number with commas between thousands.
+  package static func count(_ value: some BinaryInteger) -> String {
+    let digits = Array(String(value.magnitude))
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return (value < 0 ? "-" : "") + text
+  }
+
+  /// A plain decimal number, as PostgreSQL prints it, rounded half away from zero to whole units
+  /// with commas between thousands; text that is no number comes back as it is.
+  package static func wholeUnits(_ decimal: String) -> String {
+    guard let value = Double(decimal), let whole = Int(exactly: value.rounded()) else {
+      return decimal
+    }
+    return count(whole)
+  }
+
+  /// A duration such as `0.04 s`, `3.2 s` or `2 min 05 s`.
+  package static func seconds(_ seconds: Double) -> String {
+    if seconds < 0.995 { return fixed(seconds, decimals: 2) + " s" }
+    if seconds < 59.95 { return fixed(seconds, decimals: 1) + " s" }
+    let whole = Int(seconds.rounded())
+    let rest = String(whole % 60)
+    return "\(whole / 60) min \(rest.count == 1 ? "0" + rest : rest) s"
+  }
+
+  /// A share as a percentage with one decimal; nothing known is a dash.
+  package static func percent(_ share: Double?) -> String {
+    share.map { fixed($0 * 100, decimals: 1) + " %" } ?? "-"
+  }
+
+  /// A number with a fixed number of decimals.
+  package static func fixed(_ value: Double, decimals: Int) -> String {
+    guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
+    let scale = (0..<decimals).reduce(1) { scale, _ in scale * 10 }
+    let units = Int((abs(value) * Double(scale)).rounded())
+    let sign = value < 0 && units > 0 ? "-" : ""
+    if decimals == 0 { return sign + String(units) }
+    let fraction = String(units % scale)
+    return sign + String(units / scale) + "."
+      + String(repeating: "0", count: decimals - fraction.count) + fraction
+  }
+}

@@ -1,0 +1,105 @@
+package import AlmanacCore
+
+/// Finds the command a command line names, runs it, and turns its outcome into an exit status.
+package struct Program {
+  private let arguments: [String]
+  private let environment: [String: String]
+  private let setting: CommandSetting
+
+  /// Every command, in the order the overview lists them.
+  package static let commands: [any Command.Type] = [
+    InitCommand.self, LoadCommand.self, RunCommand.self, StatusCommand.self, DigestCommand.self,
+  ]
+
+  /// A program for one command line.
+  ///
+  /// - Parameters:
+  ///   - arguments: the arguments after the program's name.
+  ///   - environment: the environment by name.
+  ///   - setting: what commands find around them.
+  package init(arguments: [String], environment: [String: String], setting: CommandSetting) {
+    self.arguments = arguments
+    self.environment = environment
+    self.setting = setting
+  }
+
+  /// Runs the command line.
+  ///
+  /// An error becomes one line on standard error and the status it carries.
+  package func run() -> ExitStatus {
+    do {
+      try dispatch()
+      return .ok
+    } catch let error as any ExitStatusConvertible {
+      setting.console.report("almanac: \(error.description)")
+      return error.exitStatus
+    } catch {
+      setting.console.report(
+        "almanac: unexpected fault (\(type(of: error))); please report it with the command line")
+      return .internalError
+    }
+  }
+
+  private func dispatch() throws {
+    guard let first = arguments.first else {
+      setting.console.print(Program.overview)
+      return
+    }
+    switch first {
+    case "--help", "-h": setting.console.print(Program.overview)
+    case "--version": setting.console.print("almanac \(ProgramVersion.text)")
+    case "help":
+      guard let name = arguments.dropFirst().first else {
+        setting.console.print(Program.overview)
+        return
+      }
+      setting.console.print(try Program.command(named: name).help)
+    default:
+      let command = try Program.command(named: first)
+      let rest = arguments.dropFirst()
+      let beforeOperands = rest.prefix { $0 != "--" }
+      if beforeOperands.contains("--help") || beforeOperands.contains("-h") {
+        setting.console.print(command.help)
+        return
+      }
+      var scanner = ArgumentScanner(rest)
+      let parsed = try command.init(&scanner, environment: environment)
+      try scanner.finish()
+      try parsed.run(in: setting)
+    }
+  }
+
+  private static func command(named name: String) throws(UsageError) -> any Command.Type {
+    if let command = commands.first(where: { $0.name == name }) { return command }
+    let names = commands.map { $0.name }
+    let kind = name.hasPrefix("-") ? "option" : "command"
+    throw UsageError(
+      "there is no \(kind) \(name)"
+        + Suggestion.didYouMean(name, among: names + ["help", "--help", "--version"])
+        + "; `almanac --help` lists the commands")
+  }
+
+  /// What `almanac` alone prints.
+  package static var overview: String {
+    let width = commands.map { $0.name.count }.max() ?? 0
+    let lines = commands.map { command in
+      "  " + command.name + String(repeating: " ", count: width - command.name.count + 2)
+        + command.summary
+    }
+    return """
+      almanac - nightly analytics and forecasts for subscription businesses
+
+      Usage: almanac COMMAND [OPTIONS]
+
+      Commands:
+      \(lines.joined(separator: "\n"))
+
+      `almanac COMMAND --help` says more about each. A first night:
+        almanac init --target URL
+        almanac run nightly --source URL --target URL --data DIR
+
+      URL is a PostgreSQL URI or keyword string without a password. Without it the
+      PG* variables, service files and ~/.pgpass count, as for psql.
+      """
+  }
+}

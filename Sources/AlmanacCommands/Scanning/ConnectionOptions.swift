@@ -1,0 +1,28 @@
+import AlmanacCore
+import Postgres
+
+/// Reads `--source` and `--target` with their environment variables.
+struct ConnectionOptions {
+  /// The environment by name.
+  let environment: [String: String]
+
+  /// The settings of one side: the option, else `variable`, else `fallback`.
+  ///
+  /// - Throws: ``UsageError`` when the option holds a password: other users of the machine can
+  ///   read a command line.
+  func settings(
+    option: String, value: String?, variable: String, fallback: ConnectionSettings? = nil
+  ) throws -> ConnectionSettings {
+    if let value {
+      let settings = try ConnectionSettings(value)
+      guard !settings.containsPassword else {
+        throw UsageError(
+          "\(option) holds a password, which other users of this machine could read; "
+            + "put it into ~/.pgpass, PGPASSWORD, a service file, or the variable \(variable)")
+      }
+      return settings
+    }
+    if let text = environment[variable], !text.isEmpty { return try ConnectionSettings(text) }
+    return try fallback ?? ConnectionSettings("")
+  }
+}
