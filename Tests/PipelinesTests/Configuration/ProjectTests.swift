@@ -85,7 +85,7 @@ struct ProjectTests {
       (
         "models", "  at: paid_at",
         "  at: paid_at\n  or: {sum: amount, from: paiments, at: paid_at, unless: company_id}",
-        "models/revenue.yaml:8:26: found the dataset \"paiments\", which no file defines, "
+        "models/revenue.yaml:8:27: found the dataset \"paiments\", which no file defines, "
           + "expected payments (did you mean \"payments\"?)"
       ),
       (
