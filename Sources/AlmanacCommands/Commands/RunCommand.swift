@@ -23,7 +23,7 @@ package struct RunCommand: Command {
       --data DIR     the folder of snapshots (default: var/data)
       --jobs N       threads and connections (default: the processors)
       --only STAGES  only these stages, separated by commas
-      --force        do a finished date again
+      --force        do a finished date again, and every day up to it
       --project DIR  the folder with pipelines, models and datasets (default: .)
       --quiet        no progress lines
       --verbose      more of them

@@ -4,7 +4,7 @@ import Columns
 import Postgres
 package import Rollups
 
-/// Aggregates events into hourly and daily rollups, only for days whose input changed.
+/// Aggregates events into hourly and daily rollups, unless forced only for days whose input changed.
 ///
 /// The ledger keeps, for each day, the digest of the parts it was computed from. A day whose
 /// digest or settings differ is computed again, and its rows are replaced in the transaction that
@@ -45,7 +45,7 @@ package struct RollupStage: Stage {
       let inputs = utcDays(of: date, in: context.zone)
       let digests = IntervalDigests(
         inputs: content.digest(inputs), settings: settingsDigest)
-      if known[date] != digests {
+      if context.isForced || known[date] != digests {
         pending.append(
           RollupDay(date: date, digests: digests, rows: content.rowCount(inputs)))
       }
