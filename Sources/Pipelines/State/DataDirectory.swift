@@ -44,10 +44,12 @@ package final class DataDirectory {
     let manifestPath = path + "/" + DataDirectory.manifestName
     var found: Manifest?
     if try FileSystem.exists(manifestPath) {
-      found = Manifest.decode(try FileSystem.read(manifestPath))
-      if let found, found.version > Manifest.currentVersion {
-        throw PipelineError.newerManifest(path: manifestPath, version: found.version)
+      let bytes = try FileSystem.read(manifestPath)
+      // The form of a newer manifest is unknown, so its version is read first.
+      if let version = Manifest.version(of: bytes), version > Manifest.currentVersion {
+        throw PipelineError.newerManifest(path: manifestPath, version: version)
       }
+      found = Manifest.decode(bytes)
       if found == nil {
         notices.append("\(manifestPath) is unreadable; everything is extracted again")
       }
