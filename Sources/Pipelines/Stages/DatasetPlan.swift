@@ -70,8 +70,7 @@ struct DatasetPlan: Sendable {
           found: described[index].typeName, expected: field.type.declaredName)
       }
       if let cast = reading.cast { expressions[index] += "::\(cast)" }
-      wireFields.append(
-        Field(field.name, reading.type, isNullable: reading.isParsed || field.isNullable))
+      wireFields.append(Field(field.name, reading.type, isNullable: field.isNullable))
     }
     self.wireFields = wireFields
     let list = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
@@ -90,7 +89,8 @@ struct DatasetPlan: Sendable {
       try partitioner.add(try lifting.parse(batch, dataset: definition.name))
     }
     var extraction = DatasetExtraction(rows: rows, parts: try partitioner.finish())
-    extraction.notices = lifting.notices(dataset: definition.name)
+    extraction.notices = lifting.notices(
+      dataset: definition.name, roundedOnWire: connection.lastCopyCounters.roundedValues)
     return extraction
   }
 }
