@@ -8,12 +8,14 @@ import Parquet
 ///
 /// Rows wait in memory until there are ``maximumWaitingRows``; then every day that has rows is
 /// written, so memory is bounded whatever the order in which rows arrive. Rows of a part are
-/// ordered by time and key: the same rows give the same bytes.
+/// ordered by time and key, those that agree in both by everything else: the same rows give the
+/// same bytes.
 struct DayPartitioner {
   private let dataset: String
   private let time: String?
   private let order: [String]
   private let writer: PartWriter
+  private let maximumRows: Int
   private var waiting: [CalendarDate?: [Batch]] = [:]
   private var waitingRows = 0
   private var parts: [Manifest.Part] = []
@@ -21,11 +23,15 @@ struct DayPartitioner {
   /// Rows that wait in memory at the most.
   static let maximumWaitingRows = 2_000_000
 
-  init(dataset: String, time: String?, order: [String], writer: PartWriter) {
+  init(
+    dataset: String, time: String?, order: [String], writer: PartWriter,
+    maximumWaitingRows: Int = DayPartitioner.maximumWaitingRows
+  ) {
     self.dataset = dataset
     self.time = time
     self.order = order
     self.writer = writer
+    maximumRows = maximumWaitingRows
   }
 
   /// Takes the rows of a batch.
@@ -44,7 +50,7 @@ struct DayPartitioner {
       waiting[CalendarDate?.none, default: []].append(batch)
     }
     waitingRows += batch.rowCount
-    if waitingRows >= DayPartitioner.maximumWaitingRows { try flush() }
+    if waitingRows >= maximumRows { try flush() }
   }
 
   /// Writes what still waits and returns the parts of all rows, ordered by path.
@@ -55,13 +61,36 @@ struct DayPartitioner {
 
   private mutating func flush() throws {
     for (day, batches) in waiting {
-      let rows = Batch.concatenating(batches)
-      let sorted = rows.taking(rows.order(by: order)).compacted()
-      parts.append(
-        try writer.write(dataset: dataset, date: day, batch: sorted))
+      let sorted = ordered(Batch.concatenating(batches)).compacted()
+      parts.append(try writer.write(dataset: dataset, date: day, batch: sorted))
     }
     waiting = [:]
     waitingRows = 0
+  }
+
+  private func ordered(_ rows: Batch) -> Batch {
+    let sorted = rows.taking(rows.order(by: order))
+    // A producer may repeat a key; the order in which the rows of one arrive means nothing.
+    let identity = order.compactMap { sorted[$0] }
+    let hasTies = (1..<max(1, sorted.rowCount)).contains { row in
+      identity.allSatisfy { $0.holdsEqualValues(row - 1, row) }
+    }
+    guard hasTies else { return sorted }
+    let others = rows.fields.map(\.name).filter { !order.contains($0) }
+    return rows.taking(rows.order(by: order + others))
+  }
+}
+
+extension Column {
+  /// Whether two rows hold the same value, or both none.
+  fileprivate func holdsEqualValues(_ left: Int, _ right: Int) -> Bool {
+    guard isNull(left) == isNull(right) else { return false }
+    if isNull(left) { return true }
+    switch storage {
+    case .int64(let values): return values[left] == values[right]
+    case .uuid(let values): return values.row(left) == values.row(right)
+    default: return value(left) == value(right)
+    }
   }
 }
 
