@@ -70,7 +70,8 @@ package struct RunCommand: Command {
       throw UsageError("name the pipeline to run, such as `almanac run nightly`")
     }
     guard shown(pipeline).contains(pipeline) else {
-      throw UsageError("the pipeline's name is a connection string; put --source or --target before")
+      throw UsageError(
+        "the pipeline's name is a connection string; put --source or --target before")
     }
     self.pipeline = pipeline
   }

@@ -24,7 +24,8 @@ package struct ExtractStage: Stage {
     try context.directory.removeStrayFiles()
     let coordinator = try Connection(context.source, purpose: .source)
     // What is missing is found here, with a message that names it.
-    let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(\.lockableTable)
+    let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(
+      \.lockableTable)
     let (manifest, extractions) = try coordinator.transaction(
       .repeatableReadReadOnly(snapshot: nil)
     ) {
