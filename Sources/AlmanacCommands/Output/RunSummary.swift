@@ -123,6 +123,7 @@ package struct RunSummary {
   private func monthLines(_ forecast: ForecastReading) -> [String] {
     let units: [(unit: Int128, name: String)] = [
       (1, ""), (1_000, "thousand "), (1_000_000, "million "), (1_000_000_000, "billion "),
+      (1_000_000_000_000, "trillion "), (1_000_000_000_000_000, "quadrillion "),
     ]
     var lines: [String] = []
     for (unit, name) in units {
