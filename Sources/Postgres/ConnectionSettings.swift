@@ -32,6 +32,15 @@ package struct ConnectionSettings: Sendable {
     return "\(user)@\(host):\(value("port") ?? "5432")/\(database)"
   }
 
+  /// The role and the database meant, as far as the text or the environment says.
+  ///
+  /// As in libpq, a database without a name has the role's; a service file is not looked into.
+  package var roleAndDatabase: (role: String, database: String)? {
+    let defaults = connectionDefaults()
+    guard let role = self["user"] ?? defaults["user"] else { return nil }
+    return (role, self["dbname"] ?? defaults["dbname"] ?? role)
+  }
+
   /// What the text gives for a keyword; an empty value counts as none.
   subscript(keyword: String) -> String? {
     options.last { $0.keyword == keyword && !$0.value.isEmpty }?.value
