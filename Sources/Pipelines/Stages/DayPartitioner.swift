@@ -14,12 +14,12 @@ struct DayPartitioner {
   private let time: String?
   private let order: [String]
   private let writer: PartWriter
-  private var waiting: [CalendarDate?: [Batch]] = [:]
+  private var waiting: [Batch] = []
   private var waitingRows = 0
   private var parts: [Manifest.Part] = []
 
   /// Rows that wait in memory at the most.
-  static let maximumWaitingRows = 2_000_000
+  static let maximumWaitingRows = 1_000_000
 
   init(dataset: String, time: String?, order: [String], writer: PartWriter) {
     self.dataset = dataset
@@ -31,18 +31,7 @@ struct DayPartitioner {
   /// Takes the rows of a batch.
   mutating func add(_ batch: Batch) throws {
     if batch.rowCount == 0 { return }
-    if let time, let column = batch[time], case .int64(let instants) = column.storage {
-      var rowsOfDay: [CalendarDate: [Int]] = [:]
-      for (row, instant) in instants.enumerated() {
-        rowsOfDay[Timestamp(microseconds: instant).dateUTC, default: []].append(row)
-      }
-      for (day, rows) in rowsOfDay {
-        waiting[day, default: []].append(
-          rows.count == batch.rowCount ? batch : batch.taking(rows))
-      }
-    } else {
-      waiting[CalendarDate?.none, default: []].append(batch)
-    }
+    waiting.append(batch)
     waitingRows += batch.rowCount
     if waitingRows >= DayPartitioner.maximumWaitingRows { try flush() }
   }
@@ -53,15 +42,33 @@ struct DayPartitioner {
     return parts.sorted { $0.path < $1.path }
   }
 
+  /// Orders what waits by time and key, and writes each run of rows of one day.
   private mutating func flush() throws {
-    for (day, batches) in waiting {
-      let rows = Batch.concatenating(batches)
-      let sorted = rows.taking(rows.order(by: order)).compacted()
-      parts.append(
-        try writer.write(dataset: dataset, date: day, batch: sorted))
-    }
-    waiting = [:]
+    let rows = Batch.concatenating(waiting)
+    waiting = []
     waitingRows = 0
+    if rows.rowCount == 0 { return }
+    let ordered = rows.order(by: order)
+    guard let time, case .int64(let instants)? = rows[time]?.storage else {
+      try write(rows, ordered[...], date: nil)
+      return
+    }
+    var start = 0
+    while start < ordered.count {
+      let date = Timestamp(microseconds: instants[ordered[start]]).dateUTC
+      let nextDay = date.adding(days: 1).startUTC.microseconds
+      var end = start + 1
+      while end < ordered.count, instants[ordered[end]] < nextDay { end += 1 }
+      try write(rows, ordered[start..<end], date: date)
+      start = end
+    }
+  }
+
+  private mutating func write(
+    _ rows: Batch, _ selected: ArraySlice<Int>, date: CalendarDate?
+  ) throws {
+    let batch = rows.taking(Array(selected)).compacted()
+    parts.append(try writer.write(dataset: dataset, date: date, batch: batch))
   }
 }
 

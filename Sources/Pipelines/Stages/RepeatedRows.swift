@@ -4,7 +4,7 @@ import Columns
 /// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
 /// recorded first.
 ///
-/// A producer may send an event twice; its identity is unique by intent only.
+/// A producer may send an event twice; its identity is unique by intent only (DECISIONS.md, D-012).
 ///
 /// - Parameters:
 ///   - batches: rows of one or more days; every batch has the named columns.
