@@ -19,7 +19,7 @@ package struct RunSummary {
     let reading = try ForecastReading(connection, run: report.run)
     forecast = reading.methods.isEmpty ? nil : reading
     tables = try [
-      ("analytics.hourly_rollups", "events by company, type, module and hour"),
+      ("analytics.hourly_rollups", "events by company, type, module, hour"),
       ("analytics.daily_rollups", "the same by day"),
       ("predictions.revenue_forecasts", "every forecast, keyed by run"),
     ].map { name, what in
