@@ -1,7 +1,8 @@
 import AlmanacCore
 
 extension Batch {
-  /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone.
+  /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone;
+  /// decimals that all fit 64 bits are stored in as many.
   ///
   /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
   /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
@@ -31,6 +32,9 @@ extension Column {
       var rebuilt = UUIDStorage(values: used.map { values.values[$0] }, codes: remapped)
       if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
       return Column(field, .uuid(rebuilt), validity: validity)
+    case .int128(let values):
+      let narrow = values.compactMap { Int64(exactly: $0) }
+      return narrow.count == values.count ? Column(field, .int64(narrow), validity: validity) : self
     default: return self
     }
   }

@@ -32,13 +32,12 @@ package struct ConnectionSettings: Sendable {
     return "\(user)@\(host):\(value("port") ?? "5432")/\(database)"
   }
 
-  /// The role and the database meant, as far as the text or the environment says.
+  /// The role and the database that the text names, `nil` if it names no role.
   ///
-  /// As in libpq, a database without a name has the role's; a service file is not looked into.
+  /// As in libpq, a database without a name has the role's. Neither the environment nor a service
+  /// file is looked into: what grants rights has to be said.
   package var roleAndDatabase: (role: String, database: String)? {
-    let defaults = connectionDefaults()
-    guard let role = self["user"] ?? defaults["user"] else { return nil }
-    return (role, self["dbname"] ?? defaults["dbname"] ?? role)
+    self["user"].map { role in (role, self["dbname"] ?? role) }
   }
 
   /// What the text gives for a keyword; an empty value counts as none.

@@ -38,7 +38,7 @@ struct ConnectionTests {
     #expect(result.status == 0, "\(result.stderr)")
     let missing = try place.almanac(
       ["status", "--target", "service=shopp"], environment: ["PGSERVICEFILE": file])
-    #expect(missing.status == 78)
+    #expect(missing.status == 66)
     #expect(missing.stderr.contains("PGSERVICEFILE"))
   }
 

@@ -69,6 +69,10 @@ package struct RunCommand: Command {
     guard let pipeline = scanner.operand() else {
       throw UsageError("name the pipeline to run, such as `almanac run nightly`")
     }
+    guard shown(pipeline).contains(pipeline) else {
+      throw UsageError(
+        "the pipeline's name is a connection string; put --source or --target before")
+    }
     self.pipeline = pipeline
   }
 
