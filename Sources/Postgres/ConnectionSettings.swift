@@ -19,7 +19,7 @@ package struct ConnectionSettings: Sendable {
     options.contains { ["password", "sslpassword"].contains($0.keyword) && !$0.value.isEmpty }
   }
 
-  /// User, host, port and database such as `almanac@/tmp/x:5432/shop`, never a secret.
+  /// User, host, port and database such as `almanac@/run/shop:5432/shop`, never a secret.
   ///
   /// What the text leaves open is filled in from the environment as libpq does it.
   package var display: String {
