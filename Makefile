@@ -12,7 +12,7 @@ with_server := $(scripts)/private-server with env \
   ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python"
 swift_test := swift test --disable-xctest
 # The tests of more than one module; the others are those of one module each.
-whole := ^(IntegrationTests|CommandLineTests)\.
+whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
 
 .PHONY: help
 help: ## List the targets

@@ -41,21 +41,57 @@ extension Column {
 
   /// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.
   private func recoded(_ codes: [UInt32], entryCount: Int) -> (codes: [UInt32], used: [Int]) {
-    var newCodes = [UInt32](repeating: .max, count: entryCount)
+    // A few rows of a large dictionary are not worth a table as large as the dictionary.
+    codes.count < entryCount / 8
+      ? recoded(codes, through: SparseCodes()) : recoded(codes, through: DenseCodes(entryCount))
+  }
+
+  private func recoded(
+    _ codes: [UInt32], through table: consuming some CodeTable
+  ) -> (codes: [UInt32], used: [Int]) {
+    var table = table
     var used: [Int] = []
     var recoded = codes
     for row in codes.indices {
       if let validity, !validity[row] {
         recoded[row] = 0
-        continue
+      } else if let code = table[codes[row]] {
+        recoded[row] = code
+      } else {
+        recoded[row] = UInt32(used.count)
+        table[codes[row]] = recoded[row]
+        used.append(Int(codes[row]))
       }
-      let entry = Int(codes[row])
-      if newCodes[entry] == .max {
-        newCodes[entry] = UInt32(used.count)
-        used.append(entry)
-      }
-      recoded[row] = newCodes[entry]
     }
     return (recoded, used)
+  }
+}
+
+/// New codes by old ones.
+private protocol CodeTable {
+  subscript(code: UInt32) -> UInt32? { get set }
+}
+
+/// A slot for each old code.
+private struct DenseCodes: CodeTable {
+  private var slots: [UInt32]
+
+  init(_ count: Int) {
+    slots = [UInt32](repeating: .max, count: count)
+  }
+
+  subscript(code: UInt32) -> UInt32? {
+    get { slots[Int(code)] == .max ? nil : slots[Int(code)] }
+    set { slots[Int(code)] = newValue ?? .max }
+  }
+}
+
+/// A slot for each old code in use.
+private struct SparseCodes: CodeTable {
+  private var slots: [UInt32: UInt32] = [:]
+
+  subscript(code: UInt32) -> UInt32? {
+    get { slots[code] }
+    set { slots[code] = newValue }
   }
 }

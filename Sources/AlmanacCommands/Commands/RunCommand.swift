@@ -88,6 +88,8 @@ package struct RunCommand: Command {
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
       zones: systemZone, log: log)
     let report = try runner.run()
+    // Keeps the progress apart from the result on a terminal; the result itself stays clean.
+    if !report.stages.isEmpty { log(.info, "") }
     let summary = try RunSummary(report, target: target, dataPath: dataPath)
     setting.console.print(summary.lines())
   }

@@ -51,7 +51,7 @@ package final class RunContext {
   }
 
   /// The instant at which the logical date ends: nothing that happened later, or was recorded
-  /// later, is known to the models of this run.
+  /// later, is known to the models of this run (DECISIONS.md, D-010).
   package var knowledgeEnd: Timestamp { zone.start(of: date.adding(days: 1)) }
 
   /// The watermark of a dataset.
@@ -67,7 +67,7 @@ package final class RunContext {
   /// Checks that the logical date lies within the data, give or take quiet days.
   ///
   /// A business may have days without an event, so a date up to ``quietDays`` after the last row
-  /// counts as covered.
+  /// counts as covered (DECISIONS.md, D-011).
   ///
   /// - Returns: the first and last UTC day of the dataset.
   package func checkCoverage(of dataset: DatasetDefinition) throws -> ClosedRange<CalendarDate> {

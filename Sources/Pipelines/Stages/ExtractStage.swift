@@ -75,7 +75,7 @@ package struct ExtractStage: Stage {
     }
     if last.manifestDigest != directory.foundDigest {
       return directory.notices + [
-        "\(path) is not as the last run left it (an older copy?); everything is read anew"
+        "\(path) is not as the last run left it (an older copy, or a run that was cut off?); everything is read anew"
       ]
     }
     return directory.notices

@@ -29,9 +29,7 @@ package struct FitStage: Stage {
       for grain in fitted.grains {
         outcome.note("\(model.name)_\(grain.name)", grain.forecast.modelUsed.rawValue)
         context.log(
-          .info,
-          "fit: \(model.name) by \(grain.name), \(grain.forecast.modelUsed.rawValue)"
-            + (grain.forecast.fallbackReason.map { ": \($0)" } ?? ""))
+          .info, "fit: \(model.name) by \(grain.name), \(grain.forecast.modelUsed.rawValue)")
       }
     }
     return outcome

@@ -47,7 +47,8 @@ package struct PredictStage: Stage {
 
   /// Days after the logical date by whose start the next night should have published.
   ///
-  /// The night for the next day runs a day later, and gets a day of grace.
+  /// The night for the next day runs a day later, and gets a day of grace (DECISIONS.md,
+  /// D-013).
   static let validDays = 3
 }
 
