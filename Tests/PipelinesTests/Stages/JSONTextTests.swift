@@ -53,7 +53,8 @@ struct JSONTextTests {
   @Test(
     "writes numbers that come back bit by bit",
     arguments: [
-      0, 1, -1.5, 0.1, 1e-7, .leastNonzeroMagnitude, 1e16, 123_456_789.125, .pi, .greatestFiniteMagnitude,
+      0, 1, -1.5, 0.1, 1e-7, .leastNonzeroMagnitude, 1e16, 123_456_789.125, .pi,
+      .greatestFiniteMagnitude,
     ])
   func numbers(value: Double) throws {
     var object = JSONText()
