@@ -150,7 +150,7 @@ package struct RunSummary {
     for (index, name) in RunSummary.tables.enumerated() {
       table.add([name, Display.count(tableRows[index]), RunSummary.contents[index]])
     }
-    table.add(["api.revenue_forecast_v1", "", "what readers see"])
+    table.add(["api.revenue_forecast_v1", "", "what readers see: the published run"])
     return wrapped("Written to \(target)", indent: "") + table.lines()
   }
 }
