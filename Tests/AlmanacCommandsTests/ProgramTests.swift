@@ -89,6 +89,11 @@ struct ProgramTests {
       (["load", "online-retial"], "did you mean \"online-retail\""),
       (["digest", "--run"], "--run needs a value"),
       (["init", "--print", "--print"], "--print is given twice"),
+      (["datasets", "verfiy"], "did you mean \"verify\""),
+      (["datasets", "show"], "name the dataset to show"),
+      (["datasets", "--format", "cvs"], "--format is table, csv or json, found \"cvs\""),
+      (["datasets", "show", "x", "--limit", "0"], "--limit is a whole number"),
+      (["datasets", "verify", "--date", "2026-01-01"], "--date means nothing to"),
       (["status", "a\nb"], "unexpected argument \"a b\""),
       (["a\r\nb"], "there is no command \"a b\""),
     ])
@@ -111,6 +116,7 @@ struct ProgramTests {
       ["run", "nightly", "--sorce", "postgresql://u:hush@h/d"],
       ["status", "--last", "host=h password=hush"], ["digest", "host=h password=hush"],
       ["run", "nightly", "--date", "postgresql://u:hush@h/d"],
+      ["datasets", "postgresql://u:hush@h/d"], ["datasets", "show", "postgresql://u:hush@h/d"],
     ])
   func passwords(arguments: [String]) {
     let result = run(arguments)
