@@ -1,10 +1,10 @@
 import AlmanacCore
 import Columns
 import Foundation
-import Pipelines
 import Testing
 
 @testable import AlmanacCommands
+@testable import Pipelines
 
 @Suite("Texts about datasets")
 struct DatasetTextTests {
