@@ -63,6 +63,11 @@ struct Figure {
   }
 }
 
+/// A number of things, such as "1 thread" and "2 threads".
+func count(_ number: Int, _ thing: String) -> String {
+  "\(number) \(thing)\(number == 1 ? "" : "s")"
+}
+
 /// The median of measured values, of which there is at least one.
 func median(_ values: [Double]) -> Double {
   precondition(!values.isEmpty, "a median of nothing")

@@ -31,7 +31,7 @@ struct ForecastBenchmark {
     }
     return [1, 2].map { threads in
       Figure(
-        measure: "forecast of 1,000 series, \(threads) thread\(threads == 1 ? "" : "s")",
+        measure: "forecast of 1,000 series, \(count(threads, "thread"))",
         ours: median(seconds[threads - 1]) * 1000 / Double(series.count))
     }
   }

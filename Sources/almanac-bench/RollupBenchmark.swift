@@ -13,25 +13,14 @@ struct RollupBenchmark {
   /// The figures of both grains, and of hours from shuffled events.
   func run() throws -> [Figure] {
     let fields = EventWorkload.rollupFields
-    let expectedColumns = try workload.expectedTotals(fields)
+    let expected = try workload.expectedTotals(fields)
     note("rollup: reading the events and the server's own rollups")
     let events = try read(workload.query(fields), fields, workload.settings())
-    try ColumnTotals.check(events, fields, against: expectedColumns, measure: "columns")
+    try ColumnTotals.check(events, fields, against: expected, measure: "columns")
     var files = EventFiles(folder: options.folder)
     for batch in events { try files.append(batch) }
     try files.finish()
-    let hours = try workload.expectedRollup(bucket: "hour")
-    let days = try workload.expectedRollup(bucket: "day")
-    let whole = Batch.concatenating(events)
-    let halves = split(whole)
-    let cases = [
-      Case(name: "hourly", key: "hour", events: halves, grain: .hour, expected: hours),
-      Case(name: "daily", key: "day", events: halves, grain: .day, expected: days),
-      Case(
-        name: "hourly, shuffled", key: "shuffled", events: split(shuffle(whole)), grain: .hour,
-        expected: hours),
-      Case(name: "hourly, as read", key: "read", events: events, grain: .hour, expected: hours),
-    ]
+    let cases = try cases(events)
     var seconds: [String: [Double]] = [:]
     for run in 1...BenchmarkOptions.runs {
       note("rollup: run \(run) of \(BenchmarkOptions.runs)")
@@ -39,7 +28,7 @@ struct RollupBenchmark {
         for threads in 1...(each.events.count == 2 ? 2 : 1) {
           let tables = try timed { try rollup(each.events, each.grain, threads: threads) }
           seconds["\(each.key) \(threads)", default: []].append(tables.seconds)
-          try check(RollupTotals(tables.result), each, "\(threads) threads")
+          try check(RollupTotals(tables.result), each, count(threads, "thread"))
         }
       }
       let peers: [String: [String: PeerRollup]] = try options.runPeer(
@@ -55,26 +44,43 @@ struct RollupBenchmark {
     return figures(seconds.mapValues(median))
   }
 
+  private func cases(_ events: [Batch]) throws -> [Case] {
+    let hours = try workload.expectedRollup(bucket: "hour")
+    let days = try workload.expectedRollup(bucket: "day")
+    let whole = Batch.concatenating(events).dictionaryCoded()
+    let halves = split(whole)
+    return [
+      Case(name: "hourly", key: "hour", events: halves, grain: .hour, expected: hours),
+      Case(name: "daily", key: "day", events: halves, grain: .day, expected: days),
+      Case(
+        name: "hourly, shuffled", key: "shuffled", events: split(shuffle(whole)), grain: .hour,
+        expected: hours),
+      Case(name: "hourly, as read", key: "read", events: events, grain: .hour, expected: hours),
+    ]
+  }
+
   private func figures(_ seconds: [String: Double]) -> [Figure] {
-    func figure(_ name: String, _ ours: String, _ peer: String?, atLeast target: Double?) -> Figure
-    {
+    func figure(
+      _ name: String, _ key: String, threads: Int, _ engine: String?, atLeast target: Double? = nil
+    ) -> Figure {
       Figure(
-        measure: name + (peer.map { " / " + $0.split(separator: " ")[1] } ?? ""),
-        ours: seconds[ours] ?? .nan, peer: peer.flatMap { seconds[$0] },
+        measure: "\(name), \(count(threads, "thread"))" + (engine.map { " / \($0)" } ?? ""),
+        ours: seconds["\(key) \(threads)"] ?? .nan,
+        peer: engine.flatMap { seconds["\(key) \($0)"] },
         comparison: .speed(atLeast: target),
         isAtTargetSize: options.rows == BenchmarkOptions.targetRows)
     }
     // The engines use both cores as well.
     return [
-      figure("hourly, 2 threads", "hour 2", "hour Polars", atLeast: 3),
-      figure("hourly, 2 threads", "hour 2", "hour DuckDB", atLeast: 8),
-      figure("hourly, 1 thread", "hour 1", "hour Polars", atLeast: nil),
-      figure("daily, 2 threads", "day 2", "day Polars", atLeast: 2),
-      figure("daily, 2 threads", "day 2", "day DuckDB", atLeast: 5),
-      figure("daily, 1 thread", "day 1", "day Polars", atLeast: nil),
-      figure("hourly, shuffled, 2 threads", "shuffled 2", "shuffled Polars", atLeast: 2),
-      figure("hourly, shuffled, 1 thread", "shuffled 1", "shuffled Polars", atLeast: nil),
-      figure("hourly from batches as read, 1 thread", "read 1", nil, atLeast: nil),
+      figure("hourly", "hour", threads: 2, "Polars", atLeast: 3),
+      figure("hourly", "hour", threads: 2, "DuckDB", atLeast: 8),
+      figure("hourly", "hour", threads: 1, "Polars"),
+      figure("daily", "day", threads: 2, "Polars", atLeast: 2),
+      figure("daily", "day", threads: 2, "DuckDB", atLeast: 5),
+      figure("daily", "day", threads: 1, "Polars"),
+      figure("hourly, shuffled", "shuffled", threads: 2, "Polars", atLeast: 2),
+      figure("hourly, shuffled", "shuffled", threads: 1, "Polars"),
+      figure("hourly from batches as read", "read", threads: 1, nil),
     ]
   }
 
@@ -132,6 +138,27 @@ struct RollupBenchmark {
       throw .wrongResult(
         of: "\(each.name) rollup, \(by)", found: "\(found)", expected: "\(each.expected)")
     }
+  }
+}
+
+extension Batch {
+  /// The same rows with every column of identifiers as codes of one dictionary.
+  fileprivate func dictionaryCoded() -> Batch {
+    let coded = columns.map { column in
+      guard case .uuid(let plain) = column.storage, plain.codes == nil else { return column }
+      var storage = UUIDStorage(codes: [])
+      var known: [UUIDValue: UInt32] = [:]
+      for value in plain.values {
+        let code = known[value] ?? UInt32(known.count)
+        if Int(code) == known.count {
+          known[value] = code
+          storage.values.append(value)
+        }
+        storage.codes?.append(code)
+      }
+      return Column(column.field, .uuid(storage), validity: column.validity)
+    }
+    return Batch(coded, rowCount: rowCount)
   }
 }
 
