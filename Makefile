@@ -15,7 +15,7 @@ run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/alma
   --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql"
 swift_test := swift test --disable-xctest
 # The tests of more than one module; the others are those of one module each.
-whole := ^(IntegrationTests|CommandLineTests)\.
+whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
 
 .PHONY: help
 help: ## List the targets

@@ -111,7 +111,9 @@ let package = Package(
     tests(
       "PipelinesTests",
       ["AlmanacCore", "Columns", "Codecs", "Files", "Documents", "Rollups", "Pipelines"]),
-    tests("AlmanacCommandsTests", ["AlmanacCore", "AlmanacCommands"]),
+    tests(
+      "AlmanacCommandsTests",
+      ["AlmanacCore", "Files", "Postgres", "Pipelines", "AlmanacCommands"], exclude: ["Golden"]),
     tests(
       "IntegrationTests",
       ["AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Pipelines", "Billing"]),

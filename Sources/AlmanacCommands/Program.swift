@@ -31,7 +31,9 @@ package struct Program {
       try dispatch()
       return .ok
     } catch let error as any ExitStatusConvertible {
-      setting.console.report("almanac: \(error.description)")
+      // A name in the message may hold a line break, the message may not.
+      let line = error.description.split(whereSeparator: \.isNewline).joined(separator: " ")
+      setting.console.report("almanac: \(line)")
       return error.exitStatus
     } catch {
       setting.console.report(
@@ -74,7 +76,7 @@ package struct Program {
     let names = commands.map { $0.name }
     let kind = name.hasPrefix("-") ? "option" : "command"
     throw UsageError(
-      "there is no \(kind) \(name)"
+      "there is no \(kind) \(shown(name))"
         + Suggestion.didYouMean(name, among: names + ["help", "--help", "--version"])
         + "; `almanac --help` lists the commands")
   }

@@ -1,7 +1,8 @@
 import AlmanacCore
 
 extension Batch {
-  /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone.
+  /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone;
+  /// decimals that all fit 64 bits are stored in as many.
   ///
   /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
   /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
@@ -31,27 +32,66 @@ extension Column {
       var rebuilt = UUIDStorage(values: used.map { values.values[$0] }, codes: remapped)
       if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
       return Column(field, .uuid(rebuilt), validity: validity)
+    case .int128(let values):
+      let narrow = values.compactMap { Int64(exactly: $0) }
+      return narrow.count == values.count ? Column(field, .int64(narrow), validity: validity) : self
     default: return self
     }
   }
 
   /// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.
   private func recoded(_ codes: [UInt32], entryCount: Int) -> (codes: [UInt32], used: [Int]) {
-    var newCodes = [UInt32](repeating: .max, count: entryCount)
+    // A few rows of a large dictionary are not worth a table as large as the dictionary.
+    codes.count < entryCount / 8
+      ? recoded(codes, through: SparseCodes()) : recoded(codes, through: DenseCodes(entryCount))
+  }
+
+  private func recoded(
+    _ codes: [UInt32], through table: consuming some CodeTable
+  ) -> (codes: [UInt32], used: [Int]) {
+    var table = table
     var used: [Int] = []
     var recoded = codes
     for row in codes.indices {
       if let validity, !validity[row] {
         recoded[row] = 0
-        continue
+      } else if let code = table[codes[row]] {
+        recoded[row] = code
+      } else {
+        recoded[row] = UInt32(used.count)
+        table[codes[row]] = recoded[row]
+        used.append(Int(codes[row]))
       }
-      let entry = Int(codes[row])
-      if newCodes[entry] == .max {
-        newCodes[entry] = UInt32(used.count)
-        used.append(entry)
-      }
-      recoded[row] = newCodes[entry]
     }
     return (recoded, used)
+  }
+}
+
+/// New codes by old ones.
+private protocol CodeTable {
+  subscript(code: UInt32) -> UInt32? { get set }
+}
+
+/// A slot for each old code.
+private struct DenseCodes: CodeTable {
+  private var slots: [UInt32]
+
+  init(_ count: Int) {
+    slots = [UInt32](repeating: .max, count: count)
+  }
+
+  subscript(code: UInt32) -> UInt32? {
+    get { slots[Int(code)] == .max ? nil : slots[Int(code)] }
+    set { slots[Int(code)] = newValue ?? .max }
+  }
+}
+
+/// A slot for each old code in use.
+private struct SparseCodes: CodeTable {
+  private var slots: [UInt32: UInt32] = [:]
+
+  subscript(code: UInt32) -> UInt32? {
+    get { slots[code] }
+    set { slots[code] = newValue }
   }
 }

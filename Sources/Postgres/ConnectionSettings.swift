@@ -19,7 +19,7 @@ package struct ConnectionSettings: Sendable {
     options.contains { ["password", "sslpassword"].contains($0.keyword) && !$0.value.isEmpty }
   }
 
-  /// User, host, port and database such as `almanac@/tmp/x:5432/shop`, never a secret.
+  /// User, host, port and database such as `almanac@/run/shop:5432/shop`, never a secret.
   ///
   /// What the text leaves open is filled in from the environment as libpq does it.
   package var display: String {
@@ -30,6 +30,14 @@ package struct ConnectionSettings: Sendable {
     let host = value("host") ?? value("hostaddr") ?? "local socket"
     let database = value("dbname") ?? user
     return "\(user)@\(host):\(value("port") ?? "5432")/\(database)"
+  }
+
+  /// The role and the database that the text names, `nil` if it names no role.
+  ///
+  /// As in libpq, a database without a name has the role's. Neither the environment nor a service
+  /// file is looked into: what grants rights has to be said.
+  package var roleAndDatabase: (role: String, database: String)? {
+    self["user"].map { role in (role, self["dbname"] ?? role) }
   }
 
   /// What the text gives for a keyword; an empty value counts as none.

@@ -3,8 +3,8 @@ package import Columns
 
 /// Revenue of all companies by local day, as known at one instant.
 ///
-/// Revenue is what succeeded: payment attempts with outcome `succeeded` by `attempted_at`; a
-/// transaction without any attempt counts at its `succeeded_at` (DECISIONS.md, D-004).
+/// The shipped model sums payment attempts with outcome `succeeded` by `attempted_at`; a transaction
+/// without any attempt counts at its `succeeded_at` (DECISIONS.md, D-004).
 package struct DailyRevenue: Sendable, Equatable {
   /// The first day with revenue.
   package let start: CalendarDate
@@ -22,53 +22,52 @@ package struct DailyRevenue: Sendable, Equatable {
     self.amounts = amounts
   }
 
-  /// Sums revenue from attempts and transactions.
+  /// Sums amounts by local day.
+  ///
+  /// A row counts if it happened and was recorded before the logical date ended. A row of the
+  /// alternative counts only if no row of the main source that was recorded by then refers to it,
+  /// whatever that row's outcome.
   ///
   /// - Parameters:
-  ///   - attempts: batches with `transaction_id`, `outcome`, `amount`, `currency`, `attempted_at`
-  ///     and `created_at`.
-  ///   - transactions: batches with `id`, `amount`, `currency`, `succeeded_at` and `created_at`.
+  ///   - main: the rows that count, with the column that refers to the alternative's rows.
+  ///   - alternative: rows that count where the main source has none; `nil` for none.
   ///   - date: the logical date: the last day of the series.
   ///   - zone: the zone whose days count.
   ///   - currency: the reporting currency.
   /// - Throws: ``PredictionError``: a missing column, an amount in another currency, or no revenue
-  ///   at all. A row counts if it happened and was recorded before the logical date ended.
+  ///   at all.
   package init(
-    attempts: [Batch], transactions: [Batch], through date: CalendarDate, zone: ZoneRules,
+    main: AmountSource, alternative: AmountSource?, through date: CalendarDate, zone: ZoneRules,
     currency: CurrencyCode
   ) throws(PredictionError) {
     let knowledgeEnd = zone.start(of: date.adding(days: 1)).microseconds
     var sums: [CalendarDate: Int128] = [:]
-    var attempted: Set<UUIDValue> = []
-    for batch in attempts {
-      let rows = PaymentRows(dataset: "payment_attempts", batch: batch)
-      let owners = try rows.identifiers("transaction_id")
-      let outcomes = try rows.texts("outcome")
-      let times = try rows.instants("attempted_at")
-      let recorded = try rows.instants("created_at")
-      let amounts = try rows.amounts(currency: currency)
-      for row in 0..<batch.rowCount {
-        guard let known = recorded(row), known < knowledgeEnd else { continue }
-        if let owner = owners(row) { attempted.insert(owner) }
-        guard outcomes(row) == "succeeded", let time = times(row), time < knowledgeEnd else {
-          continue
+    var referredTo: Set<UUIDValue> = []
+    for (source, isMain) in [(main, true)] + (alternative.map { [($0, false)] } ?? []) {
+      for batch in source.batches {
+        let rows = AmountRows(source: source, batch: batch)
+        let identities = try source.identityColumn.map { (name) throws(PredictionError) in
+          try rows.identifiers(name)
         }
-        let day = zone.localDate(at: Timestamp(microseconds: time))
-        sums[day, default: 0] += try amounts(row)
-      }
-    }
-    for batch in transactions {
-      let rows = PaymentRows(dataset: "transactions", batch: batch)
-      let identities = try rows.identifiers("id")
-      let times = try rows.instants("succeeded_at")
-      let recorded = try rows.instants("created_at")
-      let amounts = try rows.amounts(currency: currency)
-      for row in 0..<batch.rowCount {
-        guard let time = times(row), time < knowledgeEnd, let known = recorded(row),
-          known < knowledgeEnd, let identity = identities(row), !attempted.contains(identity)
-        else { continue }
-        let day = zone.localDate(at: Timestamp(microseconds: time))
-        sums[day, default: 0] += try amounts(row)
+        let holds = try source.condition.map { (condition) throws(PredictionError) in
+          try rows.matches(condition.column, condition.value)
+        }
+        let times = try rows.instants(source.timeColumn)
+        let recorded = try rows.instants(source.recordedColumn)
+        let amounts = try rows.amounts(currency: currency)
+        for row in 0..<batch.rowCount {
+          guard let known = recorded(row), known < knowledgeEnd else { continue }
+          if let identity = identities?(row) {
+            if isMain {
+              referredTo.insert(identity)
+            } else if referredTo.contains(identity) {
+              continue
+            }
+          }
+          guard holds?(row) ?? true, let time = times(row), time < knowledgeEnd else { continue }
+          let day = zone.localDate(at: Timestamp(microseconds: time))
+          sums[day, default: 0] += try amounts(row)
+        }
       }
     }
     guard let first = sums.keys.min() else { throw .noRevenue(through: date) }
@@ -93,31 +92,71 @@ package struct DailyRevenue: Sendable, Equatable {
   }
 }
 
-/// Typed access to the columns of payments.
-private struct PaymentRows {
-  let dataset: String
+/// Rows of a dataset with dated amounts.
+package struct AmountSource: Sendable {
+  /// The dataset's name, for errors.
+  package var dataset: String
+  /// The rows; every batch has the named columns.
+  package var batches: [Batch]
+  /// Money.
+  package var amountColumn: String
+  /// The currency of the amount.
+  package var currencyColumn: String
+  /// When a row's matter happened.
+  package var timeColumn: String
+  /// When the row was recorded.
+  package var recordedColumn: String
+  /// The identifier by which main and alternative rows are matched; `nil` where they are not.
+  package var identityColumn: String?
+  /// The column, and the value it must have, of rows that count; `nil` for all rows.
+  package var condition: (column: String, value: String)?
+
+  /// Rows with the columns of the given names.
+  package init(
+    dataset: String, batches: [Batch], amountColumn: String, currencyColumn: String,
+    timeColumn: String, recordedColumn: String, identityColumn: String? = nil,
+    condition: (column: String, value: String)? = nil
+  ) {
+    self.dataset = dataset
+    self.batches = batches
+    self.amountColumn = amountColumn
+    self.currencyColumn = currencyColumn
+    self.timeColumn = timeColumn
+    self.recordedColumn = recordedColumn
+    self.identityColumn = identityColumn
+    self.condition = condition
+  }
+}
+
+/// Typed access to the columns of a batch.
+private struct AmountRows {
+  let source: AmountSource
   let batch: Batch
 
   private func column(_ name: String) throws(PredictionError) -> Column {
-    guard let column = batch[name] else {
-      throw .missingColumn(dataset: dataset, column: name)
-    }
+    guard let column = batch[name] else { throw unsuitable(name) }
     return column
+  }
+
+  private func unsuitable(_ name: String) -> PredictionError {
+    .missingColumn(dataset: source.dataset, column: name)
   }
 
   func identifiers(_ name: String) throws(PredictionError) -> (Int) -> UUIDValue? {
     let column = try column(name)
-    guard case .uuid(let values) = column.storage else {
-      throw .missingColumn(dataset: dataset, column: name)
-    }
+    guard case .uuid(let values) = column.storage else { throw unsuitable(name) }
     return { column.isNull($0) ? nil : values.row($0) }
   }
 
-  func texts(_ name: String) throws(PredictionError) -> (Int) -> String? {
+  /// Whether a row's text is `value`; null is not.
+  func matches(_ name: String, _ value: String) throws(PredictionError) -> (Int) -> Bool {
+    let texts = try texts(name)
+    return { texts($0) == value }
+  }
+
+  private func texts(_ name: String) throws(PredictionError) -> (Int) -> String? {
     let column = try column(name)
-    guard case .text(let values) = column.storage else {
-      throw .missingColumn(dataset: dataset, column: name)
-    }
+    guard case .text(let values) = column.storage else { throw unsuitable(name) }
     let entries = (0..<values.entryCount).map {
       String(decoding: values.entry($0), as: UTF8.self)
     }
@@ -129,7 +168,7 @@ private struct PaymentRows {
   func instants(_ name: String) throws(PredictionError) -> (Int) -> Int64? {
     let column = try column(name)
     guard case .int64(let values) = column.storage, column.field.type == .timestamp else {
-      throw .missingColumn(dataset: dataset, column: name)
+      throw unsuitable(name)
     }
     return { column.isNull($0) ? nil : values[$0] }
   }
@@ -138,16 +177,16 @@ private struct PaymentRows {
   func amounts(
     currency: CurrencyCode
   ) throws(PredictionError) -> (Int) throws(PredictionError) -> Int128 {
-    let column = try column("amount")
-    let currencies = try texts("currency")
-    guard column.field.type == .money else {
-      throw .missingColumn(dataset: dataset, column: "amount")
-    }
+    let column = try column(source.amountColumn)
+    let currencies = try texts(source.currencyColumn)
+    guard column.field.type == .money else { throw unsuitable(source.amountColumn) }
     let name = currency.description
+    let dataset = source.dataset
     return { (row) throws(PredictionError) -> Int128 in
       if column.isNull(row) { return 0 }
-      if let found = currencies(row), found != name {
-        throw .foreignCurrency(dataset: dataset, currency: found, reporting: currency)
+      guard let found = currencies(row), found == name else {
+        throw .foreignCurrency(
+          dataset: dataset, currency: currencies(row) ?? "no currency", reporting: currency)
       }
       switch column.storage {
       case .int64(let values): return Int128(values[row])

@@ -7,7 +7,7 @@ import Testing
 /// What a user sees when something is wrong: one line, the documented status, nothing half-written.
 @Suite("Failures of a run")
 struct FailureTests {
-  private func expect(
+  private func expectFailure(
     _ result: ProcessOutcome, status: Int32, saying parts: String...,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
@@ -27,7 +27,7 @@ struct FailureTests {
       "run", "nightly", "--date", "2025-12-31", "--source", "postgresql:///shop?host=/nonexistent",
       "--target", place.url,
     ])
-    expect(result, status: 69, saying: "--source")
+    expectFailure(result, status: 69, saying: "--source")
   }
 
   @Test("a wrong password ends with 77 and never prints it", .database)
@@ -38,7 +38,7 @@ struct FailureTests {
         "run", "nightly", "--date", "2025-12-31", "--source",
         try TestServer.url(database: "postgres", user: "almanac_password"), "--target", place.url,
       ], environment: ["PGPASSWORD": "not-the-secret"])
-    expect(result, status: 77, saying: "password")
+    expectFailure(result, status: 77, saying: "password")
     #expect(!(result.stderr + result.stdout).contains("not-the-secret"))
   }
 
@@ -51,7 +51,7 @@ struct FailureTests {
   func passwordInClear(text: String) throws {
     let result = try runProcess(
       try builtProgram(), ["run", "nightly", "--source", text], environment: [:])
-    expect(result, status: 64, saying: ".pgpass", "PGPASSWORD", "ALMANAC_SOURCE")
+    expectFailure(result, status: 64, saying: ".pgpass", "PGPASSWORD", "ALMANAC_SOURCE")
     #expect(!(result.stderr + result.stdout).contains("hush"))
   }
 
@@ -60,7 +60,7 @@ struct FailureTests {
     let place = try Workplace()
     try place.sql("DROP TABLE billing.refunds")
     let result = try place.night("2025-12-31")
-    expect(result, status: 66, saying: "refunds", "billing.refunds")
+    expectFailure(result, status: 66, saying: "refunds", "billing.refunds")
     #expect(try place.value("SELECT count(*) FROM analytics.daily_rollups") == "0")
   }
 
@@ -69,7 +69,7 @@ struct FailureTests {
     let place = try Workplace()
     try place.sql("ALTER TABLE billing.payment_attempts RENAME COLUMN outcome TO outcomes")
     let result = try place.night("2025-12-31")
-    expect(result, status: 66, saying: "billing.payment_attempts", "outcome", "\"outcomes\"")
+    expectFailure(result, status: 66, saying: "billing.payment_attempts", "outcome", "\"outcomes\"")
   }
 
   @Test("a column of another type ends with 65 and names both types", .database)
@@ -78,7 +78,7 @@ struct FailureTests {
     try place.sql(
       "ALTER TABLE billing.payment_attempts ALTER COLUMN attempted_at TYPE timestamp")
     let result = try place.night("2025-12-31")
-    expect(result, status: 65, saying: "attempted_at", "timestamp", "payment_attempts")
+    expectFailure(result, status: 65, saying: "attempted_at", "timestamp", "payment_attempts")
   }
 
   @Test("a missing right ends with 77", .database)
@@ -92,7 +92,7 @@ struct FailureTests {
       "run", "nightly", "--date", "2025-12-31", "--source", stranger, "--target", place.url,
       "--data", "data",
     ])
-    expect(result, status: 77, saying: "permission")
+    expectFailure(result, status: 77, saying: "permission")
   }
 
   @Test("a full disk ends with 74 and leaves the tables as they were", .database)
@@ -106,7 +106,7 @@ struct FailureTests {
         "nightly",
         "--date", "2025-12-31", "--source", place.url, "--target", place.url, "--data", "data",
       ], environment: [:], in: place.folder.url)
-    expect(result, status: 74, saying: "data")
+    expectFailure(result, status: 74, saying: "data")
     #expect(try place.value("SELECT count(*) FROM analytics.daily_rollups") == "0")
     #expect(try !FileSystem.exists(place.folder.path + "/data/manifest.json"))
     #expect(try place.night("2025-12-31").status == 0)
@@ -117,16 +117,16 @@ struct FailureTests {
     let place = try Workplace(isFilled: false)
     try place.edit("pipelines/nightly.yaml", "stages:", "stagse:")
     let result = try place.night("2025-12-31")
-    expect(result, status: 78, saying: "pipelines/nightly.yaml:", "stagse", "\"stages\"")
+    expectFailure(result, status: 78, saying: "pipelines/nightly.yaml:", "stagse", "\"stages\"")
   }
 
   @Test("an unknown stage is named with the closest known one", .database)
   func unknownStage() throws {
     let place = try Workplace(isFilled: false)
-    expect(
+    expectFailure(
       try place.night("2025-12-31", "--only", "rolup"), status: 64, saying: "rolup", "\"rollup\"")
     try place.edit("pipelines/nightly.yaml", "- publish", "- publich")
-    expect(try place.night("2025-12-31"), status: 78, saying: "publich", "publish")
+    expectFailure(try place.night("2025-12-31"), status: 78, saying: "publich", "publish")
   }
 
   @Test("an unknown pipeline, command or option suggests the closest")
@@ -135,7 +135,7 @@ struct FailureTests {
       (["runn"], "run"), (["run", "--dat", "2025-01-01"], "--date"), (["--halp"], "--help"),
     ] {
       let result = try runProcess(try builtProgram(), arguments, environment: [:])
-      expect(result, status: 64, saying: "did you mean \"\(word)\"")
+      expectFailure(result, status: 64, saying: "did you mean \"\(word)\"")
     }
   }
 
@@ -144,7 +144,7 @@ struct FailureTests {
     arguments: ["2012-05-05", "2026-03-01"])
   func dateWithoutData(date: String) throws {
     let place = try Workplace()
-    expect(
+    expectFailure(
       try place.night(date), status: 66, saying: date, SmallShop.firstDate, SmallShop.lastDate)
     #expect(try place.value("SELECT count(*) FROM analytics.daily_rollups") == "0")
   }
@@ -152,20 +152,20 @@ struct FailureTests {
   @Test("a date that is not over is refused", .database)
   func dateNotOver() throws {
     let place = try Workplace()
-    expect(try place.night("2999-01-01"), status: 64, saying: "2999-01-01", "not over")
+    expectFailure(try place.night("2999-01-01"), status: 64, saying: "2999-01-01", "not over")
   }
 
   @Test("an empty source ends with 66 and names the table", .database)
   func emptySource() throws {
     let place = try Workplace()
     try place.sql("TRUNCATE app.events")
-    expect(try place.night("2025-12-31"), status: 66, saying: "app.events", "empty")
+    expectFailure(try place.night("2025-12-31"), status: 66, saying: "app.events", "empty")
   }
 
   @Test("a target without the schemas ends with 78 and says how to make them", .database)
   func withoutSchemas() throws {
     let place = try Workplace(isInitialised: false)
-    expect(try place.night("2025-12-31"), status: 78, saying: "almanac init")
+    expectFailure(try place.night("2025-12-31"), status: 78, saying: "almanac init")
   }
 
   @Test("a second run at the same time ends with 75 and names the first", .database)
@@ -178,7 +178,7 @@ struct FailureTests {
       INSERT INTO almanac.locks (name, token, holder, acquired_at)
       VALUES ('run', 7, 'nightly on elsewhere', now())
       """)
-    expect(try place.night("2025-12-31"), status: 75, saying: "nightly on elsewhere")
+    expectFailure(try place.night("2025-12-31"), status: 75, saying: "nightly on elsewhere")
     #expect(try place.value("SELECT token FROM almanac.locks") == "7")
     #expect(try place.value("SELECT count(*) FROM almanac.runs") == "0")
   }

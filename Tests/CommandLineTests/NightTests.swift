@@ -57,6 +57,7 @@ struct NightTests {
     #expect(again.status == 0)
     #expect(again.stdout.contains("is finished"))
     #expect(try place.value("SELECT count(*) FROM almanac.runs") == "1")
+    try place.sql("DELETE FROM analytics.daily_rollups WHERE date = '2025-03-03'")
     let forced = try place.night(Self.date, "--force")
     #expect(forced.status == 0, "\(forced.stderr)")
     #expect(try place.value("SELECT count(*) FROM almanac.published") == "2")

@@ -17,6 +17,13 @@ struct DailyRevenueTests {
 
   private static let gbp = CurrencyCode("GBP")
 
+  private static func main(_ batches: [Batch]) -> AmountSource {
+    AmountSource(
+      dataset: "payment_attempts", batches: batches, amountColumn: "amount",
+      currencyColumn: "currency", timeColumn: "attempted_at", recordedColumn: "created_at",
+      identityColumn: "transaction_id", condition: ("outcome", "succeeded"))
+  }
+
   private func batch(_ attempts: [Attempt]) throws -> Batch {
     var owner = ColumnBuilder(Field("transaction_id", .uuid))
     var outcome = ColumnBuilder(Field("outcome", .text))
@@ -63,8 +70,11 @@ struct DailyRevenueTests {
     through date: String, zone: ZoneRules = .utc
   ) throws -> DailyRevenue {
     try DailyRevenue(
-      attempts: [try batch(attempts)], transactions: [try transactions(rows)],
-      through: try #require(CalendarDate(date)), zone: zone,
+      main: Self.main([try batch(attempts)]),
+      alternative: AmountSource(
+        dataset: "transactions", batches: [try transactions(rows)], amountColumn: "amount",
+        currencyColumn: "currency", timeColumn: "succeeded_at", recordedColumn: "created_at",
+        identityColumn: "id"), through: try #require(CalendarDate(date)), zone: zone,
       currency: try #require(DailyRevenueTests.gbp))
   }
 
@@ -161,14 +171,14 @@ struct DailyRevenueTests {
     let date = try #require(CalendarDate("2026-03-31"))
     let currency = try #require(Self.gbp)
     let whole = try DailyRevenue(
-      attempts: [try batch(attempts)], transactions: [], through: date, zone: .utc,
+      main: Self.main([try batch(attempts)]), alternative: nil, through: date, zone: .utc,
       currency: currency)
     let cut = Int.random(in: 0...200, using: &random)
     let parts = try DailyRevenue(
-      attempts: [
+      main: Self.main([
         try batch(Array(attempts[cut...].shuffled(using: &random))),
         try batch(Array(attempts[..<cut])),
-      ], transactions: [], through: date, zone: .utc, currency: currency)
+      ]), alternative: nil, through: date, zone: .utc, currency: currency)
     #expect(whole == parts)
     let naive = attempts.filter { $0.outcome == "succeeded" }.reduce(0) { $0 + $1.units }
     #expect(whole.amounts.reduce(0, +) == Int128(naive * Money.scale))

@@ -9,7 +9,7 @@ package struct InitCommand: Command {
   package static let help = """
     Usage: almanac init [--target URL]
            almanac init --print
-           almanac init --roles --print
+           almanac init --roles --print [--target URL]
 
     Creates the schemas almanac, analytics, predictions and api in the target
     database, or brings them up to this version. Each migration is one
@@ -23,11 +23,12 @@ package struct InitCommand: Command {
     Options:
       --target URL  the database to write (default: $ALMANAC_TARGET, else PG*)
       --print       print the SQL and change nothing
-      --roles       only the roles; an administrator may run what --print shows
+      --roles       only the roles; an administrator may run what --print shows,
+                    which also lets the role of the target use them
 
     Examples:
       almanac init --target postgresql://almanac@db.example/shop
-      almanac init --roles --print | psql --dbname shop
+      almanac init --roles --print --target "user=almanac dbname=shop" | psql shop
     """
 
   private let target: ConnectionSettings
@@ -41,9 +42,15 @@ package struct InitCommand: Command {
       option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET")
   }
 
+  /// The SQL that creates the roles and lets the role of the target use them.
+  private var rolesScript: String {
+    guard let (role, database) = target.roleAndDatabase else { return Role.script }
+    return Role.script(member: role, database: database)
+  }
+
   package func run(in setting: CommandSetting) throws {
     if isPrinting {
-      setting.console.print(isRolesOnly ? Role.script : Migrator.script())
+      setting.console.print(isRolesOnly ? rolesScript : Migrator.script())
       return
     }
     let connection = try Connection(target, purpose: .target)

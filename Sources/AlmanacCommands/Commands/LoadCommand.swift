@@ -46,7 +46,7 @@ package struct LoadCommand: Command {
     }
     guard dataset == "online-retail" else {
       throw UsageError(
-        "there is no dataset \"\(dataset)\""
+        "there is no dataset \(shown(dataset))"
           + Suggestion.didYouMean(dataset, among: ["online-retail"]) + "; known: online-retail")
     }
   }

@@ -23,7 +23,7 @@ package struct RunCommand: Command {
       --data DIR     the folder of snapshots (default: var/data)
       --jobs N       threads and connections (default: the processors)
       --only STAGES  only these stages, separated by commas
-      --force        do a finished date again
+      --force        do a finished date again, and every day up to it
       --project DIR  the folder with pipelines, models and datasets (default: .)
       --quiet        no progress lines
       --verbose      more of them
@@ -69,6 +69,10 @@ package struct RunCommand: Command {
     guard let pipeline = scanner.operand() else {
       throw UsageError("name the pipeline to run, such as `almanac run nightly`")
     }
+    guard shown(pipeline).contains(pipeline) else {
+      throw UsageError(
+        "the pipeline's name is a connection string; put --source or --target before")
+    }
     self.pipeline = pipeline
   }
 
@@ -84,6 +88,8 @@ package struct RunCommand: Command {
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
       zones: systemZone, log: log)
     let report = try runner.run()
+    // Keeps the progress apart from the result on a terminal; the result itself stays clean.
+    if !report.stages.isEmpty { log(.info, "") }
     let summary = try RunSummary(report, target: target, dataPath: dataPath)
     setting.console.print(summary.lines())
   }

@@ -6,41 +6,56 @@ package import Postgres
 package struct RunSummary {
   private let report: RunReport
   private let forecast: ForecastReading?
-  private let tables: [(name: String, rows: String, what: String)]
-  private let target: ConnectionSettings
+  private let tableRows: [Int]
+  private let target: String
   private let dataPath: String
 
   /// A summary of a run, with its forecast read from the target.
   package init(_ report: RunReport, target: ConnectionSettings, dataPath: String) throws {
-    self.report = report
-    self.target = target
-    self.dataPath = dataPath
     let connection = try Connection(target, purpose: .target)
     let reading = try ForecastReading(connection, run: report.run)
-    forecast = reading.methods.isEmpty ? nil : reading
-    tables = try [
-      ("analytics.hourly_rollups", "events by company, type, module and hour"),
-      ("analytics.daily_rollups", "the same by day"),
-      ("predictions.revenue_forecasts", "every forecast, keyed by run"),
-    ].map { name, what in
+    let tables = try RunSummary.tables.map { name in
       let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
-      return (name, rows[0, "rows"].flatMap { Int($0) }.map { Display.count($0) } ?? "", what)
+      return rows[0, "rows"].flatMap { Int($0) } ?? 0
     }
+    self.init(
+      report, forecast: reading.methods.isEmpty ? nil : reading, tableRows: tables,
+      target: target.display, dataPath: dataPath)
   }
+
+  /// A summary of the given parts; `tableRows` are the rows of ``tables``.
+  package init(
+    _ report: RunReport, forecast: ForecastReading?, tableRows: [Int], target: String,
+    dataPath: String
+  ) {
+    self.report = report
+    self.forecast = forecast
+    self.tableRows = tableRows
+    self.target = target
+    self.dataPath = dataPath
+  }
+
+  /// The tables whose rows are counted.
+  package static let tables = [
+    "analytics.hourly_rollups", "analytics.daily_rollups", "predictions.revenue_forecasts",
+  ]
+  private static let contents = [
+    "per company, type, module, hour", "the same by day", "every forecast, keyed by run",
+  ]
 
   /// The lines.
   package func lines() -> [String] {
     var lines: [String] = []
     if report.wasFinished {
-      lines.append(
+      lines += wrapped(
         "\(report.pipeline) for \(report.date) is finished: run \(report.run.prefix(8)), "
-          + (report.finishedAt ?? ""))
+          + (report.finishedAt ?? ""), indent: "")
       lines.append("Nothing was done; --force does it again.")
     } else {
       let seconds = report.stages.reduce(0) { $0 + $1.seconds }
-      lines.append(
+      lines += wrapped(
         "\(report.pipeline) for \(report.date): run \(report.run.prefix(8)), "
-          + "\(Display.seconds(seconds))")
+          + "\(Display.seconds(seconds))", indent: "")
       lines += [""] + stageLines()
     }
     if !report.notices.isEmpty {
@@ -85,18 +100,7 @@ package struct RunSummary {
   }
 
   private func forecastLines(_ forecast: ForecastReading) -> [String] {
-    var table = TextTable([
-      ("month", .left), ("revenue", .right), ("80 % interval", .right),
-      ("95 % interval", .right),
-    ])
-    for month in forecast.months {
-      table.add([
-        month.month, Display.wholeUnits(month.predicted),
-        "\(Display.wholeUnits(month.lower80)) to \(Display.wholeUnits(month.upper80))",
-        "\(Display.wholeUnits(month.lower95)) to \(Display.wholeUnits(month.upper95))",
-      ])
-    }
-    var lines = ["Revenue forecast, all companies, \(forecast.currency)"] + table.lines()
+    var lines = monthLines(forecast)
     var methods = TextTable([
       ("by", .left), ("published", .left), ("model error", .right),
       ("seasonal naive", .right), ("origins", .right),
@@ -115,10 +119,38 @@ package struct RunSummary {
     return lines
   }
 
+  /// The months, in thousands or more where whole units would be too wide.
+  private func monthLines(_ forecast: ForecastReading) -> [String] {
+    let units: [(unit: Int128, name: String)] = [
+      (1, ""), (1_000, "thousand "), (1_000_000, "million "), (1_000_000_000, "billion "),
+      (1_000_000_000_000, "trillion "), (1_000_000_000_000_000, "quadrillion "),
+    ]
+    var lines: [String] = []
+    for (unit, name) in units {
+      func amount(_ decimal: String) -> String { Display.wholeUnits(decimal, per: unit) }
+      var table = TextTable([
+        ("month", .left), ("revenue", .right), ("80 % interval", .right),
+        ("95 % interval", .right),
+      ])
+      for month in forecast.months {
+        table.add([
+          month.month, amount(month.predicted),
+          "\(amount(month.lower80)) to \(amount(month.upper80))",
+          "\(amount(month.lower95)) to \(amount(month.upper95))",
+        ])
+      }
+      lines = ["Revenue forecast, all companies, \(name)\(forecast.currency)"] + table.lines()
+      if table.fits() { break }
+    }
+    return lines
+  }
+
   private func tableLines() -> [String] {
     var table = TextTable([("table", .left), ("rows", .right), ("holds", .left)])
-    for entry in tables { table.add([entry.name, entry.rows, entry.what]) }
+    for (index, name) in RunSummary.tables.enumerated() {
+      table.add([name, Display.count(tableRows[index]), RunSummary.contents[index]])
+    }
     table.add(["api.revenue_forecast_v1", "", "what readers see: the published run"])
-    return ["Written to \(target.display)"] + table.lines()
+    return wrapped("Written to \(target)", indent: "") + table.lines()
   }
 }

@@ -31,8 +31,8 @@ package struct StatusText {
     lines.append("")
     if let publication = status.publication {
       lines.append(
-        "Published: run \(publication.run.prefix(8)) as of \(publication.asOf), publication "
-          + "\(publication.id), \(publication.publishedAt) UTC")
+        "Published: run \(publication.run.prefix(8)) as of \(publication.asOf), "
+          + "\(publication.publishedAt) UTC, number \(publication.id)")
       if publication.isStale { lines.append("  stale: no newer night has been published since") }
     } else {
       lines.append("Published: nothing yet")
@@ -71,16 +71,23 @@ package struct StatusText {
   }
 }
 
-/// Text broken into lines of at most 76 characters behind an indent of two spaces.
+/// Text broken into lines of at most 78 characters, the indent included.
+///
+/// A word that is longer than a line, such as a path, is broken too.
 func wrapped(_ text: String, indent: String = "  ") -> [String] {
+  let width = TextTable.maximumWidth - 2 - indent.count
   var lines: [String] = []
   var line = ""
-  for word in text.split(separator: " ") {
-    if !line.isEmpty, line.count + word.count + 1 > 78 - indent.count {
+  for word in text.split(whereSeparator: \.isWhitespace) {
+    if !line.isEmpty, line.count + word.count + 1 > width {
       lines.append(indent + line)
       line = ""
     }
     line += (line.isEmpty ? "" : " ") + word
+    while line.count > width {
+      lines.append(indent + line.prefix(width))
+      line = String(line.dropFirst(width))
+    }
   }
   return line.isEmpty ? lines : lines + [indent + line]
 }

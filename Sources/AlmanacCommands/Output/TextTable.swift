@@ -1,4 +1,4 @@
-/// A table of text with aligned columns.
+/// A table of text with aligned columns, at most ``maximumWidth`` wide.
 package struct TextTable {
   /// Which side of a column its cells keep to.
   package enum Alignment: Sendable {
@@ -7,6 +7,9 @@ package struct TextTable {
     /// For numbers.
     case right
   }
+
+  /// The width of a terminal.
+  package static let maximumWidth = 80
 
   private let headings: [String]
   private let alignments: [Alignment]
@@ -28,14 +31,16 @@ package struct TextTable {
   package var isEmpty: Bool { rows.isEmpty }
 
   /// The lines: headings, then rows, two spaces between columns, none at the end.
+  ///
+  /// Where they would be too wide, the widest columns of words are cut, marked by `…`.
   package func lines(indent: Int = 2) -> [String] {
-    let widths = headings.indices.map { column in
-      ([headings] + rows).map { $0[column].count }.max() ?? 0
-    }
+    let widths = self.widths(within: TextTable.maximumWidth - indent)
     return ([headings] + rows).map { cells in
       var line = String(repeating: " ", count: indent)
-      for (column, cell) in cells.enumerated() {
+      for (column, whole) in cells.enumerated() {
         if column > 0 { line += "  " }
+        let isCut = whole.count > widths[column]
+        let cell = isCut ? whole.prefix(max(0, widths[column] - 1)) + "…" : whole
         let padding = String(repeating: " ", count: widths[column] - cell.count)
         line += alignments[column] == .left ? cell + padding : padding + cell
       }
@@ -43,6 +48,34 @@ package struct TextTable {
       return line
     }
   }
+
+  /// Whether no cell has to be cut.
+  package func fits(indent: Int = 2) -> Bool {
+    naturalWidths == widths(within: TextTable.maximumWidth - indent)
+      && total(naturalWidths) <= TextTable.maximumWidth - indent
+  }
+
+  private var naturalWidths: [Int] {
+    headings.indices.map { column in ([headings] + rows).map { $0[column].count }.max() ?? 0 }
+  }
+
+  private func total(_ widths: [Int]) -> Int { widths.reduce(2 * (widths.count - 1), +) }
+
+  /// The width of each column, so that all fit.
+  private func widths(within limit: Int) -> [Int] {
+    var widths = naturalWidths
+    while total(widths) > limit {
+      let words = widths.indices.filter {
+        alignments[$0] == .left && widths[$0] > TextTable.minimumWidth
+      }
+      guard let widest = words.max(by: { widths[$0] < widths[$1] }) else { break }
+      widths[widest] -= 1
+    }
+    return widths
+  }
+
+  /// The width below which no column is cut.
+  private static let minimumWidth = 8
 }
 
 /// Numbers as people read them.
@@ -58,17 +91,27 @@ package enum Display {
     return (value < 0 ? "-" : "") + text
   }
 
-  /// A plain decimal number, as PostgreSQL prints it, rounded half away from zero to whole units
-  /// with commas between thousands; text that is no number comes back as it is.
-  package static func wholeUnits(_ decimal: String) -> String {
-    guard let value = Double(decimal), let whole = Int(exactly: value.rounded()) else {
-      return decimal
-    }
-    return count(whole)
+  /// A plain decimal number, as PostgreSQL prints it, rounded half away from zero to whole units, or
+  /// to whole thousands or millions, with commas between thousands; text that is no number comes
+  /// back as it is.
+  package static func wholeUnits(_ decimal: String, per unit: Int128 = 1) -> String {
+    let isNegative = decimal.hasPrefix("-")
+    let parts = (isNegative ? decimal.dropFirst() : decimal[...]).split(
+      separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    let digits = parts.joined()
+    guard parts[0].count > 0, digits.utf8.count <= 38,
+      digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+      let scaled = Int128(digits)
+    else { return decimal }
+    let scale = (0..<(digits.count - parts[0].count)).reduce(unit) { scale, _ in scale * 10 }
+    let (whole, rest) = scaled.quotientAndRemainder(dividingBy: scale)
+    let rounded = rest >= scale - rest ? whole + 1 : whole
+    return count(isNegative ? -rounded : rounded)
   }
 
   /// A duration such as `0.04 s`, `3.2 s` or `2 min 05 s`.
   package static func seconds(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e12 else { return "\(seconds) s" }
     if seconds < 0.995 { return fixed(seconds, decimals: 2) + " s" }
     if seconds < 59.95 { return fixed(seconds, decimals: 1) + " s" }
     let whole = Int(seconds.rounded())

@@ -15,8 +15,9 @@ package struct UsageError: ExitStatusConvertible, Equatable {
 
 /// Takes options and operands out of a command line, one by one, and refuses what is left.
 ///
-/// `--name value` and `--name=value` are the same; everything after `--` is an operand. An option
-/// given twice is refused. Parsing does no I/O.
+/// `--name value` and `--name=value` are the same; everything after `--` is an operand, and so is a
+/// negative number. An option given twice is refused, and so is an empty value, most often that of
+/// an unset shell variable. Parsing does no I/O.
 package struct ArgumentScanner {
   private struct Token {
     var text: String
@@ -34,7 +35,8 @@ package struct ArgumentScanner {
       if argument == "--", !onlyOperands {
         onlyOperands = true
       } else {
-        let isOption = !onlyOperands && argument.hasPrefix("-") && argument != "-"
+        let isNumber = argument.dropFirst().first?.isNumber ?? true
+        let isOption = !onlyOperands && argument.hasPrefix("-") && !isNumber
         tokens.append(Token(text: argument, isOption: isOption))
       }
     }
@@ -48,7 +50,7 @@ package struct ArgumentScanner {
       tokens[index].isOption && (tokens[index].text == name || tokens[index].text == short)
     }
     if let index = tokens.firstIndex(where: { $0.isOption && $0.text.hasPrefix(name + "=") }) {
-      throw UsageError("\(name) takes no value, found \(tokens[index].text)")
+      throw UsageError("\(name) takes no value, found \(shown(tokens[index].text))")
     }
     guard matches.count <= 1 else { throw UsageError("\(name) is given twice") }
     if let index = matches.first { tokens.remove(at: index) }
@@ -73,6 +75,7 @@ package struct ArgumentScanner {
         found = String(tokens[index].text.dropFirst(name.count + 1))
         tokens.remove(at: index)
       }
+      if found == "" { throw UsageError("\(name) needs a value, found an empty one") }
     }
     return found
   }
@@ -85,7 +88,7 @@ package struct ArgumentScanner {
     guard let number = Int(text), bounds.contains(number) else {
       throw UsageError(
         "\(name) is a whole number from \(bounds.lowerBound) to \(bounds.upperBound), "
-          + "found \"\(text)\"")
+          + "found \(shown(text))")
     }
     return number
   }
@@ -94,7 +97,7 @@ package struct ArgumentScanner {
   package mutating func date(_ name: String) throws(UsageError) -> CalendarDate? {
     guard let text = try value(name) else { return nil }
     guard let date = CalendarDate(text) else {
-      throw UsageError("\(name) is a date such as 2026-01-31, found \"\(text)\"")
+      throw UsageError("\(name) is a date such as 2026-01-31, found \(shown(text))")
     }
     return date
   }
@@ -112,6 +115,12 @@ package struct ArgumentScanner {
       let name = String(token.text.prefix { $0 != "=" })
       throw UsageError("unknown option \(name)\(Suggestion.didYouMean(name, among: known))")
     }
-    throw UsageError("unexpected argument \"\(token.text)\"")
+    throw UsageError("unexpected argument \(shown(token.text))")
   }
+}
+
+/// An argument in quotes, for a message; a connection string may hold a password and is not shown.
+func shown(_ argument: String) -> String {
+  let isConnection = ["://", "password="].contains { argument.lowercased().contains($0) }
+  return isConnection ? "a connection string" : "\"\(argument)\""
 }

@@ -26,6 +26,17 @@ extension ModelDefinition.Series {
     dataset = try reader.required("from", as: .reference)
     condition = try reader.optional("where", as: .condition)
     timeColumn = try reader.required("at", as: .reference)
+    alternative = try reader.optional(
+      "or", as: .mapping("the alternative", ModelDefinition.Alternative.init(reader:)))
+  }
+}
+
+extension ModelDefinition.Alternative {
+  fileprivate init(reader: inout MappingReader) throws(DocumentError) {
+    amountColumn = try reader.required("sum", as: .reference)
+    dataset = try reader.required("from", as: .reference)
+    timeColumn = try reader.required("at", as: .reference)
+    referringColumn = try reader.required("unless", as: .reference)
   }
 }
 

@@ -12,6 +12,20 @@ package struct ModelDefinition: Hashable, Sendable {
     package var timeColumn: NameReference
     /// Which rows count; `nil` for all.
     package var condition: Condition?
+    /// Rows of another dataset that count where this one has no row for them; `nil` for none.
+    package var alternative: Alternative?
+  }
+
+  /// Rows that count where the main dataset of a series has no row that refers to them.
+  package struct Alternative: Hashable, Sendable {
+    /// The column that is summed.
+    package var amountColumn: NameReference
+    /// The dataset it belongs to, which has a key of one column.
+    package var dataset: NameReference
+    /// The column that dates an amount; a row without one does not count.
+    package var timeColumn: NameReference
+    /// The column of the main dataset that refers to the key of this one.
+    package var referringColumn: NameReference
   }
 
   /// Rows whose column equals a value.

@@ -95,13 +95,47 @@ package struct Project: Hashable, Sendable {
     guard let dataset = dataset(series.dataset.name) else {
       return [Self.missing(series.dataset, "dataset", datasets.map(\.name))].compactMap(\.self)
     }
-    return [
+    let problems = [
       Self.unsuitable(series.amountColumn, in: dataset, "money(…)") { $0.currencyColumn != nil },
       Self.unsuitable(series.timeColumn, in: dataset, "timestamp") { $0.type == .timestamp },
+      Self.unclocked(series.dataset, dataset),
       series.condition.flatMap {
         Self.unsuitable($0.column, in: dataset, "text") { $0.type == .text }
       },
     ].compactMap(\.self)
+    return problems + (series.alternative.map { self.problems(of: $0, main: dataset) } ?? [])
+  }
+
+  private func problems(
+    of alternative: ModelDefinition.Alternative, main: DatasetDefinition
+  ) -> [DocumentError] {
+    guard let other = dataset(alternative.dataset.name) else {
+      return [Self.missing(alternative.dataset, "dataset", datasets.map(\.name))]
+        .compactMap(\.self)
+    }
+    return [
+      Self.unsuitable(alternative.amountColumn, in: other, "money(…)") { $0.currencyColumn != nil },
+      Self.unsuitable(alternative.timeColumn, in: other, "timestamp") { $0.type == .timestamp },
+      Self.unsuitable(alternative.referringColumn, in: main, "uuid") { $0.type == .uuid },
+      Self.unclocked(alternative.dataset, other),
+      other.key.count == 1 && other[column: other.key[0]]?.type == .uuid
+        ? nil
+        : .unexpected(
+          alternative.dataset.mark,
+          found: "the dataset \(quoted(other.name)) with the key \(listed(other.key))",
+          expected: "a dataset with a key of one uuid column, which unless: refers to",
+          suggestion: nil),
+    ].compactMap(\.self)
+  }
+
+  /// The second clock is what keeps a forecast from seeing what was recorded later.
+  private static func unclocked(
+    _ reference: NameReference, _ dataset: DatasetDefinition
+  ) -> DocumentError? {
+    guard dataset.recordedColumn == nil else { return nil }
+    return .unexpected(
+      reference.mark, found: "the dataset \(quoted(dataset.name)), which names no recorded: column",
+      expected: "one that says when a row was recorded", suggestion: nil)
   }
 
   private static func missing(

@@ -120,7 +120,7 @@ extension Migration {
         'Digest of the input partitions it was made from.';
       COMMENT ON COLUMN almanac.intervals.settings_digest IS
         'Digest of the settings it was made with.';
-      COMMENT ON COLUMN almanac.intervals.rows IS 'Rows written.';
+      COMMENT ON COLUMN almanac.intervals.rows IS 'Rows in the partitions it was made from.';
       COMMENT ON COLUMN almanac.intervals.finished_at IS 'When it was written.';
 
       CREATE TABLE almanac.watermarks (

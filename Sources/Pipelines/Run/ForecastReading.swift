@@ -33,7 +33,9 @@ package struct ForecastReading: Sendable {
   package var methods: [Method]
   /// The reporting currency.
   package var currency: String
+}
 
+extension ForecastReading {
   /// Reads the forecast of a run.
   package init(_ connection: Connection, run: String) throws {
     let rows = try connection.query(

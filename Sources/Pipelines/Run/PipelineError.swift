@@ -8,6 +8,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case lockLost
   /// The manifest was written by a newer version of the program.
   case newerManifest(path: String, version: Int)
+  /// A folder given for the data holds files of somebody else.
+  case foreignFolder(path: String)
   /// A part of the data directory is not what the manifest says.
   case damagedPart(path: String, reason: String)
   /// A source table does not exist, or its schema may not be used.
@@ -49,6 +51,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     switch self {
     case .alreadyRunning, .lockLost: .temporaryFailure
     case .newerManifest, .unknownPipeline, .unknownZone: .configuration
+    case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData, .nothingRecorded,
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
@@ -67,6 +70,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .newerManifest(let path, let version):
       "\(path) has version \(version), this program knows \(Manifest.currentVersion); "
         + "use the newer program or another --data folder"
+    case .foreignFolder(let path):
+      "\(path) holds files but is no data folder; give --data an empty or a new folder"
     case .damagedPart(let path, let reason):
       "\(path) in the data folder is damaged: \(reason); "
         + "run the extract stage again, which replaces it"

@@ -135,7 +135,8 @@ package struct PipelineRunner {
     let ledger = Ledger(lock, run: run)
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
-      source: request.source, lock: lock, ledger: ledger, directory: directory, log: log)
+      isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
+      directory: directory, log: log)
     var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
     let crashed = try ledger.begin(
       Ledger.RunRecord(

@@ -15,6 +15,8 @@ package final class RunContext {
   package let zone: ZoneRules
   /// The number of threads and connections.
   package let jobs: Int
+  /// Whether intervals that are done already are done again.
+  package let isForced: Bool
   /// The source database.
   package let source: ConnectionSettings
   /// The lock, which is also the way to the target database.
@@ -31,8 +33,8 @@ package final class RunContext {
   /// A context of the given parts.
   package init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
-    zone: ZoneRules, jobs: Int, source: ConnectionSettings, lock: RunLock, ledger: Ledger,
-    directory: DataDirectory, log: LogSink
+    zone: ZoneRules, jobs: Int, isForced: Bool, source: ConnectionSettings, lock: RunLock,
+    ledger: Ledger, directory: DataDirectory, log: LogSink
   ) {
     self.run = run
     self.pipeline = pipeline
@@ -40,6 +42,7 @@ package final class RunContext {
     self.date = date
     self.zone = zone
     self.jobs = jobs
+    self.isForced = isForced
     self.source = source
     self.lock = lock
     self.ledger = ledger
@@ -48,7 +51,7 @@ package final class RunContext {
   }
 
   /// The instant at which the logical date ends: nothing that happened later, or was recorded
-  /// later, is known to the models of this run.
+  /// later, is known to the models of this run (DECISIONS.md, D-010).
   package var knowledgeEnd: Timestamp { zone.start(of: date.adding(days: 1)) }
 
   /// The watermark of a dataset.
@@ -64,7 +67,7 @@ package final class RunContext {
   /// Checks that the logical date lies within the data, give or take quiet days.
   ///
   /// A business may have days without an event, so a date up to ``quietDays`` after the last row
-  /// counts as covered.
+  /// counts as covered (DECISIONS.md, D-011).
   ///
   /// - Returns: the first and last UTC day of the dataset.
   package func checkCoverage(of dataset: DatasetDefinition) throws -> ClosedRange<CalendarDate> {

@@ -6,7 +6,8 @@ package import Postgres
 ///
 /// SHA-256 over the rows of each table ordered by key, in PostgreSQL's binary form, without the
 /// columns that name a run or a moment of the clock: `run_id`, `publication_id`, `recorded_cut`,
-/// `generated_at`, `restated_at`, `valid_until`.
+/// `generated_at`, `restated_at`, `valid_until`. Tables without a row are left out, so a new version
+/// that adds a table it has nothing for yet gives the same digest.
 package struct RunDigest: Sendable, Equatable {
   /// One table's share.
   package struct Table: Sendable, Equatable {
@@ -43,7 +44,7 @@ package struct RunDigest: Sendable, Equatable {
       let chosen = try RunDigest.choose(connection, run: run)
       let tables = try RunDigest.keyedTables(connection).map { table in
         try RunDigest.digest(table, run: chosen, on: connection)
-      }
+      }.filter { $0.rows > 0 }
       let text = tables.map { "\($0.name) \($0.rows) \($0.sha256)\n" }.joined()
       return (chosen, tables, SHA256.hexadecimalDigest(of: Array(text.utf8)))
     }

@@ -45,7 +45,9 @@ package struct StatusReading: Sendable {
   package var missingDays: [String]
   /// Days from the newest covered day up to yesterday.
   package var daysBehind: Int
+}
 
+extension StatusReading {
   /// Reads the ledger under one snapshot, with the newest `last` runs.
   package init(_ connection: Connection, last: Int) throws {
     self = try connection.transaction(.repeatableReadReadOnly(snapshot: nil)) {

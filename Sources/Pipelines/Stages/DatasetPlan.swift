@@ -6,8 +6,8 @@ import Postgres
 /// How one dataset is read: the query, the types on the wire and what becomes of them.
 struct DatasetPlan: Sendable {
   let definition: DatasetDefinition
-  /// The table, or `nil` for a query.
-  let table: QualifiedName?
+  /// The table or view that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
+  let lockableTable: QualifiedName?
   let tableOID: String?
   /// The query to copy out.
   let query: String
@@ -28,8 +28,11 @@ struct DatasetPlan: Sendable {
     case .table(let schema, let name):
       let table = QualifiedName(schema: schema, name: name)
       let rows = try connection.query(
-        "SELECT pg_catalog.to_regclass($1)::oid::text AS oid", [table.quoted])
-      guard let oid = rows[0, "oid"] else {
+        """
+        SELECT oid, relkind IN ('r', 'p', 'v') AS lockable FROM pg_catalog.pg_class
+        WHERE oid = pg_catalog.to_regclass($1)
+        """, [table.quoted])
+      guard rows.count == 1, let oid = rows[0, "oid"] else {
         throw PipelineError.missingTable(dataset: definition.name, table: "\(schema).\(name)")
       }
       let columns = try connection.query(
@@ -38,11 +41,11 @@ struct DatasetPlan: Sendable {
         WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
         """, [oid])
       known = (0..<columns.count).compactMap { columns[$0, "attname"] }
-      self.table = table
+      lockableTable = rows[0, "lockable"] == "t" ? table : nil
       tableOID = oid
       relation = table.quoted
     case .query:
-      table = nil
+      lockableTable = nil
       tableOID = nil
       relation = definition.sqlSource
     }
@@ -67,8 +70,7 @@ struct DatasetPlan: Sendable {
           found: described[index].typeName, expected: field.type.declaredName)
       }
       if let cast = reading.cast { expressions[index] += "::\(cast)" }
-      wireFields.append(
-        Field(field.name, reading.type, isNullable: reading.isParsed || field.isNullable))
+      wireFields.append(Field(field.name, reading.type, isNullable: field.isNullable))
     }
     self.wireFields = wireFields
     let list = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
@@ -87,7 +89,8 @@ struct DatasetPlan: Sendable {
       try partitioner.add(try lifting.parse(batch, dataset: definition.name))
     }
     var extraction = DatasetExtraction(rows: rows, parts: try partitioner.finish())
-    extraction.notices = lifting.notices(dataset: definition.name)
+    extraction.notices = lifting.notices(
+      dataset: definition.name, roundedOnWire: connection.lastCopyCounters.roundedValues)
     return extraction
   }
 }

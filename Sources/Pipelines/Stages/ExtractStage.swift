@@ -5,8 +5,8 @@ import Postgres
 
 /// Reads every dataset whole, under one snapshot of the source, into the data directory.
 ///
-/// All tables are locked against truncation and rewriting before the snapshot is exported, so the
-/// rows of all datasets are of one instant. Connections beside the first import that snapshot;
+/// All tables are locked against truncation and rewriting before the snapshot is taken, so the rows
+/// of all datasets are of one instant. Connections beside the first import that snapshot;
 /// each reads one dataset at a time.
 package struct ExtractStage: Stage {
   package let name = "extract"
@@ -23,15 +23,19 @@ package struct ExtractStage: Stage {
     outcome.notices += try noticesOnDirectory(context)
     try context.directory.removeStrayFiles()
     let coordinator = try Connection(context.source, purpose: .source)
+    // What is missing is found here, with a message that names it.
+    let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(
+      \.lockableTable)
     let (manifest, extractions) = try coordinator.transaction(
       .repeatableReadReadOnly(snapshot: nil)
     ) {
-      let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
-      let tables = plans.compactMap(\.table)
+      // The first query takes the snapshot, LOCK does not: a table that was truncated after the
+      // snapshot and before its lock would read as empty.
       if !tables.isEmpty {
         try coordinator.runScript(
           "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
       }
+      let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
       let cut = try SourceCut(coordinator)
       context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
       let extractions = try readAll(plans, at: cut, in: context)
@@ -71,7 +75,7 @@ package struct ExtractStage: Stage {
     }
     if last.manifestDigest != directory.foundDigest {
       return directory.notices + [
-        "\(path) is not as the last run left it (an older copy?); everything is read anew"
+        "\(path) is not as the last run left it (an older copy, or a run that was cut off?); everything is read anew"
       ]
     }
     return directory.notices

@@ -29,9 +29,7 @@ package struct FitStage: Stage {
       for grain in fitted.grains {
         outcome.note("\(model.name)_\(grain.name)", grain.forecast.modelUsed.rawValue)
         context.log(
-          .info,
-          "fit: \(model.name) by \(grain.name), \(grain.forecast.modelUsed.rawValue)"
-            + (grain.forecast.fallbackReason.map { ": \($0)" } ?? ""))
+          .info, "fit: \(model.name) by \(grain.name), \(grain.forecast.modelUsed.rawValue)")
       }
     }
     return outcome
@@ -80,34 +78,55 @@ extension RunContext {
   /// Fitting is a pure function of the data and the definition, so both are the same.
   func fit(_ model: ModelDefinition) throws -> FittedModel {
     if let known = fits[model.name] { return known }
-    let revenue = try revenueSeries()
+    let revenue = try revenueSeries(model.series)
     let fitted = try FittedModel(model, revenue: revenue.series, rowsRead: revenue.rowsRead)
     fits[model.name] = fitted
     return fitted
   }
 
   /// Daily revenue of all companies up to the logical date, as known at its end.
-  private func revenueSeries() throws -> (series: DailyRevenue, rowsRead: Int) {
-    let attempts = "payment_attempts"
-    let transactions = "transactions"
-    guard let definition = project.dataset(attempts) else {
-      throw PipelineError.notExtracted(dataset: attempts)
+  private func revenueSeries(
+    _ definition: ModelDefinition.Series
+  ) throws -> (series: DailyRevenue, rowsRead: Int) {
+    let alternative = try definition.alternative.map { other in
+      let dataset = try known(other.dataset)
+      return try source(
+        dataset, amount: other.amountColumn.name, time: other.timeColumn.name,
+        identity: dataset.key[0])
     }
-    _ = try extracted(attempts)
-    let days = try checkCoverage(of: definition)
-    let through = max(days.lowerBound, date.adding(days: 1))
-    let reader = directory.reader
-    let attemptRows = try reader.read(
-      attempts, days: days.lowerBound...through,
-      columns: [
-        "transaction_id", "outcome", "amount", "currency", "attempted_at", "created_at",
-      ])
-    let transactionRows = try reader.read(
-      transactions, columns: ["id", "amount", "currency", "succeeded_at", "created_at"])
+    let dataset = try known(definition.dataset)
+    _ = try checkCoverage(of: dataset)
+    var main = try source(
+      dataset, amount: definition.amountColumn.name, time: definition.timeColumn.name,
+      identity: definition.alternative?.referringColumn.name, also: definition.condition?.column)
+    main.condition = definition.condition.map { ($0.column.name, $0.value) }
     let series = try DailyRevenue(
-      attempts: attemptRows, transactions: transactionRows, through: date, zone: zone,
-      currency: pipeline.currency)
-    let rowsRead = (attemptRows + transactionRows).reduce(0) { $0 + $1.rowCount }
+      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency)
+    let rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
     return (series, rowsRead)
+  }
+
+  private func known(_ reference: NameReference) throws -> DatasetDefinition {
+    guard let dataset = project.dataset(reference.name) else {
+      throw PipelineError.notExtracted(dataset: reference.name)
+    }
+    _ = try extracted(reference.name)
+    return dataset
+  }
+
+  /// The columns of a dataset that a series reads; the project's check has seen that they suit.
+  private func source(
+    _ dataset: DatasetDefinition, amount: String, time: String, identity: String?,
+    also: NameReference? = nil
+  ) throws -> AmountSource {
+    let currency = dataset[column: amount]?.currencyColumn ?? "currency"
+    let recorded = dataset.recordedColumn ?? time
+    let names = [amount, currency, time, recorded, identity, also?.name].compactMap { $0 }
+    let columns = names.enumerated().filter { !names[..<$0.offset].contains($0.element) }
+    return AmountSource(
+      dataset: dataset.name,
+      batches: try directory.reader.read(dataset.name, columns: columns.map(\.element)),
+      amountColumn: amount, currencyColumn: currency, timeColumn: time, recordedColumn: recorded,
+      identityColumn: identity)
   }
 }

@@ -4,8 +4,8 @@ import FoundationEssentials
 
 /// Parses values that arrive as text, such as those lifted from a JSON document.
 ///
-/// One malformed value never stops a night: it becomes null and is counted, with the key of the
-/// first one. A value that is missing where the dataset says it may not be is an error.
+/// One malformed value never stops a night: it becomes null and is counted, even where the dataset
+/// says that none may be missing.
 struct LiftedColumns {
   private let fields: [Field]
   private let parsed: [Bool]
@@ -78,17 +78,20 @@ struct LiftedColumns {
   }
 
   /// One line for each column with malformed or rounded values.
-  func notices(dataset: String) -> [String] {
+  ///
+  /// `roundedOnWire` counts the values of numeric columns that were rounded as they arrived.
+  func notices(dataset: String, roundedOnWire: [String: Int] = [:]) -> [String] {
     fields.indices.flatMap { index -> [String] in
       var lines: [String] = []
       if malformed[index] > 0 {
         lines.append(
           "\(dataset).\(fields[index].name): \(malformed[index]) malformed values became null")
       }
-      if rounded[index] > 0 {
+      let roundedValues = rounded[index] + (roundedOnWire[fields[index].name] ?? 0)
+      if roundedValues > 0, case .decimal(let scale) = fields[index].type {
         lines.append(
-          "\(dataset).\(fields[index].name): \(rounded[index]) amounts with more than 4 decimals "
-            + "were rounded half-even")
+          "\(dataset).\(fields[index].name): \(roundedValues) amounts with more than \(scale) "
+            + "decimals were rounded half-even")
       }
       return lines
     }

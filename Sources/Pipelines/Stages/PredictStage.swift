@@ -20,7 +20,7 @@ package struct PredictStage: Stage {
     let table = QualifiedName(schema: "predictions", name: "revenue_forecasts")
     for model in models {
       let fitted = try context.fit(model)
-      let cut = try context.knowledgeCut(of: "payment_attempts")
+      let cut = try context.knowledgeCut(of: model.series.dataset.name)
       let rows = try RevenueForecastRows(
         run: context.run, model: model.name, modelVersion: fitted.version,
         featureDigest: fitted.dataDigest, asOf: context.date, recordedCut: cut,
@@ -47,7 +47,8 @@ package struct PredictStage: Stage {
 
   /// Days after the logical date by whose start the next night should have published.
   ///
-  /// The night for the next day runs a day later, and gets a day of grace.
+  /// The night for the next day runs a day later, and gets a day of grace (DECISIONS.md,
+  /// D-013).
   static let validDays = 3
 }
 

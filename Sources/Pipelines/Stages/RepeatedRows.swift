@@ -4,16 +4,16 @@ import Columns
 /// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
 /// recorded first.
 ///
-/// A producer may send an event twice; its identity is unique by intent only.
+/// A producer may send an event twice; its identity is unique by intent only (DECISIONS.md, D-012).
 ///
 /// - Parameters:
 ///   - batches: rows of one or more days; every batch has the named columns.
 ///   - key: the identity, of `uuid` columns.
-///   - recorded: the column that says when a row was recorded.
+///   - recorded: the column that says when a row was recorded; without it the first row is kept.
 ///   - time: the column that says when the event happened.
 /// - Returns: the remaining rows in their order, and how many were left out.
 func dropRepeated(
-  _ batches: [Batch], key: [String], recorded: String, time: String
+  _ batches: [Batch], key: [String], recorded: String?, time: String
 ) -> (batches: [Batch], dropped: Int) {
   struct Identity: Hashable {
     var day: Int32
@@ -32,7 +32,7 @@ func dropRepeated(
     guard keyColumns.count == key.count, case .int64(let times)? = batch[time]?.storage
     else { continue }
     var recordedTimes: [Int64]?
-    if case .int64(let values)? = batch[recorded]?.storage { recordedTimes = values }
+    if let recorded, case .int64(let values)? = batch[recorded]?.storage { recordedTimes = values }
     for row in 0..<batch.rowCount {
       let identity = Identity(
         day: Timestamp(microseconds: times[row]).dateUTC.daysSinceEpoch,

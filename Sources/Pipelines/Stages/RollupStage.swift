@@ -4,7 +4,7 @@ import Columns
 import Postgres
 package import Rollups
 
-/// Aggregates events into hourly and daily rollups, only for days whose input changed.
+/// Aggregates events into hourly and daily rollups, unless forced only for days whose input changed.
 ///
 /// The ledger keeps, for each day, the digest of the parts it was computed from. A day whose
 /// digest or settings differ is computed again, and its rows are replaced in the transaction that
@@ -45,14 +45,14 @@ package struct RollupStage: Stage {
       let inputs = utcDays(of: date, in: context.zone)
       let digests = IntervalDigests(
         inputs: content.digest(inputs), settings: settingsDigest)
-      if known[date] != digests {
+      if context.isForced || known[date] != digests {
         pending.append(
           RollupDay(date: date, digests: digests, rows: content.rowCount(inputs)))
       }
     }
     outcome.note("days", context.date.daysSinceEpoch - first.daysSinceEpoch + 1)
     outcome.note("days_computed", pending.count)
-    let results = try compute(chunks(pending), context: context, key: definition.key)
+    let results = try compute(chunks(pending), context: context, events: definition)
     for result in results {
       outcome.rowsIn += result.events
       outcome.rowsOut += result.written.values.reduce(0, +)
@@ -112,11 +112,14 @@ package struct RollupStage: Stage {
   }
 
   private func compute(
-    _ chunks: [[RollupDay]], context: RunContext, key: [String]
+    _ chunks: [[RollupDay]], context: RunContext, events: DatasetDefinition
   ) throws -> [ChunkResult] {
     let work = RollupWork(
-      grains: grains, zone: context.zone, currency: context.pipeline.currency, key: key,
-      reader: context.directory.reader, fence: context.lock.fence, run: context.run)
+      grains: grains,
+      settings: RollupSettings(
+        events: events, zone: context.zone, currency: context.pipeline.currency),
+      key: events.key, recordedColumn: events.recordedColumn, reader: context.directory.reader,
+      fence: context.lock.fence, run: context.run)
     let target = context.lock.settings
     return try mapConcurrently(
       chunks, jobs: context.jobs, context: { try Connection(target, purpose: .target) },
@@ -143,9 +146,9 @@ struct ChunkResult: Sendable {
 /// Computes and replaces neighbouring days.
 struct RollupWork: Sendable {
   let grains: [RollupGrain]
-  let zone: ZoneRules
-  let currency: CurrencyCode
+  let settings: RollupSettings
   let key: [String]
+  let recordedColumn: String?
   let reader: PartReader
   let fence: Fence
   let run: UUIDValue
@@ -155,22 +158,18 @@ struct RollupWork: Sendable {
   func replace(_ days: [RollupDay], on connection: Connection) throws -> ChunkResult {
     guard let first = days.first?.date, let last = days.last?.date else { return ChunkResult() }
     var result = ChunkResult()
-    let localStart = zone.start(of: first)
-    let localEnd = zone.start(of: last.adding(days: 1))
+    let localStart = settings.zone.start(of: first)
+    let localEnd = settings.zone.start(of: last.adding(days: 1))
     // Hourly rows are of the UTC days with the same dates, which the local days may not cover.
     let utcStart = min(localStart.dateUTC, first)
     let utcEnd = max(Timestamp(microseconds: localEnd.microseconds - 1).dateUTC, last)
     let batches = try reader.read(
       RollupStage.dataset, days: utcStart...utcEnd,
-      columns: key
-        + [
-          "event_type", "company_id", "user_id", "module_id", "amount", "currency", "duration_ms",
-          "timestamp", "created_at",
-        ])
-    let events = dropRepeated(batches, key: key, recorded: "created_at", time: "timestamp")
+      columns: Set(key + settings.columns + [recordedColumn].compactMap { $0 }).sorted())
+    let events = dropRepeated(
+      batches, key: key, recorded: recordedColumn, time: settings.timestampColumn)
     result.events = events.batches.reduce(0) { $0 + $1.rowCount }
     result.repeated = events.dropped
-    let settings = RollupSettings(zone: zone, currency: currency)
     let after = last.adding(days: 1)
     let tables = try grains.map { grain in
       let buckets: RollupBuckets =
@@ -214,6 +213,32 @@ struct RollupWork: Sendable {
           day.digests.inputs, day.digests.settings, String(day.rows),
         ])
     }
+  }
+}
+
+extension RollupSettings {
+  /// Settings for the columns that a dataset of events has.
+  ///
+  /// Time and company are those that the definition names; what is optional and not declared is
+  /// not aggregated.
+  init(events: DatasetDefinition, zone: ZoneRules, currency: CurrencyCode) {
+    self.init(zone: zone, currency: currency)
+    timestampColumn = events.timeColumn ?? timestampColumn
+    companyColumn = events.tenantColumn ?? companyColumn
+    func declared(_ name: String?) -> String? {
+      name.flatMap { events[column: $0] == nil ? nil : $0 }
+    }
+    moduleColumn = declared(moduleColumn)
+    userColumn = declared(userColumn)
+    durationColumn = declared(durationColumn)
+    amountColumn = declared(amountColumn)
+    currencyColumn = declared(amountColumn.flatMap { events[column: $0]?.currencyColumn })
+  }
+
+  /// The names of all columns that are read.
+  var columns: [String] {
+    [eventTypeColumn, companyColumn, timestampColumn]
+      + [moduleColumn, userColumn, amountColumn, currencyColumn, durationColumn].compactMap { $0 }
   }
 }
 

@@ -27,10 +27,12 @@ package final class DataDirectory {
   /// Opens a folder, creating it when it is missing, and locks it against other programs.
   ///
   /// An identity without a manifest, or a manifest that cannot be read, counts as an empty folder
-  /// and is noticed; a manifest of a newer version is refused.
+  /// and is noticed; a manifest of a newer version is refused, and so is a folder that holds other
+  /// files and neither of the two, since what a manifest does not list is removed.
   package init(path: String) throws {
     self.path = path
     try FileSystem.createDirectories(path)
+    try DataDirectory.checkIsOurs(path)
     lock = try DirectoryLock(directory: path)
     let identityPath = path + "/" + DataDirectory.identityName
     var identity: UUIDValue?
@@ -44,10 +46,12 @@ package final class DataDirectory {
     let manifestPath = path + "/" + DataDirectory.manifestName
     var found: Manifest?
     if try FileSystem.exists(manifestPath) {
-      found = Manifest.decode(try FileSystem.read(manifestPath))
-      if let found, found.version > Manifest.currentVersion {
-        throw PipelineError.newerManifest(path: manifestPath, version: found.version)
+      let bytes = try FileSystem.read(manifestPath)
+      // The form of a newer manifest is unknown, so its version is read first.
+      if let version = Manifest.version(of: bytes), version > Manifest.currentVersion {
+        throw PipelineError.newerManifest(path: manifestPath, version: version)
       }
+      found = Manifest.decode(bytes)
       if found == nil {
         notices.append("\(manifestPath) is unreadable; everything is extracted again")
       }
@@ -70,6 +74,14 @@ package final class DataDirectory {
     manifest = found ?? Manifest(directoryID: settled.description)
   }
 
+  /// Throws if a folder holds files but nothing that says it is a data directory.
+  private static func checkIsOurs(_ path: String) throws {
+    let names = try FileSystem.list(path).filter { !$0.hasPrefix(".") }
+    guard names.isEmpty || names.contains(identityName) || names.contains(manifestName) else {
+      throw PipelineError.foreignFolder(path: path)
+    }
+  }
+
   /// Replaces the manifest, then removes the files it no longer lists.
   package func commit(_ next: Manifest) throws {
     try FileSystem.synchronizeAll(path)
@@ -79,7 +91,8 @@ package final class DataDirectory {
     try removeStrayFiles()
   }
 
-  /// Removes files that the manifest does not list: what a crash or an older extraction left.
+  /// Removes the Parquet files that the manifest does not list: what a crash or an older extraction
+  /// left.
   package func removeStrayFiles() throws {
     let listed = Set(manifest.datasets.values.flatMap { $0.parts.map(\.path) })
     for dataset in try FileSystem.list(path) {
@@ -90,19 +103,21 @@ package final class DataDirectory {
         if try FileSystem.isDirectory(entryPath) {
           var kept = 0
           for file in try FileSystem.list(entryPath) {
-            if listed.contains("\(dataset)/\(entry)/\(file)") {
+            if listed.contains("\(dataset)/\(entry)/\(file)") || !isPart(file) {
               kept += 1
             } else {
               try FileSystem.remove(entryPath + "/" + file)
             }
           }
           if kept == 0 { try FileSystem.removeTree(entryPath) }
-        } else if !listed.contains("\(dataset)/\(entry)") {
+        } else if isPart(entry), !listed.contains("\(dataset)/\(entry)") {
           try FileSystem.remove(entryPath)
         }
       }
     }
   }
+
+  private func isPart(_ name: String) -> Bool { name.hasSuffix(".parquet") }
 
   /// A view for reading that threads may share.
   package var reader: PartReader { PartReader(path: path, manifest: manifest) }

@@ -63,6 +63,15 @@ package struct Manifest: Codable, Equatable, Sendable {
     try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
   }
 
+  /// The version that the bytes of a manifest name, whatever else is in them; `nil` if they are
+  /// none.
+  package static func version(of bytes: [UInt8]) -> Int? {
+    struct Versioned: Decodable {
+      var version: Int
+    }
+    return try? JSONDecoder().decode(Versioned.self, from: Data(bytes)).version
+  }
+
   /// The SHA-256 of the encoded form in hexadecimal.
   package func digest() throws -> String { SHA256.hexadecimalDigest(of: try encoded()) }
 

@@ -397,7 +397,7 @@ struct ModelErrorTests {
       #"f.yaml:4:3: found no key "sum", expected it in the series"#),
     BrokenDefinition(
       "misspelt series key", "  where: ", "  wehre: ",
-      #"f.yaml:6:3: found unknown key "wehre", expected one of sum, from, where, at (did you mean "where"?)"#
+      #"f.yaml:6:3: found unknown key "wehre", expected one of sum, from, where, at, or (did you mean "where"?)"#
     ),
     BrokenDefinition(
       "condition without a value", "outcome = succeeded", "outcome",

@@ -77,6 +77,18 @@ struct ProjectTests {
           + "expected a column of type text (did you mean \"outcome\"?)"
       ),
       (
+        "models", "  at: paid_at",
+        "  at: paid_at\n  or: {sum: amount, from: payments, at: paid_at, unless: amount}",
+        "models/revenue.yaml:8:58: found column \"amount\" of dataset payments as "
+          + "money(currency), expected a column of type uuid"
+      ),
+      (
+        "models", "  at: paid_at",
+        "  at: paid_at\n  or: {sum: amount, from: paiments, at: paid_at, unless: company_id}",
+        "models/revenue.yaml:8:27: found the dataset \"paiments\", which no file defines, "
+          + "expected payments (did you mean \"payments\"?)"
+      ),
+      (
         "datasets", "dataset: payments", "dataset: payment",
         "datasets/payments.yaml:1:1: found dataset \"payment\" in a file named \"payments.yaml\", "
           + "expected the file's own name (did you mean \"payments\"?)"

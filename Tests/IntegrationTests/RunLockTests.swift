@@ -1,0 +1,200 @@
+import AlmanacCore
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Pipelines
+
+@Suite("The run lock and its fence", .database)
+struct RunLockTests {
+  private func lock(_ run: String, _ holder: String, lockTimeout: String? = nil) throws -> RunLock {
+    let connection = try TestDatabase.current.connect()
+    if let lockTimeout { try connection.run("SET lock_timeout = '\(lockTimeout)'") }
+    return try RunLock(
+      connection, settings: ConnectionSettings(TestDatabase.current.url),
+      run: UUIDValue(run) ?? .zero, holder: holder)
+  }
+
+  /// Ends the server process of a connection and waits until it is gone.
+  private func terminate(_ connection: Connection) throws {
+    let administrator = try TestDatabase.current.connect()
+    let process = try #require(try connection.value("SELECT pg_backend_pid()"))
+    try administrator.run("SELECT pg_terminate_backend($1)", [process])
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+    while try administrator.value(count, [process]) != "0" { Thread.sleep(forTimeInterval: 0.005) }
+  }
+
+  private func token() throws -> String? {
+    try TestDatabase.current.connect().value("SELECT token FROM almanac.locks")
+  }
+
+  @Test("keeps a second session out and names the first")
+  func secondSession() throws {
+    try migrate()
+    let first = try lock(RunPlace.firstRun, "nightly on one, process 7")
+    let error = try #require(throws: PipelineError.self) {
+      _ = try lock(RunPlace.secondRun, "nightly on two")
+    }
+    guard case .alreadyRunning(let holder) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(holder.contains("nightly on one, process 7"))
+    #expect(holder.contains("11111111"))
+    #expect(!holder.contains("nightly on two"))
+    #expect(try token() == String(first.token))
+    #expect(try first.write { try $0.value("SELECT 'written'") } == "written")
+  }
+
+  @Test("gives every holder a higher token")
+  func tokens() throws {
+    try migrate()
+    let tokens = try (0..<3).map { _ in
+      let lock = try lock(RunPlace.firstRun, "holder")
+      let token = lock.token
+      try terminate(lock.connection)
+      return token
+    }
+    #expect(tokens == [1, 2, 3])
+  }
+
+  @Test("lets a run that lost it write nothing once another has taken over")
+  func lostLock() throws {
+    try migrate()
+    let old = try lock(RunPlace.firstRun, "old")
+    let other = try TestDatabase.current.connect()
+    try other.run("CREATE TABLE public.written (by text)")
+    try old.fence.write(on: other) { try $0.run("INSERT INTO public.written VALUES ('old')") }
+    try terminate(old.connection)
+    // Nobody has taken over yet, so the run may go on by its other connections.
+    try old.fence.write(on: other) { try $0.run("INSERT INTO public.written VALUES ('alone')") }
+    let new = try lock(RunPlace.secondRun, "new")
+    #expect(new.token > old.token)
+    #expect(throws: PipelineError.lockLost) {
+      try old.fence.write(on: other) { try $0.run("INSERT INTO public.written VALUES ('late')") }
+    }
+    try new.write { try $0.run("INSERT INTO public.written VALUES ('new')") }
+    #expect(try other.values("SELECT by FROM public.written") == ["old", "alone", "new"])
+  }
+
+  @Test("makes a new holder wait for a write that has begun behind the old fence")
+  func writeUnderWay() throws {
+    try migrate()
+    let old = try lock(RunPlace.firstRun, "old")
+    let other = try TestDatabase.current.connect()
+    try terminate(old.connection)
+    try old.fence.write(on: other) { _ in
+      let code = try refusal { _ = try lock(RunPlace.secondRun, "new", lockTimeout: "50ms") }
+      #expect(code == "55P03")
+    }
+    #expect(try lock(RunPlace.secondRun, "new").token == old.token + 1)
+  }
+
+  @Test("rolls back what a failing write had done")
+  func failingWrite() throws {
+    struct Failure: Error {}
+    try migrate()
+    let lock = try lock(RunPlace.firstRun, "holder")
+    try lock.connection.run("CREATE TABLE public.written (by text)")
+    #expect(throws: Failure.self) {
+      try lock.write { connection in
+        try connection.run("INSERT INTO public.written VALUES ('half')")
+        throw Failure()
+      }
+    }
+    #expect(try lock.connection.value("SELECT count(*) FROM public.written") == "0")
+  }
+}
+
+@Suite("The ledger", .database)
+struct LedgerTests {
+  private let record = Ledger.RunRecord(
+    pipeline: "nightly", logicalDate: CalendarDate(daysSinceEpoch: 20_000), settingsDigest: "s",
+    jobs: 2, isForced: true, programVersion: "9", host: "h", processID: 42)
+
+  @Test("marks runs that ended without a word as failed, with their stages")
+  func crashed() throws {
+    try migrate()
+    let place = try RunPlace()
+    try {
+      let context = try place.context(run: RunPlace.firstRun)
+      #expect(try context.ledger.begin(record) == 0)
+      try context.ledger.beginStage("extract", sequence: 1)
+      try context.ledger.finishStage("extract", StageOutcome())
+      try context.ledger.beginStage("rollup", sequence: 2)
+    }()
+    let connection = try TestDatabase.current.connect()
+    while try !connection.tryAdvisoryLock(RunLock.advisoryKey) {
+      Thread.sleep(forTimeInterval: 0.005)
+    }
+    try connection.run("SELECT pg_advisory_unlock_all()")
+    let context = try place.context(run: RunPlace.secondRun)
+    #expect(try context.ledger.begin(record) == 1)
+    #expect(
+      try connection.values(
+        """
+        SELECT left(run_id::text, 1) || ' ' || status || ' ' || (finished_at IS NULL) || ' '
+          || coalesce(error, 'none') FROM almanac.runs ORDER BY run_id
+        """) == [
+          "1 failed false ended without a word: killed, or its host stopped",
+          "2 running true none",
+        ])
+    #expect(
+      try connection.values(
+        "SELECT stage || ' ' || status FROM almanac.stage_runs ORDER BY sequence")
+        == ["extract succeeded", "rollup failed"])
+  }
+
+  @Test("records outcome, facts and notices of a stage, and the failure of a run")
+  func outcomes() throws {
+    try migrate()
+    let context = try RunPlace().context(run: RunPlace.firstRun)
+    let connection = context.lock.connection
+    _ = try context.ledger.begin(record)
+    var outcome = StageOutcome()
+    outcome.rowsIn = 3
+    outcome.rowsOut = 2
+    outcome.bytes = 5
+    outcome.note("days", 7)
+    outcome.notices = ["a \"b\"\n\u{1}"]
+    try context.ledger.beginStage("extract", sequence: 1)
+    try context.ledger.finishStage("extract", outcome)
+    try context.ledger.beginStage("rollup", sequence: 2)
+    try context.ledger.finish(failure: "it broke")
+    #expect(
+      try connection.query(
+        """
+        SELECT rows_in, rows_out, bytes, detail->>'days', detail->'notices'->>0 FROM
+        almanac.stage_runs WHERE stage = 'extract'
+        """
+      ).row(0) == ["3", "2", "5", "7", "a \"b\"\n\u{1}"])
+    #expect(
+      try connection.query(
+        "SELECT status, error FROM almanac.stage_runs WHERE stage = 'rollup'"
+      ).row(0) == ["failed", "it broke"])
+    #expect(
+      try connection.query("SELECT status, error, jobs, forced, pid FROM almanac.runs").row(0)
+        == ["failed", "it broke", "2", "t", "42"])
+  }
+
+  @Test("finds the newest success of a pipeline and date, and no failure")
+  func lastSuccess() throws {
+    try migrate()
+    let context = try RunPlace().context(run: RunPlace.firstRun)
+    let reading = LedgerReading(context.lock.connection)
+    let date = record.logicalDate
+    _ = try context.ledger.begin(record)
+    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == nil)
+    try context.ledger.finish(failure: nil)
+    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == RunPlace.firstRun)
+    #expect(try reading.lastSuccess(pipeline: "nightly", date: nil)?.settingsDigest == "s")
+    #expect(try reading.lastSuccess(pipeline: "nightly", date: date.adding(days: 1))?.run == nil)
+    #expect(try reading.lastSuccess(pipeline: "hourly", date: date)?.run == nil)
+    let second = Ledger(context.lock, run: UUIDValue(RunPlace.secondRun) ?? .zero)
+    _ = try second.begin(record)
+    try second.finish(failure: "broken")
+    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == RunPlace.firstRun)
+    #expect(try reading.lastExtraction()?.manifestDigest == nil)
+  }
+}

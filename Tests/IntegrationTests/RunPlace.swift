@@ -1,0 +1,85 @@
+import AlmanacCore
+import Columns
+import Files
+import Foundation
+import Postgres
+import TestSupport
+
+@testable import Pipelines
+
+/// A folder of definitions and snapshots, beside the database of the running test, which is source
+/// and target at once.
+final class RunPlace {
+  /// The folder; it is removed with this value.
+  let path: String
+  private let folder: URL
+  private(set) var project: Project
+
+  /// A place with datasets, each given as the lines below `dataset: NAME`.
+  init(_ datasets: KeyValuePairs<String, String> = [:]) throws {
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
+    path = folder.path(percentEncoded: false)
+    for name in ["pipelines", "models", "datasets"] {
+      try FileSystem.createDirectories(path + "/" + name)
+    }
+    let pipeline = """
+      {pipeline: nightly, schedule: "0 2 * * *", currency: GBP, stages: [extract: all]}
+      """
+    try FileSystem.writeAtomically(Array(pipeline.utf8), to: path + "/pipelines/nightly.yaml")
+    for (name, text) in datasets {
+      try FileSystem.writeAtomically(
+        Array("dataset: \(name)\n\(text)\n".utf8), to: path + "/datasets/\(name).yaml")
+    }
+    project = try ProjectLoader(path: path, environment: [:]).load()
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// The only dataset.
+  var dataset: DatasetDefinition { project.datasets[0] }
+
+  /// A context of a run of its own, which holds the lock for as long as it lives.
+  func context(
+    run: String, source: String? = nil, jobs: Int = 1,
+    log: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws -> RunContext {
+    let settings = try ConnectionSettings(TestDatabase.current.url)
+    let identifier = UUIDValue(run) ?? .zero
+    let lock = try RunLock(
+      TestDatabase.current.connect(), settings: settings, run: identifier, holder: "the test")
+    return RunContext(
+      run: identifier, project: project, pipeline: project.pipelines[0],
+      date: CalendarDate(daysSinceEpoch: 20_454), zone: .utc, jobs: jobs, isForced: false,
+      source: try source.map { try ConnectionSettings($0) } ?? settings, lock: lock,
+      ledger: Ledger(lock, run: identifier), directory: try DataDirectory(path: path + "/data"),
+      log: LogSink(threshold: .debug) { _, line in log(line) })
+  }
+
+  /// Extracts every dataset and returns what was noticed.
+  @discardableResult
+  func extract(in context: RunContext) throws -> StageOutcome {
+    try ExtractStage(datasets: project.datasets).run(in: context)
+  }
+
+  /// The values of a column of a dataset as it was extracted last.
+  func values(_ dataset: String, _ column: String, in context: RunContext) throws -> [String] {
+    try context.directory.reader.read(dataset, columns: [column]).flatMap { batch in
+      batch.rowValues.map { row in
+        if case .some(.bytes(let bytes)) = row[0] { return String(decoding: bytes, as: UTF8.self) }
+        return row[0].map { "\($0)" } ?? "null"
+      }
+    }
+  }
+
+  /// Two identifiers of runs.
+  static let firstRun = "11111111-0000-4000-8000-000000000001"
+  static let secondRun = "22222222-0000-4000-8000-000000000002"
+}
+
+/// Brings the database of the running test to the latest schema.
+func migrate() throws {
+  try Migrator(TestDatabase.current.connect()).migrate()
+}
