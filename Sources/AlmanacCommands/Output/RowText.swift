@@ -53,7 +53,7 @@ package struct RowText {
       let natural =
         (rows.map { Display.width(of: $0[column]) } + [Display.width(of: names[column])])
         .max() ?? 0
-      width += isNumber(fields[column].type) ? natural : min(natural, RowText.maximumCellWidth)
+      width += isNumber(fields[column].type) ? natural : min(natural, maximumWidth(of: column))
       if column > 0 {
         width += 2
         if width > TextTable.maximumWidth { break }
@@ -64,12 +64,12 @@ package struct RowText {
       (0..<shownCount).map { column in
         let isRight = isNumber(fields[column].type)
         return (
-          isRight ? names[column] : cut(names[column]), isRight ? .right : .left
+          cut(names[column], column), isRight ? .right : .left
         )
       })
     for row in rows {
       table.add(
-        (0..<shownCount).map { isNumber(fields[$0].type) ? row[$0] : cut(row[$0]) })
+        (0..<shownCount).map { cut(row[$0], $0) })
     }
     var lines = table.lines(indent: 0)
     let more = names.dropFirst(shownCount)
@@ -90,12 +90,12 @@ package struct RowText {
     }
   }
 
-  private func cut(_ text: String) -> String {
-    Display.cut(text, to: RowText.maximumCellWidth)
+  private func cut(_ text: String, _ column: Int) -> String {
+    isNumber(fields[column].type) ? text : Display.cut(text, to: maximumWidth(of: column))
   }
 
-  /// The width above which words are cut; an instant fits.
-  private static let maximumCellWidth = 20
+  /// The width above which words are cut: an instant fits, of an identifier the first eight digits.
+  private func maximumWidth(of column: Int) -> Int { fields[column].type == .uuid ? 9 : 20 }
 }
 
 /// The lines of a JSON array with an element on each.

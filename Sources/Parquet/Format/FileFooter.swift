@@ -40,7 +40,8 @@ struct ColumnChunkRecord: Equatable {
 
   /// The bytes between the dictionary page's offset and that of the first data page.
   var dictionarySize: Int? {
-    guard let dictionaryPageOffset, dictionaryPageOffset > 0, dictionaryPageOffset < dataPageOffset else {
+    guard let dictionaryPageOffset, dictionaryPageOffset > 0, dictionaryPageOffset < dataPageOffset
+    else {
       return nil
     }
     return dataPageOffset - dictionaryPageOffset
