@@ -10,6 +10,9 @@ sources := Sources Tests Package.swift
 release := swift build -c release --static-swift-stdlib
 with_server := $(scripts)/private-server with env \
   ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python"
+ROWS ?= 1000000
+run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/almanac-bench" \
+  --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql"
 swift_test := swift test --disable-xctest
 # The tests of more than one module; the others are those of one module each.
 whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
@@ -67,9 +70,33 @@ check: setup ## Check the format, the imports, the warnings and the modules' tes
 	$(with_server) $(swift_test) --skip-build --skip '$(whole)'
 
 .PHONY: bench
-bench: setup ## Run the benchmarks, which check their own results
+bench: bench-build ## Run all benchmarks, which check their own results (ROWS=10000000 for targets)
+	$(run_bench)
+
+.PHONY: bench-extract
+bench-extract: bench-build ## Measure PostgreSQL to columns and Parquet
+	$(run_bench) extract
+
+.PHONY: bench-rollup
+bench-rollup: bench-build ## Measure hourly and daily rollups in memory
+	$(run_bench) rollup
+
+.PHONY: bench-forecast
+bench-forecast: bench-build ## Measure forecasts of daily series
+	$(run_bench) forecast
+
+.PHONY: bench-build
+bench-build: packages var/bench-peers/stamp
 	$(release) --product almanac-bench
-	$(with_server) "$$($(release) --show-bin-path)/almanac-bench"
+	@mkdir -p var/bench
+
+var/bench-peers/stamp: Tests/Peers/requirements.txt Tests/Peers/bench-requirements.txt
+	@echo "Installing the peers of the benchmarks into $(@D)"
+	@rm -rf $(@D)
+	@"$$($(scripts)/python)" -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --no-input --disable-pip-version-check \
+	  install --only-binary :all: --requirement Tests/Peers/bench-requirements.txt </dev/null
+	@touch $@
 
 .PHONY: format
 format: ## Format the sources in place

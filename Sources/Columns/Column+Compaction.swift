@@ -2,7 +2,7 @@ import AlmanacCore
 
 extension Batch {
   /// The same rows with each dictionary rebuilt: entries in order of first use, unused ones gone;
-  /// decimals that all fit 64 bits are stored in as many.
+  /// identifiers that repeat get one; decimals that all fit 64 bits are stored in as many.
   ///
   /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
   /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
@@ -27,7 +27,9 @@ extension Column {
       if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
       return Column(field, .text(rebuilt), validity: validity)
     case .uuid(let values):
-      guard let codes = values.codes else { return self }
+      guard let codes = values.codes else {
+        return coded(values.values).map { Column(field, .uuid($0), validity: validity) } ?? self
+      }
       let (remapped, used) = recoded(codes, entryCount: values.values.count)
       var rebuilt = UUIDStorage(values: used.map { values.values[$0] }, codes: remapped)
       if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
@@ -37,6 +39,29 @@ extension Column {
       return narrow.count == values.count ? Column(field, .int64(narrow), validity: validity) : self
     default: return self
     }
+  }
+
+  /// Plain identifiers with a dictionary, or `nil` if that saves nothing.
+  ///
+  /// The wire decoder gives a dictionary up by the rows of one batch; a whole day may well repeat
+  /// what a batch does not.
+  private func coded(_ values: [UUIDValue]) -> UUIDStorage? {
+    var entries: [UUIDValue: UInt32] = [:]
+    var coded = UUIDStorage(codes: [])
+    for row in values.indices {
+      if let validity, !validity[row] {
+        coded.codes?.append(0)
+      } else if let code = entries[values[row]] {
+        coded.codes?.append(code)
+      } else {
+        let code = UInt32(coded.values.count)
+        coded.values.append(values[row])
+        if 2 * coded.values.count > rowCount { return nil }
+        entries[values[row]] = code
+        coded.codes?.append(code)
+      }
+    }
+    return coded
   }
 
   /// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.

@@ -311,4 +311,82 @@ struct NightTests {
         WHERE run_id = (SELECT run_id FROM almanac.published ORDER BY publication_id DESC LIMIT 1)
         """) == "96")
   }
+
+  @Test("an older date is computed and kept, and readers stay with the newer one", .database)
+  func olderDate() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let older = try place.night("2025-11-15")
+    #expect(older.status == 0, "\(older.stderr)")
+    #expect(older.stdout.contains("were not published"))
+    #expect(
+      try place.value("SELECT string_agg(as_of::text, ' ') FROM almanac.published") == Self.date)
+    #expect(
+      try place.value("SELECT count(DISTINCT as_of) FROM predictions.revenue_forecasts") == "2")
+    #expect(try place.night("2025-11-15").stdout.contains("is finished"))
+    try place.verifyRollups(through: Self.date)
+  }
+
+  @Test("a date is not finished after a forced run of it failed or was cut off", .database)
+  func failedAfterSuccess() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    try place.sql(
+      """
+      INSERT INTO app.events (event_id, event_type, company_id, "timestamp", created_at)
+      VALUES (gen_random_uuid(), 'late', '00000000-0000-4000-8000-000000000001',
+        '2025-04-04 12:00+00', '2025-04-04 12:00+00');
+      UPDATE billing.payment_attempts SET currency = 'EUR'
+      WHERE id = (SELECT id FROM billing.payment_attempts ORDER BY id LIMIT 1)
+      """)
+    #expect(try place.night(Self.date, "--force").status == 65)
+    #expect(try place.night(Self.date).status == 65)
+    try place.sql("UPDATE billing.payment_attempts SET currency = 'GBP'")
+    let repaired = try place.night(Self.date)
+    #expect(repaired.status == 0)
+    #expect(!repaired.stdout.contains("is finished"))
+    try place.verifyRollups(through: Self.date)
+    try place.sql("UPDATE almanac.runs SET status = 'running', finished_at = NULL")
+    #expect(try place.night(Self.date).stdout.contains("ended without a word"))
+  }
+
+  @Test(
+    "other settings reach days after the date, and grains that are no longer asked for",
+    .database)
+  func changedSettings() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    try place.edit("pipelines/nightly.yaml", "zone: UTC", "zone: Pacific/Kiritimati")
+    try #require(try place.night("2025-11-15").status == 0)
+    #expect(try place.value("SELECT count(DISTINCT settings_digest) FROM almanac.intervals") == "1")
+    try place.edit("pipelines/nightly.yaml", "grains: [hour, day]", "grains: [hour]")
+    try #require(try place.night(Self.date).status == 0)
+    #expect(try place.value("SELECT count(*) FROM analytics.daily_rollups") == "0")
+  }
+
+  @Test("one event in the year 1 costs no millennium of days, and leaves none behind", .database)
+  func ancientEvent() throws {
+    let place = try Workplace()
+    try place.sql(
+      """
+      INSERT INTO app.events (event_id, event_type, company_id, "timestamp", created_at)
+      VALUES ('00000000-0000-4000-8000-0000000000ff', 'ancient',
+        '00000000-0000-4000-8000-000000000001', '0001-02-03 12:00+00', '2025-04-04 12:00+00')
+      """)
+    try #require(try place.night(Self.date).status == 0)
+    try place.verifyRollups(through: Self.date)
+    #expect(try place.value("SELECT count(*) <= 3660 FROM almanac.intervals") == "t")
+    try place.sql("DELETE FROM app.events WHERE event_type = 'ancient'")
+    try #require(try place.night("2025-12-31").status == 0)
+    try place.verifyRollups(through: "2025-12-31")
+    #expect(try place.value("SELECT min(interval_start) FROM almanac.intervals") == "2025-01-01")
+  }
+
+  @Test("a date after the newest row says so", .database)
+  func quietDays() throws {
+    let place = try Workplace()
+    let result = try place.night("2026-01-03")
+    #expect(result.status == 0, "\(result.stderr)")
+    #expect(result.stdout.contains("3 days before 2026-01-03"))
+  }
 }

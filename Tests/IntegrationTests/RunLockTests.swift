@@ -8,12 +8,10 @@ import Testing
 
 @Suite("The run lock and its fence", .database)
 struct RunLockTests {
-  private func lock(_ run: String, _ holder: String, lockTimeout: String? = nil) throws -> RunLock {
-    let connection = try TestDatabase.current.connect()
-    if let lockTimeout { try connection.run("SET lock_timeout = '\(lockTimeout)'") }
-    return try RunLock(
-      connection, settings: ConnectionSettings(TestDatabase.current.url),
-      run: UUIDValue(run) ?? .zero, holder: holder)
+  private func lock(_ run: String, _ holder: String, patience: Int = 10_000) throws -> RunLock {
+    try RunLock(
+      try TestDatabase.current.connect(), settings: ConnectionSettings(TestDatabase.current.url),
+      run: UUIDValue(run) ?? .zero, holder: holder, patience: patience)
   }
 
   /// Ends the server process of a connection and waits until it is gone.
@@ -85,8 +83,11 @@ struct RunLockTests {
     let other = try TestDatabase.current.connect()
     try terminate(old.connection)
     try old.fence.write(on: other) { _ in
-      let code = try refusal { _ = try lock(RunPlace.secondRun, "new", lockTimeout: "50ms") }
-      #expect(code == "55P03")
+      let error = #expect(throws: PipelineError.self) {
+        try lock(RunPlace.secondRun, "new", patience: 50)
+      }
+      #expect(error?.exitStatus == .temporaryFailure)
+      #expect(error?.description.contains("old") ?? false)
     }
     #expect(try lock(RunPlace.secondRun, "new").token == old.token + 1)
   }
@@ -119,7 +120,8 @@ struct LedgerTests {
     let place = try RunPlace()
     try {
       let context = try place.context(run: RunPlace.firstRun)
-      #expect(try context.ledger.begin(record) == 0)
+      #expect(try context.ledger.markCrashed() == 0)
+      try context.ledger.begin(record)
       try context.ledger.beginStage("extract", sequence: 1)
       try context.ledger.finishStage("extract", StageOutcome())
       try context.ledger.beginStage("rollup", sequence: 2)
@@ -130,7 +132,8 @@ struct LedgerTests {
     }
     try connection.run("SELECT pg_advisory_unlock_all()")
     let context = try place.context(run: RunPlace.secondRun)
-    #expect(try context.ledger.begin(record) == 1)
+    #expect(try context.ledger.markCrashed() == 1)
+    try context.ledger.begin(record)
     #expect(
       try connection.values(
         """
@@ -151,7 +154,7 @@ struct LedgerTests {
     try migrate()
     let context = try RunPlace().context(run: RunPlace.firstRun)
     let connection = context.lock.connection
-    _ = try context.ledger.begin(record)
+    try context.ledger.begin(record)
     var outcome = StageOutcome()
     outcome.rowsIn = 3
     outcome.rowsOut = 2
@@ -178,23 +181,30 @@ struct LedgerTests {
         == ["failed", "it broke", "2", "t", "42"])
   }
 
-  @Test("finds the newest success of a pipeline and date, and no failure")
-  func lastSuccess() throws {
+  @Test("finds the newest run of a pipeline and date, whatever came of it")
+  func newestRun() throws {
     try migrate()
     let context = try RunPlace().context(run: RunPlace.firstRun)
     let reading = LedgerReading(context.lock.connection)
     let date = record.logicalDate
-    _ = try context.ledger.begin(record)
-    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == nil)
+    #expect(try reading.newestRun(pipeline: "nightly", date: date)?.run == nil)
+    try context.ledger.begin(record)
+    #expect(try reading.newestRun(pipeline: "nightly", date: date)?.hasSucceeded == false)
     try context.ledger.finish(failure: nil)
-    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == RunPlace.firstRun)
-    #expect(try reading.lastSuccess(pipeline: "nightly", date: nil)?.settingsDigest == "s")
-    #expect(try reading.lastSuccess(pipeline: "nightly", date: date.adding(days: 1))?.run == nil)
-    #expect(try reading.lastSuccess(pipeline: "hourly", date: date)?.run == nil)
+    let first = try #require(try reading.newestRun(pipeline: "nightly", date: date))
+    #expect(first.run == RunPlace.firstRun)
+    #expect(first.hasSucceeded)
+    #expect(first.settingsDigest == "s")
+    #expect(try reading.newestRun(pipeline: "nightly", date: date.adding(days: 1))?.run == nil)
+    #expect(try reading.newestRun(pipeline: "hourly", date: date)?.run == nil)
     let second = Ledger(context.lock, run: UUIDValue(RunPlace.secondRun) ?? .zero)
-    _ = try second.begin(record)
+    try second.begin(record)
     try second.finish(failure: "broken")
-    #expect(try reading.lastSuccess(pipeline: "nightly", date: date)?.run == RunPlace.firstRun)
+    let newest = try #require(try reading.newestRun(pipeline: "nightly", date: date))
+    #expect(newest.run == RunPlace.secondRun)
+    #expect(!newest.hasSucceeded)
     #expect(try reading.lastExtraction()?.manifestDigest == nil)
+    #expect(
+      try context.lock.connection.value("SELECT released_at IS NOT NULL FROM almanac.locks") == "t")
   }
 }

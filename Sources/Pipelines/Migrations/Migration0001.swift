@@ -58,7 +58,7 @@ extension Migration {
       COMMENT ON COLUMN almanac.runs.forced IS 'Whether finished work was done again on request.';
       COMMENT ON COLUMN almanac.runs.program_version IS 'Version of the program.';
       COMMENT ON COLUMN almanac.runs.source_system_identifier IS
-        'System identifier of the source''s cluster.';
+        'The source: system identifier of its cluster, a slash, and oid of the database.';
       COMMENT ON COLUMN almanac.runs.data_directory_id IS 'Identity of the data directory used.';
       COMMENT ON COLUMN almanac.runs.manifest_digest IS
         'Digest of the data directory''s manifest at the end.';

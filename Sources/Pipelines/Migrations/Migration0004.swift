@@ -105,10 +105,10 @@ extension Migration {
           FROM analytics.monthly_rollups AS m
         ) AS r
         CROSS JOIN (
-          SELECT c.publication_id, c.valid_until FROM almanac.published AS c
+          SELECT c.publication_id, c.as_of, c.valid_until FROM almanac.published AS c
           ORDER BY c.publication_id DESC LIMIT 1
         ) AS p
-        WHERE r.company_id BETWEEN
+        WHERE r.date <= p.as_of AND r.company_id BETWEEN
             (SELECT CASE WHEN pg_has_role(current_user, 'almanac_admin', 'member')
               THEN '00000000-0000-0000-0000-000000000000'::uuid
               ELSE nullif(current_setting('almanac.company_id', true), '')::uuid END)
@@ -117,8 +117,9 @@ extension Migration {
               THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
               ELSE nullif(current_setting('almanac.company_id', true), '')::uuid END);
       COMMENT ON VIEW api.rollups_v1 IS
-        'Events by company, type, module and hour, day or month; empty before the first '
-        'publication.';
+        'Events by company, type, module and hour, day or month, up to the day that is published; '
+        'empty before the first publication. A day that late rows changed shows the change as soon '
+        'as it is computed.';
       COMMENT ON COLUMN api.rollups_v1.company_id IS 'The tenant.';
       COMMENT ON COLUMN api.rollups_v1.publication_id IS 'The publication in force.';
       COMMENT ON COLUMN api.rollups_v1.grain IS 'Length of a period: hour, day or month.';

@@ -45,6 +45,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case countMismatch(table: String, expected: Int, found: Int)
   /// No run of that kind is in the ledger.
   case noSuchRun(what: String)
+  /// A server answered a plain question with nonsense.
+  case unexpectedAnswer(what: String)
 
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
@@ -57,6 +59,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
       .missingInput
     case .dateNotOver, .unknownStage: .usage
+    case .unexpectedAnswer: .internalError
     }
   }
 
@@ -110,9 +113,11 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "\(path) is missing; run in the folder that holds pipelines, models and datasets, or name "
         + "it with --project"
     case .nothingToPublish(let run):
-      "run \(run) holds no predictions to publish; let the predict stage run with it"
+      "run \(run.prefix(8)) holds no predictions to publish; give --only predict,publish"
     case .countMismatch(let table, let expected, let found):
       "\(table) holds \(found) rows of this run instead of \(expected); nothing was published"
+    case .unexpectedAnswer(let what):
+      "the target gave \(what); please report it with the server's version"
     case .noSuchRun(let what): "\(what); run `almanac status` to see what there is"
     }
   }

@@ -64,6 +64,15 @@ package struct RunReport: Sendable {
   /// What a person should know.
   package var notices: [String] = []
 
+  /// What to say about earlier runs that ended without a word.
+  static func notices(crashed: Int) -> [String] {
+    switch crashed {
+    case 0: []
+    case 1: ["an earlier run ended without a word; what it had not finished is done now"]
+    default: ["\(crashed) earlier runs ended without a word; what is left of them is done now"]
+    }
+  }
+
   /// One stage of a run.
   package struct StageReport: Sendable {
     package var name: String
@@ -114,42 +123,40 @@ package struct PipelineRunner {
     let stages = try selectedStages(of: pipeline)
     let connection = try Connection(request.target, purpose: .target)
     try SchemaCheck.run(on: connection)
-    let date = try logicalDate(zone: zone)
+    let identifier = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")
+    guard let run = identifier[0, "id"].flatMap({ UUIDValue($0) }) else {
+      throw PipelineError.unexpectedAnswer(what: "no uuid")
+    }
+    let (date, source) = try logicalDate(zone: zone)
     let settingsDigest = self.settingsDigest(pipeline)
-    let run = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")[0, "id"]
-    guard let run = run.flatMap({ UUIDValue($0) }) else { throw PipelineError.lockLost }
     let lock = try RunLock(
       connection, settings: request.target, run: run,
       holder: "\(request.pipeline) for \(date) on \(request.host), process \(request.processID)")
+    let ledger = Ledger(lock, run: run)
+    var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
+    report.notices += RunReport.notices(crashed: try ledger.markCrashed())
     let directory = try DataDirectory(path: request.dataPath)
-    let reading = LedgerReading(connection)
     if !request.isForced, request.only == nil,
-      let last = try reading.lastSuccess(pipeline: pipeline.name, date: date),
-      last.settingsDigest == settingsDigest, try isUntouched(directory, reading)
+      let last = try finished(
+        LedgerReading(connection), pipeline: pipeline, date: date, settingsDigest: settingsDigest,
+        source: source, directory: directory)
     {
-      var report = RunReport(run: last.run, pipeline: pipeline.name, date: date)
+      report.run = last.run
       report.wasFinished = true
       report.finishedAt = last.finishedAt
+      try ledger.release()
       return report
     }
-    let ledger = Ledger(lock, run: run)
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
       isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
       directory: directory, log: log)
-    var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
-    let crashed = try ledger.begin(
+    try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
         settingsDigest: request.only == nil ? settingsDigest : "partial", jobs: request.jobs,
         isForced: request.isForced, programVersion: request.programVersion, host: request.host,
         processID: request.processID))
-    if crashed > 0 {
-      report.notices.append(
-        crashed == 1
-          ? "an earlier run ended without a word; what it had not finished is done now"
-          : "\(crashed) earlier runs ended without a word; what is left of them is done now")
-    }
     do {
       for (index, stage) in stages.enumerated() {
         try ledger.beginStage(stage.name, sequence: index + 1)
@@ -187,23 +194,41 @@ package struct PipelineRunner {
     }
   }
 
-  /// The date to run, checked against the source's clock.
-  private func logicalDate(zone: ZoneRules) throws -> CalendarDate {
-    let source = try Connection(request.source, purpose: .source)
-    let rows = try source.query(
+  /// The date to run, checked against the source's clock, and which database the source is.
+  private func logicalDate(zone: ZoneRules) throws -> (date: CalendarDate, source: String) {
+    let connection = try Connection(request.source, purpose: .source)
+    let rows = try connection.query(
       "SELECT (extract(epoch FROM pg_catalog.now()) * 1000000)::int8::text AS now")
-    guard let now = rows[0, "now"].flatMap({ Int64($0) }) else { throw PipelineError.lockLost }
+    guard let now = rows[0, "now"].flatMap({ Int64($0) }) else {
+      throw PipelineError.unexpectedAnswer(what: "no time")
+    }
+    let source = try SourceIdentity(connection).description
     let today = zone.localDate(at: Timestamp(microseconds: now))
-    guard let date = request.date else { return today.adding(days: -1) }
+    guard let date = request.date else { return (today.adding(days: -1), source) }
     guard date < today else { throw PipelineError.dateNotOver(date: date, zone: zone.name) }
-    return date
+    return (date, source)
   }
 
-  /// Whether the data directory is as the newest extraction left it.
-  private func isUntouched(_ directory: DataDirectory, _ reading: LedgerReading) throws -> Bool {
-    guard let last = try reading.lastExtraction() else { return false }
-    return last.directoryID == directory.identity.description
-      && last.manifestDigest == directory.foundDigest
+  /// The run that finished the date, or `nil` if something is left to do.
+  ///
+  /// A date is finished if the newest run for it did every stage with the present definitions from
+  /// the same source, its forecasts or newer ones are published, and the data directory is as the
+  /// newest extraction left it.
+  private func finished(
+    _ reading: LedgerReading, pipeline: PipelineDefinition, date: CalendarDate,
+    settingsDigest: String, source: String, directory: DataDirectory
+  ) throws -> LedgerReading.NewestRun? {
+    guard let newest = try reading.newestRun(pipeline: pipeline.name, date: date),
+      newest.hasSucceeded, newest.settingsDigest == settingsDigest, newest.source == source
+    else { return nil }
+    if pipeline.stage(.publish) != nil {
+      guard let published = try reading.publishedDate(), published >= date else { return nil }
+    }
+    guard let last = try reading.lastExtraction(),
+      last.directoryID == directory.identity.description,
+      last.manifestDigest == directory.foundDigest
+    else { return nil }
+    return newest
   }
 
   /// The digest of the definitions that the pipeline's outcome depends on.

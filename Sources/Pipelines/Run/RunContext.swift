@@ -64,14 +64,21 @@ package final class RunContext {
     return entry
   }
 
+  /// How far a dataset reaches.
+  package struct Coverage: Sendable {
+    /// The first and last UTC day with a row.
+    package var days: ClosedRange<CalendarDate>
+    /// What a person should know about the days up to the logical date.
+    package var notices: [String]
+  }
+
   /// Checks that the logical date lies within the data, give or take quiet days.
   ///
   /// A business may have days without an event, so a date up to ``quietDays`` after the last row
-  /// counts as covered (DECISIONS.md, D-011).
-  ///
-  /// - Returns: the first and last UTC day of the dataset.
-  package func checkCoverage(of dataset: DatasetDefinition) throws -> ClosedRange<CalendarDate> {
-    guard let days = directory.manifest.days(of: dataset.name).range else {
+  /// counts as covered (DECISIONS.md, D-011), and is noticed.
+  package func checkCoverage(of dataset: DatasetDefinition) throws -> Coverage {
+    let cut = directory.manifest.datasets[dataset.name].flatMap { Timestamp($0.watermark.takenAt) }
+    guard let days = directory.manifest.days(of: dataset.name).range(through: cut?.dateUTC) else {
       throw PipelineError.emptySource(dataset: dataset.name, table: dataset.displayedSource)
     }
     guard date >= days.lowerBound, date <= days.upperBound.adding(days: RunContext.quietDays)
@@ -79,7 +86,15 @@ package final class RunContext {
       throw PipelineError.dateWithoutData(
         date: date, first: days.lowerBound, last: days.upperBound)
     }
-    return days
+    let behind = days.upperBound.distance(to: date)
+    return Coverage(
+      days: days,
+      notices: behind < 1
+        ? []
+        : [
+          "\(dataset.name): the newest row is of \(days.upperBound), \(behind) "
+            + (behind == 1 ? "day" : "days") + " before \(date); days since then count as empty"
+        ])
   }
 
   /// Days without a row after which a date counts as being without data.

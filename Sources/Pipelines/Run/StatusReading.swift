@@ -111,7 +111,8 @@ extension StatusReading {
       """
       SELECT day::date AS day
       FROM generate_series(
-        (SELECT min(interval_start) FROM almanac.intervals WHERE stage = 'rollup')::timestamp,
+        (SELECT greatest(min(interval_start), max(interval_start) - 3652)
+          FROM almanac.intervals WHERE stage = 'rollup')::timestamp,
         (SELECT max(interval_start) FROM almanac.intervals WHERE stage = 'rollup')::timestamp,
         interval '1 day') AS day
       WHERE NOT EXISTS (

@@ -104,8 +104,9 @@ package struct ExtractStage: Stage {
     let digest = try manifest.digest()
     guard let first = datasets.first.flatMap({ manifest.datasets[$0.name] }) else { return }
     try context.ledger.recordExtraction(
-      systemIdentifier: first.watermark.systemIdentifier, directory: context.directory.identity,
-      manifestDigest: digest, cut: first.watermark.takenAt)
+      source: "\(first.watermark.systemIdentifier)/\(first.watermark.databaseOID)",
+      directory: context.directory.identity, manifestDigest: digest,
+      cut: first.watermark.takenAt)
     try context.ledger.recordWatermarks(
       datasets.compactMap { dataset in
         manifest.datasets[dataset.name].map { (dataset.name, $0) }
@@ -113,29 +114,21 @@ package struct ExtractStage: Stage {
   }
 }
 
-/// The instant of the source that all datasets are read at.
-struct SourceCut {
-  /// The name by which other connections import the snapshot.
-  let exportedName: String
-  let snapshot: String
-  let takenAt: String
+/// Which database a source is: another cluster or database is another source.
+struct SourceIdentity: CustomStringConvertible {
+  /// The cluster's system identifier, or `unknown` where the role may not read it.
   let systemIdentifier: String
   let databaseOID: String
 
-  /// Takes the cut of the connection's transaction.
+  /// Reads the identity of the database a connection leads to.
   init(_ connection: Connection) throws {
     let rows = try connection.query(
       """
-      SELECT pg_catalog.pg_export_snapshot() AS name, pg_catalog.pg_current_snapshot() AS snapshot,
-        pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-          AS taken,
+      SELECT
         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
           AS database,
         pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS readable
       """)
-    exportedName = rows[0, "name"] ?? ""
-    snapshot = rows[0, "snapshot"] ?? ""
-    takenAt = rows[0, "taken"] ?? ""
     databaseOID = rows[0, "database"] ?? ""
     systemIdentifier =
       rows[0, "readable"] == "t"
@@ -144,10 +137,38 @@ struct SourceCut {
         ?? "unknown" : "unknown"
   }
 
+  /// Cluster and database as the ledger records them.
+  var description: String { "\(systemIdentifier)/\(databaseOID)" }
+}
+
+/// The instant of the source that all datasets are read at.
+struct SourceCut {
+  /// The name by which other connections import the snapshot.
+  let exportedName: String
+  let snapshot: String
+  let takenAt: String
+  let source: SourceIdentity
+
+  /// Takes the cut of the connection's transaction.
+  ///
+  /// The clock is read after the snapshot is taken, so no row of the cut was recorded later.
+  init(_ connection: Connection) throws {
+    let rows = try connection.query(
+      """
+      SELECT pg_catalog.pg_export_snapshot() AS name, pg_catalog.pg_current_snapshot() AS snapshot,
+        pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC',
+          'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS taken
+      """)
+    exportedName = rows[0, "name"] ?? ""
+    snapshot = rows[0, "snapshot"] ?? ""
+    takenAt = rows[0, "taken"] ?? ""
+    source = try SourceIdentity(connection)
+  }
+
   /// The watermark of one dataset.
   func watermark(of plan: DatasetPlan) -> Watermark {
     Watermark(
-      snapshot: snapshot, takenAt: takenAt, systemIdentifier: systemIdentifier,
-      databaseOID: databaseOID, tableOID: plan.tableOID)
+      snapshot: snapshot, takenAt: takenAt, systemIdentifier: source.systemIdentifier,
+      databaseOID: source.databaseOID, tableOID: plan.tableOID)
   }
 }

@@ -5,7 +5,8 @@ import Postgres
 ///
 /// The rows are in their tables already, keyed by run and invisible. One fenced transaction counts
 /// them and adds a publication that names the run of every model; models the run did not predict
-/// keep the run of the publication before.
+/// keep the run of the publication before. Forecasts older than the published ones are kept, but not
+/// shown (DECISIONS.md, D-015).
 package struct PublishStage: Stage {
   package let name = "publish"
 
@@ -28,11 +29,19 @@ package struct PublishStage: Stage {
       for row in 0..<models.count {
         outcome.rowsIn += models[row, "rows"].flatMap { Int($0) } ?? 0
       }
+      if let published = try LedgerReading(connection).publishedDate(), published > context.date {
+        outcome.notices.append(
+          "readers keep the forecasts as of \(published); those as of \(context.date) are older "
+            + "and were not published")
+        return String?.none
+      }
       return try add(models, context: context, on: connection)
     }
-    outcome.rowsOut = outcome.rowsIn
-    outcome.note("publication", publication)
-    context.log(.info, "publish: publication \(publication), \(outcome.rowsOut) predictions")
+    outcome.note("publication", publication ?? "none")
+    if let publication {
+      outcome.rowsOut = outcome.rowsIn
+      context.log(.info, "publish: publication \(publication), \(outcome.rowsOut) predictions")
+    }
     return outcome
   }
 

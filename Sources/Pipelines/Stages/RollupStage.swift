@@ -33,24 +33,26 @@ package struct RollupStage: Stage {
       throw PipelineError.notExtracted(dataset: RollupStage.dataset)
     }
     _ = try context.extracted(RollupStage.dataset)
-    let days = try context.checkCoverage(of: definition)
+    let coverage = try context.checkCoverage(of: definition)
+    outcome.notices += coverage.notices
     let known = try LedgerReading(context.lock.connection).intervals(of: name)
-    // A day that an earlier run filled and the source no longer has is emptied.
-    let first = min(
-      context.zone.localDate(at: days.lowerBound.startUTC), known.keys.min() ?? days.lowerBound)
     let settingsDigest = self.settingsDigest(context)
     let content = context.directory.manifest.days(of: RollupStage.dataset)
+    let dates = self.dates(content, known: known, in: context)
+    let first = context.zone.localDate(at: coverage.days.lowerBound.startUTC)
     var pending: [RollupDay] = []
-    for date in first...context.date {
+    for date in dates {
       let inputs = utcDays(of: date, in: context.zone)
       let digests = IntervalDigests(
         inputs: content.digest(inputs), settings: settingsDigest)
-      if context.isForced || known[date] != digests {
+      if known[date] != digests || (context.isForced && date <= context.date) {
+        let rows = content.rowCount(inputs)
         pending.append(
-          RollupDay(date: date, digests: digests, rows: content.rowCount(inputs)))
+          RollupDay(
+            date: date, digests: digests, rows: rows, isForgotten: rows == 0 && date < first))
       }
     }
-    outcome.note("days", context.date.daysSinceEpoch - first.daysSinceEpoch + 1)
+    outcome.note("days", dates.count)
     outcome.note("days_computed", pending.count)
     let results = try compute(chunks(pending), context: context, events: definition)
     for result in results {
@@ -71,10 +73,35 @@ package struct RollupStage: Stage {
     }
     context.log(
       .info,
-      "rollup: \(pending.count) of \(context.date.daysSinceEpoch - first.daysSinceEpoch + 1) days "
-        + "computed, \(outcome.rowsOut) rows")
+      "rollup: \(pending.count) of \(dates.count) days computed, \(outcome.rowsOut) rows")
     return outcome
   }
+
+  /// The days to look at, ascending.
+  ///
+  /// All days up to the logical date, as far back as ``continuousDays``; before that only those
+  /// that have events, since one event with a wrong year must not cost a millennium of days. And
+  /// every day that is in the ledger: what the source no longer has, and later days that other
+  /// settings computed.
+  private func dates(
+    _ content: DatasetDays, known: [CalendarDate: IntervalDigests], in context: RunContext
+  ) -> [CalendarDate] {
+    var dates = Set(known.keys)
+    let start = context.date.adding(days: 1 - RollupStage.continuousDays)
+    for day in content.dates {
+      let end = Timestamp(microseconds: day.adding(days: 1).startUTC.microseconds - 1)
+      dates.formUnion(
+        [context.zone.localDate(at: day.startUTC), day, context.zone.localDate(at: end)]
+          .filter { $0 <= context.date })
+    }
+    if let first = dates.filter({ $0 >= start }).min(), first <= context.date {
+      dates.formUnion(first...context.date)
+    }
+    return dates.sorted()
+  }
+
+  /// How far back every day is looked at: ten years.
+  package static let continuousDays = 3_653
 
   /// The digest of everything besides the input that the rows depend on.
   private func settingsDigest(_ context: RunContext) -> String {
@@ -133,6 +160,8 @@ struct RollupDay: Sendable {
   var digests: IntervalDigests
   /// Events on the UTC days it draws on.
   var rows: Int
+  /// Whether the source has nothing on it or before it, so that the ledger drops it.
+  var isForgotten: Bool
 }
 
 /// What one transaction did.
@@ -178,7 +207,8 @@ struct RollupWork: Sendable {
     }
     result.withoutCurrency = tables.map(\.1.amountsWithoutCurrency).max() ?? 0
     try fence.write(on: connection) { connection in
-      for (grain, table) in tables {
+      // Grains that are no longer asked for would keep rows of another time.
+      for grain in RollupGrain.allCases {
         try connection.run(
           """
           DELETE FROM analytics.\(grain.tableName)
@@ -188,6 +218,8 @@ struct RollupWork: Sendable {
           grain == .hour
             ? [first.startUTC.description, after.startUTC.description]
             : [first.description, after.description])
+      }
+      for (grain, table) in tables {
         result.written[grain] = try connection.copyIn(
           table.batch, into: QualifiedName(schema: "analytics", name: grain.tableName))
       }
@@ -198,6 +230,12 @@ struct RollupWork: Sendable {
 
   private func recordIntervals(_ days: [RollupDay], on connection: Connection) throws {
     for day in days {
+      if day.isForgotten {
+        try connection.run(
+          "DELETE FROM almanac.intervals WHERE stage = 'rollup' AND interval_start = $1",
+          [day.date.description])
+        continue
+      }
       try connection.run(
         """
         INSERT INTO almanac.intervals (stage, interval_start, interval_end, run_id, inputs_digest,

@@ -40,23 +40,29 @@ package struct Ledger {
     }
   }
 
-  /// Records that the run begins, and that every run still marked as running has crashed.
+  /// Records that every run still marked as running has crashed.
   ///
   /// The lock is held, so no other run can be at work.
   ///
   /// - Returns: the number of crashed runs found.
-  package func begin(_ record: RunRecord) throws -> Int {
+  package func markCrashed() throws -> Int {
     try lock.write { connection in
       try connection.run(
         """
         UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(),
           error = 'ended without a word' WHERE status = 'running'
         """)
-      let crashed = try connection.run(
+      return try connection.run(
         """
         UPDATE almanac.runs SET status = 'failed', finished_at = now(),
           error = 'ended without a word: killed, or its host stopped' WHERE status = 'running'
         """)
+    }
+  }
+
+  /// Records that the run begins.
+  package func begin(_ record: RunRecord) throws {
+    try lock.write { connection in
       try connection.run(
         """
         INSERT INTO almanac.runs (run_id, pipeline, logical_date, settings_digest, status,
@@ -68,13 +74,12 @@ package struct Ledger {
           String(record.jobs), String(record.isForced), record.programVersion, record.host,
           String(record.processID),
         ])
-      return crashed
     }
   }
 
   /// Records what the extraction saw: the source, the data directory and the cut.
   package func recordExtraction(
-    systemIdentifier: String, directory: UUIDValue, manifestDigest: String, cut: String
+    source: String, directory: UUIDValue, manifestDigest: String, cut: String
   ) throws {
     try lock.write { connection in
       try connection.run(
@@ -82,7 +87,7 @@ package struct Ledger {
         UPDATE almanac.runs SET source_system_identifier = $2, data_directory_id = $3,
           manifest_digest = $4, recorded_cut = $5 WHERE run_id = $1
         """,
-        [run.description, systemIdentifier, directory.description, manifestDigest, cut])
+        [run.description, source, directory.description, manifestDigest, cut])
     }
   }
 
@@ -154,7 +159,21 @@ package struct Ledger {
         """
         UPDATE almanac.runs SET status = $2, finished_at = now(), error = $3 WHERE run_id = $1
         """, [run.description, failure == nil ? "succeeded" : "failed", failure])
+      try release(connection)
     }
+  }
+}
+
+extension Ledger {
+  /// Records that the lock is free again, which it is once the connection is closed.
+  package func release() throws {
+    try lock.write { try release($0) }
+  }
+
+  private func release(_ connection: Connection) throws {
+    try connection.run(
+      "UPDATE almanac.locks SET released_at = now() WHERE name = 'run' AND token = $1",
+      [String(lock.token)])
   }
 }
 
@@ -167,30 +186,42 @@ package struct LedgerReading {
     self.connection = connection
   }
 
-  /// A run that ended well.
-  package struct FinishedRun: Sendable {
+  /// The newest run of a date.
+  package struct NewestRun: Sendable {
+    /// The run's identifier.
     package var run: String
+    /// Whether it ended well.
+    package var hasSucceeded: Bool
+    /// When it ended, in words.
     package var finishedAt: String
+    /// The digest of its definitions, or a word where it ran only some stages.
     package var settingsDigest: String
-    package var directoryID: String?
-    package var manifestDigest: String?
+    /// The source it extracted from, as ``SourceIdentity`` describes it.
+    package var source: String?
   }
 
-  /// The newest successful run of a pipeline and date; with no date, of any date.
-  package func lastSuccess(pipeline: String, date: CalendarDate?) throws -> FinishedRun? {
+  /// The newest run of a pipeline and date, whatever came of it.
+  package func newestRun(pipeline: String, date: CalendarDate) throws -> NewestRun? {
     let rows = try connection.query(
       """
-      SELECT run_id, to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS finished,
-        settings_digest, data_directory_id, manifest_digest
-      FROM almanac.runs
-      WHERE pipeline = $1 AND status = 'succeeded' AND ($2::date IS NULL OR logical_date = $2::date)
-      ORDER BY finished_at DESC LIMIT 1
-      """, [pipeline, date?.description])
+      SELECT run_id, status, settings_digest, source_system_identifier,
+        to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS finished
+      FROM almanac.runs WHERE pipeline = $1 AND logical_date = $2
+      ORDER BY started_at DESC LIMIT 1
+      """, [pipeline, date.description])
     guard rows.count == 1, let run = rows[0, "run_id"] else { return nil }
-    return FinishedRun(
-      run: run, finishedAt: (rows[0, "finished"] ?? "") + " UTC",
-      settingsDigest: rows[0, "settings_digest"] ?? "", directoryID: rows[0, "data_directory_id"],
-      manifestDigest: rows[0, "manifest_digest"])
+    return NewestRun(
+      run: run, hasSucceeded: rows[0, "status"] == "succeeded",
+      finishedAt: (rows[0, "finished"] ?? "") + " UTC",
+      settingsDigest: rows[0, "settings_digest"] ?? "",
+      source: rows[0, "source_system_identifier"])
+  }
+
+  /// The newest date whose forecasts readers see, `nil` before the first publication.
+  package func publishedDate() throws -> CalendarDate? {
+    let rows = try connection.query(
+      "SELECT as_of FROM almanac.published ORDER BY publication_id DESC LIMIT 1")
+    return rows.count == 1 ? rows[0, "as_of"].flatMap { CalendarDate($0) } : nil
   }
 
   /// The data directory and manifest that the newest extraction into this target recorded.

@@ -94,9 +94,16 @@ package struct DatasetDays: Sendable {
     }
   }
 
+  /// The days that have a part, in no particular order.
+  package var dates: some Collection<CalendarDate> { parts.keys }
+
   /// The first and last day, `nil` where there is no dated part.
-  package var range: ClosedRange<CalendarDate>? {
-    guard let first = parts.keys.min(), let last = parts.keys.max() else { return nil }
+  ///
+  /// Days after `limit` are left out unless there are no others: a row dated in the future says
+  /// nothing about how far the data reach.
+  package func range(through limit: CalendarDate? = nil) -> ClosedRange<CalendarDate>? {
+    guard let first = parts.keys.min(), let newest = parts.keys.max() else { return nil }
+    let last = limit.flatMap { limit in parts.keys.filter { $0 <= limit }.max() } ?? newest
     return first...last
   }
 

@@ -24,33 +24,61 @@ package final class RunLock {
   ///   - settings: how to open more connections to the same database.
   ///   - run: the run's identifier.
   ///   - holder: who takes it, for the message another run shows.
+  ///   - patience: milliseconds to wait for a write of a run that lost the lock to end.
   /// - Throws: ``PipelineError/alreadyRunning(holder:)`` when another run holds it.
   package init(
-    _ connection: Connection, settings: ConnectionSettings, run: UUIDValue, holder: String
+    _ connection: Connection, settings: ConnectionSettings, run: UUIDValue, holder: String,
+    patience: Int = 10_000
   ) throws {
     guard try connection.tryAdvisoryLock(RunLock.advisoryKey) else {
-      let rows = try connection.query(
-        """
-        SELECT coalesce(holder, 'unknown') || ', run ' || coalesce(left(run_id::text, 8), '-')
-          || ', since '
-          || to_char(acquired_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' AS holder
-        FROM almanac.locks WHERE name = 'run'
-        """)
-      throw PipelineError.alreadyRunning(
-        holder: rows.count > 0 ? rows[0, "holder"] ?? "unknown" : "it is just starting")
+      throw PipelineError.alreadyRunning(holder: try RunLock.holder(connection))
     }
-    let rows = try connection.query(
-      """
-      INSERT INTO almanac.locks AS held (name, token, run_id, holder, acquired_at)
-      VALUES ('run', 1, $1, $2, now())
-      ON CONFLICT (name) DO UPDATE SET token = held.token + 1, run_id = excluded.run_id,
-        holder = excluded.holder, acquired_at = excluded.acquired_at
-      RETURNING token
-      """, [run.description, holder])
-    guard let token = rows[0, "token"].flatMap({ Int64($0) }) else { throw PipelineError.lockLost }
+    do {
+      token = try RunLock.nextToken(
+        connection, run: run, holder: holder, patience: patience)
+    } catch let error as PostgresError {
+      // A run that lost its lock, and was stopped with a transaction open, keeps the old token.
+      guard case .server(let failure) = error, failure.state == .lockNotAvailable else {
+        throw error
+      }
+      throw PipelineError.alreadyRunning(
+        holder: "a stopped one with an open transaction: \(try RunLock.holder(connection))")
+    }
     self.connection = connection
     self.settings = settings
-    self.token = token
+  }
+
+  /// Who took the lock last, in words.
+  private static func holder(_ connection: Connection) throws -> String {
+    let rows = try connection.query(
+      """
+      SELECT coalesce(holder, 'unknown') || ', run ' || coalesce(left(run_id::text, 8), '-')
+        || ', since '
+        || to_char(acquired_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' AS holder
+      FROM almanac.locks WHERE name = 'run'
+      """)
+    return rows.count > 0 ? rows[0, "holder"] ?? "unknown" : "it is just starting"
+  }
+
+  /// The next token, recorded with who holds it.
+  private static func nextToken(
+    _ connection: Connection, run: UUIDValue, holder: String, patience: Int
+  ) throws -> Int64 {
+    try connection.transaction {
+      try connection.run("SET LOCAL lock_timeout = \(patience)")
+      let rows = try connection.query(
+        """
+        INSERT INTO almanac.locks AS held (name, token, run_id, holder, acquired_at)
+        VALUES ('run', 1, $1, $2, now())
+        ON CONFLICT (name) DO UPDATE SET token = held.token + 1, run_id = excluded.run_id,
+          holder = excluded.holder, acquired_at = excluded.acquired_at, released_at = NULL
+        RETURNING token
+        """, [run.description, holder])
+      guard let token = rows[0, "token"].flatMap({ Int64($0) }) else {
+        throw PipelineError.unexpectedAnswer(what: "no fencing token")
+      }
+      return token
+    }
   }
 
   /// The fence of this run, for connections on other threads.

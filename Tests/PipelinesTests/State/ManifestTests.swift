@@ -143,7 +143,9 @@ struct DatasetDaysTests {
   @Test("reach from the first to the last dated part and count rows by day")
   func range() throws {
     let days = try days()
-    #expect(days.range == first...second)
+    #expect(days.range() == first...second)
+    #expect(days.range(through: first) == first...first)
+    #expect(days.range(through: first.adding(days: -1)) == first...second)
     #expect(days.rowCount(first...first) == 2)
     #expect(days.rowCount(second...second) == 8)
     #expect(days.rowCount(first.adding(days: -9)...second.adding(days: 9)) == 10)
@@ -154,7 +156,7 @@ struct DatasetDaysTests {
     let manifest = StateSample.manifest()
     for name in ["companies", "unknown"] {
       let days = manifest.days(of: name)
-      #expect(days.range == nil)
+      #expect(days.range() == nil)
       #expect(days.rowCount(first...second) == 0)
     }
     #expect(

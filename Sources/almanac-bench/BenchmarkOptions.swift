@@ -1,0 +1,97 @@
+import AlmanacCore
+import FoundationEssentials
+
+/// What a command line asks the benchmarks to do.
+struct BenchmarkOptions {
+  /// The parts that can be run alone.
+  enum Part: String, CaseIterable {
+    /// PostgreSQL to columns and to Parquet.
+    case extract
+    /// Columns to hourly and daily rollups.
+    case rollup
+    /// Forecasts of daily series.
+    case forecast
+  }
+
+  /// The number of rows for which the targets of the event workload hold.
+  static let targetRows = 10_000_000
+
+  /// The parts to run, in order; all if none is named.
+  var parts: [Part] = []
+  /// The number of events.
+  var rows = 1_000_000
+  /// The folder for files and results.
+  var folder = "var/bench"
+  /// The folder of the scripts that run peers.
+  var scripts = "Tests/Peers"
+  /// The Python that has the peers.
+  var python = "var/bench-peers/bin/python"
+  /// The server's own client.
+  var psql = "psql"
+  /// The folder of the private server's socket.
+  let socketFolder: String
+
+  /// How often each measure is taken; its median counts.
+  static let runs = 3
+
+  /// Reads `[--rows N] [--psql PATH] [PART]...`.
+  init(_ arguments: [String]) throws(BenchmarkError) {
+    guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
+      throw .noServer
+    }
+    socketFolder = folder
+    var rest = arguments[...]
+    while let word = rest.popFirst() {
+      switch word {
+      case "--rows":
+        guard let rows = rest.popFirst().flatMap({ Int($0) }), rows >= 10_000 else {
+          throw .usage("--rows takes a whole number from 10000")
+        }
+        self.rows = rows
+      case "--psql":
+        guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
+        psql = path
+      default:
+        guard let part = Part(rawValue: word) else {
+          throw .usage("there is no part \(word); one of extract, rollup, forecast")
+        }
+        parts.append(part)
+      }
+    }
+    if parts.isEmpty { parts = Part.allCases }
+  }
+}
+
+/// Why a benchmark gives no figures.
+enum BenchmarkError: ExitStatusConvertible {
+  /// The command line is wrong.
+  case usage(String)
+  /// There is no private server.
+  case noServer
+  /// A program could not be run to its end.
+  case commandFailed(program: String, status: Int32)
+  /// A file could not be written.
+  case cannotWrite(path: String)
+  /// A result differs from what the server, a peer or another run has.
+  case wrongResult(of: String, found: String, expected: String)
+
+  var description: String {
+    switch self {
+    case .usage(let text): text
+    case .noServer: "ALMANAC_TEST_PGHOST is not set, so there is no server; run `make bench`"
+    case .commandFailed(let program, let status): "\(program) failed with status \(status)"
+    case .cannotWrite(let path): "cannot write \(path); is the disk full?"
+    case .wrongResult(let measure, let found, let expected):
+      "\(measure): wrong result: \(found), expected \(expected)"
+    }
+  }
+
+  var exitStatus: ExitStatus {
+    switch self {
+    case .usage: .usage
+    case .noServer: .unavailable
+    case .cannotWrite: .inputOutput
+    case .commandFailed, .wrongResult: .internalError
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import AlmanacCore
+
+/// Runs the parts a command line names, prints one table and writes each part's figures as JSON.
+struct BenchmarkProgram {
+  /// The arguments after the program's name.
+  let arguments: [String]
+
+  /// The exit status: 0, 1 when a figure misses its target, else that of the failure.
+  func run() -> Int32 {
+    do {
+      let options = try BenchmarkOptions(arguments)
+      let workload = EventWorkload(options: options)
+      var figures: [Figure] = []
+      for part in options.parts {
+        let found =
+          switch part {
+          case .extract: try ExtractBenchmark(options: options, workload: workload).run()
+          case .rollup: try RollupBenchmark(options: options, workload: workload).run()
+          case .forecast: try ForecastBenchmark().run()
+          }
+        try Report(rows: options.rows, figures: found)
+          .write(to: "\(options.folder)/\(part.rawValue).json")
+        figures += found
+      }
+      print(Report(rows: options.rows, figures: figures).table)
+      return figures.contains { $0.verdict == .miss } ? 1 : 0
+    } catch let error as any ExitStatusConvertible {
+      note("almanac-bench: \(error.description)")
+      return error.exitStatus.rawValue
+    } catch {
+      note("almanac-bench: \(error)")
+      return ExitStatus.internalError.rawValue
+    }
+  }
+}
