@@ -134,6 +134,18 @@ struct ProgramTests {
     #expect(all.out.joined().contains("CREATE TABLE almanac.runs"))
   }
 
+  @Test("takes the source for the target of init unless the target is named")
+  func initTarget() {
+    func roles(_ environment: [String: String]) -> String {
+      run(["init", "--roles", "--print"], environment: environment).out.joined()
+    }
+    let source = ["ALMANAC_SOURCE": "postgresql://one_role@h/one"]
+    let both = source.merging(["ALMANAC_TARGET": "postgresql://other_role@h/other"]) { $1 }
+    #expect(roles(source).contains("one_role"))
+    #expect(roles(both).contains("other_role"))
+    #expect(!roles(both).contains("one_role"))
+  }
+
   @Test("ends with 66 where the project's folders are missing")
   func missingProject() {
     let result = run(["run", "nightly", "--project", "/nonexistent\nfolder"])

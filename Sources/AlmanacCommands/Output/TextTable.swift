@@ -110,6 +110,13 @@ package enum Display {
     return count(isNegative ? -rounded : rounded)
   }
 
+  /// A number rounded to whole units, or to whole thousands or millions, with commas between
+  /// thousands.
+  package static func wholeUnits(_ value: Double, per unit: Int128 = 1) -> String {
+    guard value.isFinite, abs(value) < 1e30 else { return "\(value)" }
+    return count(Int128((value / Double(unit)).rounded()))
+  }
+
   /// A duration such as `0.04 s`, `3.2 s` or `2 min 05 s`.
   package static func seconds(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e12 else { return "\(seconds) s" }
