@@ -19,6 +19,8 @@ struct FittedModel {
   let trainingEnd: CalendarDate
   /// The month of the last day, where that is still going on.
   let runningMonth: RunningMonth?
+  /// What a person should know about the data.
+  var notices: [String] = []
   /// The settings as JSON, with what is known of the month that is going on.
   let specificationJSON: String
 
