@@ -69,7 +69,7 @@ package struct RollupStage: Stage {
     let withoutCurrency = results.reduce(0) { $0 + $1.withoutCurrency }
     if withoutCurrency > 0 {
       outcome.notices.append(
-        "events: \(withoutCurrency) amounts without a currency are counted but not summed")
+        "events: \(withoutCurrency) amounts without a usable currency are counted but not summed")
     }
     context.log(
       .info,
