@@ -113,7 +113,8 @@ let package = Package(
       ["AlmanacCore", "Columns", "Codecs", "Files", "Documents", "Rollups", "Pipelines"]),
     tests(
       "AlmanacCommandsTests",
-      ["AlmanacCore", "Files", "Postgres", "Pipelines", "AlmanacCommands"], exclude: ["Golden"]),
+      ["AlmanacCore", "Columns", "Files", "Postgres", "Pipelines", "AlmanacCommands"],
+      exclude: ["Golden"]),
     tests(
       "IntegrationTests",
       ["AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Pipelines", "Billing"]),

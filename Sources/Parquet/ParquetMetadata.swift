@@ -24,6 +24,8 @@ package struct ParquetMetadata: Hashable, Sendable {
     package var compressedSize: Int
     /// The bytes before compression, page headers included.
     package var uncompressedSize: Int
+    /// The bytes of the dictionary in the file, page header included; `nil` without a dictionary.
+    package var dictionarySize: Int?
   }
 
   /// Some consecutive rows.

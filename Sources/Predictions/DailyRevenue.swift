@@ -11,6 +11,14 @@ package struct DailyRevenue: Sendable, Equatable {
   /// Revenue of each day from ``start`` to the logical date, in ten-thousandths; days without a
   /// payment are 0.
   package let amounts: [Int128]
+  /// The number of days with a payment that lie too far back; see ``longestHistory``.
+  package let daysLeftOut: Int
+
+  /// The most days a series has: ten years.
+  ///
+  /// Older revenue says little about the next months, and one payment with a wrong year must not
+  /// become a thousand years of zeros (DECISIONS.md, D-017).
+  package static let longestHistory = 3_653
 
   /// The last day.
   package var end: CalendarDate { start.adding(days: amounts.count - 1) }
@@ -20,6 +28,7 @@ package struct DailyRevenue: Sendable, Equatable {
     precondition(!amounts.isEmpty, "revenue without a day")
     self.start = start
     self.amounts = amounts
+    daysLeftOut = 0
   }
 
   /// Sums amounts by local day.
@@ -70,6 +79,10 @@ package struct DailyRevenue: Sendable, Equatable {
         }
       }
     }
+    let earliest = date.adding(days: 1 - DailyRevenue.longestHistory)
+    let tooOld = sums.keys.filter { $0 < earliest }
+    for day in tooOld { sums[day] = nil }
+    daysLeftOut = tooOld.count
     guard let first = sums.keys.min() else { throw .noRevenue(through: date) }
     start = first
     amounts = (first...date).map { sums[$0] ?? 0 }

@@ -53,24 +53,28 @@ package struct RevenueForecastRows: Sendable {
   /// The rows of forecasts for all companies together, in key order.
   ///
   /// Amounts are rounded half-even to ten-thousandths; an interval's ends are widened to hold the
-  /// rounded point.
+  /// rounded point. The forecast of a month that has begun is at least what is known of it.
   ///
-  /// - Parameter forecasts: a forecast for each grain, `day` before `month`.
+  /// - Parameters:
+  ///   - forecasts: a forecast for each grain, `day` before `month`.
+  ///   - runningMonth: the month that has begun; `nil` if none has.
   /// - Returns: one row a point.
   /// - Throws: ``PredictionError/amountOutOfRange(period:)`` if a forecast is no amount of money.
   package func batch(
-    _ forecasts: [(grain: String, forecast: Forecast)]
+    _ forecasts: [(grain: String, forecast: Forecast)], runningMonth: RunningMonth?
   ) throws(PredictionError) -> Batch {
     var builders = RevenueForecastRows.fields.map { ColumnBuilder($0) }
     for (grain, forecast) in forecasts {
       for point in forecast.points {
-        let predicted = try money(point.predicted, at: point.periodStart)
-        let (lower80, upper80) = try ends(0.8, of: point, around: (predicted, predicted))
-        let (lower95, upper95) = try ends(0.95, of: point, around: (lower80, upper80))
+        var amounts = try amounts(of: point)
+        if grain == Grain.month.rawValue, let floor = runningMonth?.floor(of: point.periodStart) {
+          amounts = amounts.raised(to: floor)
+        }
         let values: [ColumnValue?] = [
           .uuid(.zero), .uuid(run), .text("total"), .text(""), .text(grain),
-          .date(point.periodStart), .integer(Int128(point.horizon)), .integer(predicted),
-          .integer(lower80), .integer(upper80), .integer(lower95), .integer(upper95),
+          .date(point.periodStart), .integer(Int128(point.horizon)), .integer(amounts.predicted),
+          .integer(amounts.lower80), .integer(amounts.upper80), .integer(amounts.lower95),
+          .integer(amounts.upper95),
           .text(currency.description), .text(forecast.modelUsed.rawValue),
           forecast.fallbackReason.map { .text($0) }, .date(asOf), .timestamp(recordedCut),
           .text(model), .text(modelVersion), .text(featureDigest), .timestamp(validUntil),
@@ -79,6 +83,14 @@ package struct RevenueForecastRows: Sendable {
       }
     }
     return Batch(builders.map { $0.finish() })
+  }
+
+  private func amounts(of point: ForecastPoint) throws(PredictionError) -> ForecastAmounts {
+    let predicted = try money(point.predicted, at: point.periodStart)
+    let (lower80, upper80) = try ends(0.8, of: point, around: (predicted, predicted))
+    let (lower95, upper95) = try ends(0.95, of: point, around: (lower80, upper80))
+    return ForecastAmounts(
+      predicted: predicted, lower80: lower80, upper80: upper80, lower95: lower95, upper95: upper95)
   }
 
   /// The ends of an interval, which hold the inner one whatever rounding does.

@@ -8,7 +8,7 @@ package enum RollupError: ExitStatusConvertible, Equatable {
   case wrongType(dataset: String, column: String, expected: String)
   /// A row of the interval has no value where one is needed; rows count from 1 in reading order.
   case missingValue(dataset: String, column: String, row: Int)
-  /// An amount is in another currency than the reporting one and no rate is known for its day.
+  /// An amount is in another currency than the reporting one; there are no rates to convert it by.
   case missingRate(currency: CurrencyCode, date: CalendarDate)
   /// A sum is too large for its column.
   case overflow(column: String)
@@ -24,8 +24,9 @@ package enum RollupError: ExitStatusConvertible, Equatable {
       "\(dataset): row \(row) of the interval's partitions has no \(column);"
         + " correct it in the source and extract again"
     case .missingRate(let currency, let date):
-      "there is no exchange rate from \(currency) for \(date);"
-        + " add one to exchange_rates or set the reporting currency"
+      "an amount of \(date) is in \(currency), which is not the reporting currency;"
+        + " this version does not convert: set `currency: \(currency)` in the pipeline, or convert"
+        + " in the dataset's `query:`"
     case .overflow(let column):
       "the sum of \(column) is too large to store; look for corrupt values in the source"
     }

@@ -89,6 +89,11 @@ struct ProgramTests {
       (["load", "online-retial"], "did you mean \"online-retail\""),
       (["digest", "--run"], "--run needs a value"),
       (["init", "--print", "--print"], "--print is given twice"),
+      (["datasets", "verfiy"], "did you mean \"verify\""),
+      (["datasets", "show"], "name the dataset to show"),
+      (["datasets", "--format", "cvs"], "--format is table, csv or json, found \"cvs\""),
+      (["datasets", "show", "x", "--limit", "0"], "--limit is a whole number"),
+      (["datasets", "verify", "--date", "2026-01-01"], "--date means nothing to"),
       (["status", "a\nb"], "unexpected argument \"a b\""),
       (["a\r\nb"], "there is no command \"a b\""),
     ])
@@ -117,6 +122,7 @@ struct ProgramTests {
       ["run", "nightly", "--postgresql://u:hush@h/d"], ["digest", "--run", "u:hush@h/d"],
       ["run", "nightly", "--source", "dbname='postgresql://u:hush@/shop'"],
       ["run", "nightly", "--source", "postgresql://u@h:hush/shop"],
+      ["datasets", "postgresql://u:hush@h/d"], ["datasets", "show", "postgresql://u:hush@h/d"],
     ])
   func passwords(arguments: [String]) {
     let result = run(arguments)
@@ -155,6 +161,18 @@ struct ProgramTests {
     let all = run(["init", "--print"])
     #expect(all.status == .ok)
     #expect(all.out.joined().contains("CREATE TABLE almanac.runs"))
+  }
+
+  @Test("takes the source for the target of init unless the target is named")
+  func initTarget() {
+    func roles(_ environment: [String: String]) -> String {
+      run(["init", "--roles", "--print"], environment: environment).out.joined()
+    }
+    let source = ["ALMANAC_SOURCE": "postgresql://one_role@h/one"]
+    let both = source.merging(["ALMANAC_TARGET": "postgresql://other_role@h/other"]) { $1 }
+    #expect(roles(source).contains("one_role"))
+    #expect(roles(both).contains("other_role"))
+    #expect(!roles(both).contains("one_role"))
   }
 
   @Test("ends with 66 where the project's folders are missing")

@@ -1,4 +1,5 @@
 import AlmanacCore
+import Postgres
 import Testing
 
 @testable import AlmanacCommands
@@ -40,12 +41,13 @@ struct RunSummaryTests {
       months: ["2011-12", "2012-01"].map {
         ForecastReading.Month(
           month: $0, predicted: amount, lower80: "0.0000", upper80: amount,
-          lower95: "-" + amount, upper95: amount)
+          lower95: "-" + amount, upper95: amount,
+          known: $0 == "2011-12" ? (amount, "2011-12-09") : nil)
       },
       methods: [
         .init(
-          grain: "day", modelUsed: "harmonic_ridge", fallbackReason: nil, modelError: 0.3712,
-          baselineError: 0.5, origins: 12),
+          grain: "day", modelUsed: "harmonic_ridge", fallbackReason: nil, modelError: 7_424.4,
+          baselineError: 10_000, origins: 12),
         .init(
           grain: "month", modelUsed: "seasonal_naive",
           fallbackReason: "the history is too short to tell the model from the baseline",
@@ -58,7 +60,7 @@ struct RunSummaryTests {
     var report = try Self.report()
     report.notices = ["events: 12 repeated rows within a day were left out"]
     let lines = RunSummary(
-      report, forecast: Self.forecast(digits: 6), tableRows: [231_004, 59_411, 96],
+      report, forecast: Self.forecast(digits: 6), tableRows: .success([231_004, 59_411, 96]),
       target: "almanac@/tmp/almanac-a1b2c3:5432/shop", dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -72,7 +74,7 @@ struct RunSummaryTests {
     report.wasFinished = true
     report.finishedAt = "2011-12-10 02:16:11 UTC"
     let lines = RunSummary(
-      report, forecast: nil, tableRows: [1, 2, 3], target: "local", dataPath: "var/data"
+      report, forecast: nil, tableRows: .success([1, 2, 3]), target: "local", dataPath: "var/data"
     ).lines()
     expectFits(lines)
     try expectGolden(lines.joined(separator: "\n"), "summary-finished")
@@ -81,7 +83,7 @@ struct RunSummaryTests {
   @Test("fits 80 columns whatever the amounts, in larger units if need be", arguments: 1...24)
   func amounts(digits: Int) throws {
     let lines = RunSummary(
-      try Self.report(), forecast: Self.forecast(digits: digits), tableRows: [1, 2, 3],
+      try Self.report(), forecast: Self.forecast(digits: digits), tableRows: .success([1, 2, 3]),
       target: "local", dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -90,6 +92,50 @@ struct RunSummaryTests {
     // The amount has no digit but 9, so it rounds to 1 and as many zeros.
     #expect(
       lines.contains { $0.hasPrefix("  2011-12") && $0.contains(" 1") && $0.contains("0 to ") })
+    #expect(lines.contains { $0.hasPrefix("  2011-12: 1") && $0.hasSuffix(" by 2011-12-09") })
+  }
+
+  @Test("gives for a refused model the ratio that the gate's reason names")
+  func oneMeasure() throws {
+    var forecast = Self.forecast(digits: 6)
+    forecast.methods[1].modelError = 40_560
+    forecast.methods[1].baselineError = 10_000
+    forecast.methods[1].fallbackReason =
+      "the model was not better than seasonal_naive in the backtest: 405.6 % of its mean absolute"
+      + " error"
+    let lines = RunSummary(
+      try Self.report(), forecast: forecast, tableRows: .success([1, 2, 3]), target: "local",
+      dataPath: "var/data"
+    ).lines()
+    expectFits(lines)
+    let title = try #require(lines.first { $0.hasPrefix("Backtest: ") })
+    #expect(title.contains("mean absolute error"))
+    let row = try #require(lines.first { $0.hasPrefix("  month  seasonal_naive") })
+    #expect(row.split(separator: " ").suffix(5).prefix(4) == ["40,560", "10,000", "405.6", "%"])
+    #expect(lines.count { $0.contains("405.6 %") } == 2)
+  }
+
+  @Test("fits 80 columns whatever the errors", arguments: [0.001, 1e6, 1e9, 1e12, 9e14, 1e24])
+  func errors(size: Double) throws {
+    var forecast = Self.forecast(digits: 6)
+    forecast.methods[0].modelError = size
+    forecast.methods[0].baselineError = size / 3
+    let lines = RunSummary(
+      try Self.report(), forecast: forecast, tableRows: .success([1, 2, 3]), target: "local",
+      dataPath: "var/data"
+    ).lines()
+    expectFits(lines)
+    #expect(lines.contains { $0.hasPrefix("  day") && $0.contains("  300.0 %") })
+  }
+
+  @Test("warns, and shows what it knows, where the target cannot be read any more")
+  func unreadable() throws {
+    let target = try ConnectionSettings("host=/nonexistent dbname=shop user=almanac")
+    let lines = try RunSummary(try Self.report(), target: target, dataPath: "var/data").lines()
+    expectFits(lines)
+    #expect(lines.first == "nightly for 2011-12-09: run 4b1f0c9e, 1 min 03 s")
+    #expect(lines.count { $0.hasPrefix("warning: the run is complete") } == 1)
+    #expect(!lines.contains { $0.contains("hourly_rollups") })
   }
 
   @Test("fits 80 columns with long names and paths, large numbers and broken notices")
@@ -100,7 +146,7 @@ struct RunSummaryTests {
     report.stages[0].outcome.note(String(repeating: "dataset_", count: 20), Int.max)
     let path = String(repeating: "/directory", count: 12)
     let lines = RunSummary(
-      report, forecast: Self.forecast(digits: 9), tableRows: [.max, 0, 1_000_000_000],
+      report, forecast: Self.forecast(digits: 9), tableRows: .success([.max, 0, 1_000_000_000]),
       target: "almanac@\(path):5432/shop", dataPath: path
     ).lines()
     expectFits(lines)

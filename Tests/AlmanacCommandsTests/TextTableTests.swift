@@ -93,6 +93,17 @@ struct DisplayTests {
   }
 
   @Test(
+    "round measured numbers to whole or larger units",
+    arguments: [
+      (0.4, Int128(1), "0"), (0.5, 1, "1"), (-2.5, 1, "-3"), (24_681.7, 1, "24,682"),
+      (1_499_999, 1_000_000, "1"), (2.5e15, 1_000_000_000, "2,500,000"),
+      (.nan, 1, "nan"), (-.infinity, 1, "-inf"), (1e300, 1, "1e+300"),
+    ])
+  func measured(value: Double, unit: Int128, text: String) {
+    #expect(Display.wholeUnits(value, per: unit) == text)
+  }
+
+  @Test(
     "show durations, none of them 60 seconds",
     arguments: [
       (0, "0.00 s"), (0.004, "0.00 s"), (0.005, "0.01 s"), (0.9949, "0.99 s"), (0.995, "1.0 s"),

@@ -33,6 +33,41 @@ struct NightTests {
     #expect(seen.row(1) == ["month", "6"])
   }
 
+  @Test("forecasts for a month that has begun no less than what is known of it", .database)
+  func runningMonth() throws {
+    let place = try Workplace()
+    let result = try place.night("2025-12-30")
+    try #require(result.status == 0, "\(result.stderr)")
+    let known = """
+      (SELECT sum(amount) FROM (
+        SELECT amount FROM billing.payment_attempts
+        WHERE outcome = 'succeeded' AND attempted_at >= '2025-12-01 00:00+00'
+          AND attempted_at < '2025-12-31 00:00+00' AND created_at < '2025-12-31 00:00+00'
+        UNION ALL
+        SELECT amount FROM billing.transactions t
+        WHERE succeeded_at >= '2025-12-01 00:00+00' AND succeeded_at < '2025-12-31 00:00+00'
+          AND created_at < '2025-12-31 00:00+00' AND NOT EXISTS (
+            SELECT FROM billing.payment_attempts a
+            WHERE a.transaction_id = t.id AND a.created_at < '2025-12-31 00:00+00')
+      ) AS payments)
+      """
+    #expect(
+      try place.value(
+        """
+        SELECT lower_95 >= \(known) AND \(known) > 0 FROM predictions.revenue_forecasts
+        WHERE grain = 'month' AND period_start = '2025-12-01'
+        """) == "t")
+    let rounded = try #require(
+      try place.value("SELECT to_char(\(known), 'FM999,999,999,990')"))
+    #expect(
+      result.stdout.contains("\n  2025-12: \(rounded) of it is known by 2025-12-30\n"),
+      "\(result.stdout)")
+    // A whole month is not the running one.
+    let over = try place.night("2025-11-30")
+    #expect(over.status == 0)
+    #expect(!over.stdout.contains("of it is known"))
+  }
+
   @Test("gives equal digests for any number of jobs, from empty starts", .database)
   func jobsChangeNothing() throws {
     let place = try Workplace()

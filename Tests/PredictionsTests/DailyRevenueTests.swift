@@ -128,6 +128,21 @@ struct DailyRevenueTests {
     }
   }
 
+  @Test("leaves out and counts days more than ten years back")
+  func boundsHistory() throws {
+    let series = try revenue(
+      [
+        Attempt(transaction: 1, units: 9, attempted: "0001-03-01T10:00:00Z"),
+        Attempt(transaction: 2, units: 9, attempted: "2016-03-01T10:00:00Z"),
+        Attempt(transaction: 3, units: 5, attempted: "2016-03-02T10:00:00Z"),
+        Attempt(transaction: 4, units: 7, attempted: "2026-03-02T12:00:00Z"),
+      ], through: "2026-03-02")
+    #expect(series.daysLeftOut == 2)
+    #expect(series.start == CalendarDate("2016-03-02"))
+    #expect(series.amounts.count == DailyRevenue.longestHistory)
+    #expect(series.amounts.reduce(0, +) == 120_000)
+  }
+
   @Test("says so when nothing was known by the date")
   func refusesNoRevenue() throws {
     let date = try #require(CalendarDate("2026-03-02"))

@@ -9,9 +9,12 @@ package struct DigestCommand: Command {
   package static let help = """
     Usage: almanac digest [--target URL] [--run ID]
 
-    Prints a SHA-256 over the rows of each table, ordered by key, and one over all
-    of them. Columns that name a run or a moment of the clock are left out, so two
-    runs over the same source give equal digests, whatever --jobs said.
+    Prints a SHA-256 over the rows of each table, ordered by key, and below them
+    one over all. It covers the tables of the schemas analytics and predictions:
+    what a run made. A row of the source that feeds none of them, such as the name
+    of a company, does not change it. Columns that name a run or a moment of the
+    clock are left out, so two runs over the same source give equal digests,
+    whatever --jobs said.
 
     Options:
       --target URL  the database that was written (default: $ALMANAC_TARGET,
@@ -34,11 +37,20 @@ package struct DigestCommand: Command {
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let digest = try RunDigest(connection, run: run)
-    var table = TextTable([("sha256", .left), ("rows", .right), ("table", .left)])
-    for entry in digest.tables {
-      table.add([String(entry.sha256.prefix(32)), Display.count(entry.rows), entry.name])
+    setting.console.print(
+      DigestCommand.lines(tables: digest.tables, sha256: digest.sha256, run: digest.run))
+  }
+
+  /// Each table with its digest below it, whole, and at the end the digest over all of them.
+  static func lines(tables: [RunDigest.Table], sha256: String, run: String) -> [String] {
+    var table = TextTable([("table", .left), ("rows", .right)])
+    for entry in tables { table.add([entry.name, Display.count(entry.rows)]) }
+    let tableLines = table.lines(indent: 0)
+    var lines = Array(tableLines.prefix(1))
+    for (entry, line) in zip(tables, tableLines.dropFirst()) {
+      lines += [line, "  \(entry.sha256)"]
     }
-    setting.console.print(table.lines(indent: 0))
-    setting.console.print("\(digest.sha256)  run \(digest.run.prefix(8))")
+    lines += ["", "sha256 over all tables of run \(run.prefix(8))", sha256]
+    return lines
   }
 }

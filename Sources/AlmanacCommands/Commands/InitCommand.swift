@@ -21,7 +21,8 @@ package struct InitCommand: Command {
     it is a member of the first two.
 
     Options:
-      --target URL  the database to write (default: $ALMANAC_TARGET, else PG*)
+      --target URL  the database to write (default: $ALMANAC_TARGET, else
+                    $ALMANAC_SOURCE, else PG*)
       --print       print the SQL and change nothing
       --roles       only the roles; an administrator may run what --print shows,
                     which also lets the role of the target use them
@@ -38,8 +39,7 @@ package struct InitCommand: Command {
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     isPrinting = try scanner.flag("--print")
     isRolesOnly = try scanner.flag("--roles")
-    target = try ConnectionOptions(environment: environment).settings(
-      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET")
+    target = try targetSettings(&scanner, environment: environment)
   }
 
   /// The SQL that creates the roles and lets the role of the target use them.

@@ -21,10 +21,26 @@ package struct Console: Sendable {
   }
 
   /// The process's own standard output and standard error.
-  package static let standard = Console(
-    out: { FileSystem.writeLine($0, to: .standardOutput) },
-    error: { FileSystem.writeLine($0, to: .standardError) },
-    reportsToTerminal: isatty(STDERR_FILENO) == 1)
+  ///
+  /// A result that cannot be written ends the process, with one line on standard error and
+  /// ``ExitStatus/inputOutput``: whoever asked for it would take nothing for an empty result. What
+  /// cannot be written to standard error is lost.
+  package static let standard = standardConsole()
+
+  private static func standardConsole() -> Console {
+    // Without the reserve the streams still work wherever they are open.
+    try? FileSystem.reserveStandardStreams()
+    return Console(
+      out: { line in
+        do throws(FileError) {
+          try FileSystem.writeResult(line)
+        } catch {
+          FileSystem.writeRemark("almanac: \(error.description)")
+          ProcessSetting.exit(with: .inputOutput)
+        }
+      }, error: { FileSystem.writeRemark($0) },
+      reportsToTerminal: isatty(STDERR_FILENO) == 1)
+  }
 
   /// Writes a line of the command's result.
   package func print(_ line: String = "") { writeOut(line) }

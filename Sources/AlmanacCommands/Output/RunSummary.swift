@@ -6,27 +6,40 @@ package import Postgres
 package struct RunSummary {
   private let report: RunReport
   private let forecast: ForecastReading?
-  private let tableRows: [Int]
+  /// The rows of ``tables``, or why they could not be counted.
+  private let tableRows: Result<[Int], ReadingFailure>
   private let target: String
   private let dataPath: String
 
   /// A summary of a run, with its forecast read from the target.
+  ///
+  /// The run is complete by then, so a target that cannot be read only leaves the figures out: a
+  /// warning in their place says why.
+  ///
+  /// - Throws: an error that has no words for a user.
   package init(_ report: RunReport, target: ConnectionSettings, dataPath: String) throws {
-    let connection = try Connection(target, purpose: .target)
-    let reading = try ForecastReading(connection, run: report.run)
-    let tables = try RunSummary.tables.map { name in
-      let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
-      return rows[0, "rows"].flatMap { Int($0) } ?? 0
+    var forecast: ForecastReading?
+    let tableRows: Result<[Int], ReadingFailure>
+    do {
+      let connection = try Connection(target, purpose: .target)
+      let reading = try ForecastReading(connection, run: report.run)
+      let counts = try RunSummary.tables.map { name in
+        let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
+        return rows[0, "rows"].flatMap { Int($0) } ?? 0
+      }
+      forecast = reading.methods.isEmpty ? nil : reading
+      tableRows = .success(counts)
+    } catch let error as any ExitStatusConvertible {
+      tableRows = .failure(ReadingFailure(description: error.description))
     }
     self.init(
-      report, forecast: reading.methods.isEmpty ? nil : reading, tableRows: tables,
-      target: target.display, dataPath: dataPath)
+      report, forecast: forecast, tableRows: tableRows, target: target.display, dataPath: dataPath)
   }
 
   /// A summary of the given parts; `tableRows` are the rows of ``tables``.
   package init(
-    _ report: RunReport, forecast: ForecastReading?, tableRows: [Int], target: String,
-    dataPath: String
+    _ report: RunReport, forecast: ForecastReading?, tableRows: Result<[Int], ReadingFailure>,
+    target: String, dataPath: String
   ) {
     self.report = report
     self.forecast = forecast
@@ -62,7 +75,14 @@ package struct RunSummary {
       lines += ["", "Noticed"] + report.notices.flatMap { wrapped($0) }
     }
     if let forecast { lines += [""] + forecastLines(forecast) }
-    lines += [""] + tableLines()
+    switch tableRows {
+    case .success(let rows): lines += [""] + tableLines(rows)
+    case .failure(let failure):
+      lines += [""] + wrapped("Written to \(target)", indent: "")
+      lines += wrapped(
+        "warning: the run is complete, but its figures cannot be read: \(failure.description)",
+        indent: "")
+    }
     return lines
   }
 
@@ -100,57 +120,94 @@ package struct RunSummary {
   }
 
   private func forecastLines(_ forecast: ForecastReading) -> [String] {
-    var lines = monthLines(forecast)
-    var methods = TextTable([
-      ("by", .left), ("published", .left), ("model error", .right),
-      ("seasonal naive", .right), ("origins", .right),
-    ])
-    for method in forecast.methods {
-      methods.add([
-        method.grain, method.modelUsed, Display.percent(method.modelError),
-        Display.percent(method.baselineError), method.origins.map { String($0) } ?? "-",
-      ])
+    var lines = inFirstFittingUnit { unit, name in
+      monthLines(forecast, unit: unit, name: name)
     }
-    lines += ["", "Backtest: sum of absolute errors / sum of revenue, rolling origins"]
-    lines += methods.lines()
+    lines += [""]
+    lines += inFirstFittingUnit { unit, name in
+      methodLines(forecast, unit: unit, name: name)
+    }
     for method in forecast.methods {
       if let reason = method.fallbackReason { lines += wrapped("\(method.grain): \(reason)") }
     }
     return lines
   }
 
-  /// The months, in thousands or more where whole units would be too wide.
-  private func monthLines(_ forecast: ForecastReading) -> [String] {
+  /// Lines with amounts in thousands or more where whole units would be too wide.
+  private func inFirstFittingUnit(
+    _ render: (_ unit: Int128, _ name: String) -> (lines: [String], fits: Bool)
+  ) -> [String] {
     let units: [(unit: Int128, name: String)] = [
       (1, ""), (1_000, "thousand "), (1_000_000, "million "), (1_000_000_000, "billion "),
       (1_000_000_000_000, "trillion "), (1_000_000_000_000_000, "quadrillion "),
     ]
     var lines: [String] = []
     for (unit, name) in units {
-      func amount(_ decimal: String) -> String { Display.wholeUnits(decimal, per: unit) }
-      var table = TextTable([
-        ("month", .left), ("revenue", .right), ("80 % interval", .right),
-        ("95 % interval", .right),
-      ])
-      for month in forecast.months {
-        table.add([
-          month.month, amount(month.predicted),
-          "\(amount(month.lower80)) to \(amount(month.upper80))",
-          "\(amount(month.lower95)) to \(amount(month.upper95))",
-        ])
-      }
-      lines = ["Revenue forecast, all companies, \(name)\(forecast.currency)"] + table.lines()
-      if table.fits() { break }
+      let rendered = render(unit, name)
+      lines = rendered.lines
+      if rendered.fits { break }
     }
     return lines
   }
 
-  private func tableLines() -> [String] {
+  /// The months, and below them what is known of one that has begun.
+  private func monthLines(
+    _ forecast: ForecastReading, unit: Int128, name: String
+  ) -> (lines: [String], fits: Bool) {
+    func amount(_ decimal: String) -> String { Display.wholeUnits(decimal, per: unit) }
+    var table = TextTable([
+      ("month", .left), ("revenue", .right), ("80 % interval", .right),
+      ("95 % interval", .right),
+    ])
+    var notes: [String] = []
+    for month in forecast.months {
+      table.add([
+        month.month, amount(month.predicted),
+        "\(amount(month.lower80)) to \(amount(month.upper80))",
+        "\(amount(month.lower95)) to \(amount(month.upper95))",
+      ])
+      if let known = month.known {
+        notes += wrapped(
+          "\(month.month): \(amount(known.amount)) of it is known by \(known.through)")
+      }
+    }
+    let title = "Revenue forecast, all companies, \(name)\(forecast.currency)"
+    return ([title] + table.lines() + notes, table.fits())
+  }
+
+  /// What the gate decided by: mean absolute errors, and their ratio, which its reason names.
+  private func methodLines(
+    _ forecast: ForecastReading, unit: Int128, name: String
+  ) -> (lines: [String], fits: Bool) {
+    func amount(_ error: Double?) -> String {
+      error.map { Display.wholeUnits($0, per: unit) } ?? "-"
+    }
+    var table = TextTable([
+      ("by", .left), ("published", .left), ("model error", .right),
+      ("seasonal naive", .right), ("ratio", .right), ("origins", .right),
+    ])
+    for method in forecast.methods {
+      table.add([
+        method.grain, method.modelUsed, amount(method.modelError), amount(method.baselineError),
+        Display.percent(method.errorRatio), method.origins.map { String($0) } ?? "-",
+      ])
+    }
+    let title = "Backtest: mean absolute error, averaged over horizons, \(name)\(forecast.currency)"
+    return ([title] + table.lines(), table.fits())
+  }
+
+  private func tableLines(_ rows: [Int]) -> [String] {
     var table = TextTable([("table", .left), ("rows", .right), ("holds", .left)])
     for (index, name) in RunSummary.tables.enumerated() {
-      table.add([name, Display.count(tableRows[index]), RunSummary.contents[index]])
+      table.add([name, Display.count(rows[index]), RunSummary.contents[index]])
     }
     table.add(["api.revenue_forecast_v1", "", "what readers see: the published run"])
     return wrapped("Written to \(target)", indent: "") + table.lines()
   }
+}
+
+/// Why the figures of a run could not be read, in words for a user.
+package struct ReadingFailure: Error {
+  /// One line that says what is wrong.
+  package var description: String
 }

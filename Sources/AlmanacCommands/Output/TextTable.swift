@@ -39,9 +39,8 @@ package struct TextTable {
       var line = String(repeating: " ", count: indent)
       for (column, whole) in cells.enumerated() {
         if column > 0 { line += "  " }
-        let isCut = whole.count > widths[column]
-        let cell = isCut ? whole.prefix(max(0, widths[column] - 1)) + "…" : whole
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        let cell = Display.cut(whole, to: widths[column])
+        let padding = String(repeating: " ", count: widths[column] - Display.width(of: cell))
         line += alignments[column] == .left ? cell + padding : padding + cell
       }
       while line.last == " " { line.removeLast() }
@@ -56,7 +55,9 @@ package struct TextTable {
   }
 
   private var naturalWidths: [Int] {
-    headings.indices.map { column in ([headings] + rows).map { $0[column].count }.max() ?? 0 }
+    headings.indices.map { column in
+      ([headings] + rows).map { Display.width(of: $0[column]) }.max() ?? 0
+    }
   }
 
   private func total(_ widths: [Int]) -> Int { widths.reduce(2 * (widths.count - 1), +) }
@@ -107,6 +108,13 @@ package enum Display {
     let (whole, rest) = scaled.quotientAndRemainder(dividingBy: scale)
     let rounded = rest >= scale - rest ? whole + 1 : whole
     return count(isNegative ? -rounded : rounded)
+  }
+
+  /// A number rounded to whole units, or to whole thousands or millions, with commas between
+  /// thousands.
+  package static func wholeUnits(_ value: Double, per unit: Int128 = 1) -> String {
+    guard value.isFinite, abs(value) < 1e30 else { return "\(value)" }
+    return count(Int128((value / Double(unit)).rounded()))
   }
 
   /// A duration such as `0.04 s`, `3.2 s` or `2 min 05 s`.

@@ -37,6 +37,15 @@ struct ColumnChunkRecord: Equatable {
     guard let dictionaryPageOffset, dictionaryPageOffset > 0 else { return dataPageOffset }
     return min(dictionaryPageOffset, dataPageOffset)
   }
+
+  /// The bytes between the dictionary page's offset and that of the first data page.
+  var dictionarySize: Int? {
+    guard let dictionaryPageOffset, dictionaryPageOffset > 0, dictionaryPageOffset < dataPageOffset
+    else {
+      return nil
+    }
+    return dataPageOffset - dictionaryPageOffset
+  }
 }
 
 /// The columns of some consecutive rows.

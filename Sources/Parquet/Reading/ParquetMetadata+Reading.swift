@@ -42,7 +42,8 @@ extension ParquetMetadata.ColumnChunk {
       nullCount: statistics.nullCount,
       minimum: statistics.minimum.flatMap { conversion?.value($0) },
       maximum: statistics.maximum.flatMap { conversion?.value($0) },
-      compressedSize: record.compressedSize, uncompressedSize: record.uncompressedSize)
+      compressedSize: record.compressedSize, uncompressedSize: record.uncompressedSize,
+      dictionarySize: record.dictionarySize)
   }
 }
 

@@ -11,6 +11,9 @@ package struct ForecastReading: Sendable {
     package var upper80: String
     package var lower95: String
     package var upper95: String
+    /// What of the month is known already, and the last day it is known by; `nil` for a month that
+    /// had not begun.
+    package var known: (amount: String, through: String)?
   }
 
   /// How one grain was forecast.
@@ -19,12 +22,18 @@ package struct ForecastReading: Sendable {
     package var grain: String
     package var modelUsed: String
     package var fallbackReason: String?
-    /// The share of revenue by which the model missed in the backtest.
+    /// The model's mean absolute error in the backtest, averaged over horizons: what the gate
+    /// decided by.
     package var modelError: Double?
     /// The same for seasonal naive.
     package var baselineError: Double?
     /// The number of origins both were tried from.
     package var origins: Int?
+    /// The model's error over the baseline's; the gate asks for less than 1.
+    package var errorRatio: Double? {
+      guard let modelError, let baselineError, baselineError > 0 else { return nil }
+      return modelError / baselineError
+    }
   }
 
   /// The months ahead.
@@ -40,25 +49,34 @@ extension ForecastReading {
   package init(_ connection: Connection, run: String) throws {
     let rows = try connection.query(
       """
-      SELECT to_char(period_start, 'YYYY-MM') AS month, predicted, lower_80, upper_80, lower_95,
-        upper_95, currency
-      FROM predictions.revenue_forecasts
-      WHERE run_id = $1 AND scope = 'total' AND grain = 'month'
-        AND company_id = '00000000-0000-0000-0000-000000000000'
-      ORDER BY model, period_start
+      SELECT to_char(f.period_start, 'YYYY-MM') AS month, f.predicted, f.lower_80, f.upper_80,
+        f.lower_95, f.upper_95, f.currency, r.running ->> 'known' AS known,
+        r.running ->> 'known_through' AS known_through
+      FROM predictions.revenue_forecasts f
+      LEFT JOIN (
+        SELECT model, model_version, specification -> 'running_month' AS running
+        FROM almanac.model_versions
+      ) r ON r.model = f.model AND r.model_version = f.model_version
+        AND r.running ->> 'start' = to_char(f.period_start, 'YYYY-MM-DD')
+      WHERE f.run_id = $1 AND f.scope = 'total' AND f.grain = 'month'
+        AND f.company_id = '00000000-0000-0000-0000-000000000000'
+      ORDER BY f.model, f.period_start
       """, [run])
     months = (0..<rows.count).map { row in
       Month(
         month: rows[row, "month"] ?? "", predicted: rows[row, "predicted"] ?? "",
         lower80: rows[row, "lower_80"] ?? "", upper80: rows[row, "upper_80"] ?? "",
-        lower95: rows[row, "lower_95"] ?? "", upper95: rows[row, "upper_95"] ?? "")
+        lower95: rows[row, "lower_95"] ?? "", upper95: rows[row, "upper_95"] ?? "",
+        known: rows[row, "known"].flatMap { amount in
+          rows[row, "known_through"].map { (amount, $0) }
+        })
     }
     currency = rows.count > 0 ? rows[0, "currency"] ?? "" : ""
     let used = try connection.query(
       """
       SELECT DISTINCT f.grain, f.model_used, f.fallback_reason,
-        v.scores -> f.grain -> 'model' ->> 'wape' AS model_error,
-        v.scores -> f.grain -> 'baseline' ->> 'wape' AS baseline_error,
+        v.gate -> f.grain ->> 'model_error' AS model_error,
+        v.gate -> f.grain ->> 'baseline_error' AS baseline_error,
         v.scores -> f.grain ->> 'origins' AS origins
       FROM predictions.revenue_forecasts f
       LEFT JOIN almanac.model_versions v

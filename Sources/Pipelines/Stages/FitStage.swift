@@ -22,6 +22,7 @@ package struct FitStage: Stage {
       let fitted = try context.fit(model)
       outcome.rowsIn += fitted.rowsRead
       outcome.rowsOut += 1
+      outcome.notices += fitted.notices
       outcome.note("\(model.name)_version", fitted.version)
       try context.lock.write { connection in
         try record(fitted, of: model, context: context, on: connection)
@@ -79,7 +80,8 @@ extension RunContext {
   func fit(_ model: ModelDefinition) throws -> FittedModel {
     if let known = fits[model.name] { return known }
     let revenue = try revenueSeries(model.series)
-    let fitted = try FittedModel(model, revenue: revenue.series, rowsRead: revenue.rowsRead)
+    var fitted = try FittedModel(model, revenue: revenue.series, rowsRead: revenue.rowsRead)
+    fitted.notices = revenue.notices
     fits[model.name] = fitted
     return fitted
   }
@@ -87,7 +89,7 @@ extension RunContext {
   /// Daily revenue of all companies up to the logical date, as known at its end.
   private func revenueSeries(
     _ definition: ModelDefinition.Series
-  ) throws -> (series: DailyRevenue, rowsRead: Int) {
+  ) throws -> (series: DailyRevenue, rowsRead: Int, notices: [String]) {
     let alternative = try definition.alternative.map { other in
       let dataset = try known(other.dataset)
       return try source(
@@ -95,7 +97,7 @@ extension RunContext {
         identity: dataset.key[0])
     }
     let dataset = try known(definition.dataset)
-    _ = try checkCoverage(of: dataset)
+    var notices = try checkCoverage(of: dataset).notices
     var main = try source(
       dataset, amount: definition.amountColumn.name, time: definition.timeColumn.name,
       identity: definition.alternative?.referringColumn.name, also: definition.condition?.column)
@@ -103,7 +105,12 @@ extension RunContext {
     let series = try DailyRevenue(
       main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency)
     let rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
-    return (series, rowsRead)
+    if series.daysLeftOut > 0 {
+      notices.append(
+        "\(dataset.name): \(series.daysLeftOut) days more than ten years back are left out of the "
+          + "forecast; the oldest it uses is \(series.start)")
+    }
+    return (series, rowsRead, notices)
   }
 
   private func known(_ reference: NameReference) throws -> DatasetDefinition {

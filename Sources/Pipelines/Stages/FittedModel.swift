@@ -17,7 +17,11 @@ struct FittedModel {
   let trainingStart: CalendarDate
   /// The day after its last day.
   let trainingEnd: CalendarDate
-  /// The settings as JSON.
+  /// The month of the last day, where that is still going on.
+  let runningMonth: RunningMonth?
+  /// What a person should know about the data.
+  var notices: [String] = []
+  /// The settings as JSON, with what is known of the month that is going on.
   let specificationJSON: String
 
   /// Fits a model to revenue up to and including a date.
@@ -27,6 +31,7 @@ struct FittedModel {
     self.rowsRead = rowsRead
     trainingStart = revenue.start
     trainingEnd = revenue.end.adding(days: 1)
+    runningMonth = revenue.runningMonth
     let months = revenue.wholeMonths
     var grains: [FittedGrain] = []
     for (grain, start, amounts, horizon) in [
@@ -48,6 +53,7 @@ struct FittedModel {
     specification.add("definition", text: model.canonicalText)
     specification.add("kernel", text: grains.first?.forecast.kernelName)
     for grain in grains { specification.add(grain.name, raw: grain.specificationJSON) }
+    if let runningMonth { specification.add("running_month", raw: runningMonth.json) }
     specificationJSON = specification.finish()
     let identity = [
       specificationJSON, FittedModel.object(grains) { $0.coefficientsJSON }, dataDigest,
@@ -79,6 +85,18 @@ struct FittedModel {
   private static func object(_ grains: [FittedGrain], _ member: (FittedGrain) -> String) -> String {
     var object = JSONText()
     for grain in grains { object.add(grain.name, raw: member(grain)) }
+    return object.finish()
+  }
+}
+
+extension RunningMonth {
+  /// The month with what is known of it as JSON, the amount exact.
+  fileprivate var json: String {
+    var object = JSONText()
+    object.add("start", text: start.description)
+    object.add("known_through", text: knownThrough.description)
+    object.add("known", raw: Money.text(known))
+    object.add("is_floor", raw: isFloor ? "true" : "false")
     return object.finish()
   }
 }

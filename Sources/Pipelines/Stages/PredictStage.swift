@@ -26,7 +26,8 @@ package struct PredictStage: Stage {
         featureDigest: fitted.dataDigest, asOf: context.date, recordedCut: cut,
         validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)),
         currency: context.pipeline.currency
-      ).batch(fitted.grains.map { ($0.name, $0.forecast) })
+      ).batch(
+        fitted.grains.map { ($0.name, $0.forecast) }, runningMonth: fitted.runningMonth)
       let written = try context.lock.write { connection in
         try connection.run(
           "DELETE FROM predictions.revenue_forecasts WHERE run_id = $1 AND model = $2",

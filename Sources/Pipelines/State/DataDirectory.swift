@@ -147,18 +147,26 @@ package struct PartReader: Sendable {
       if let days, let date = part.date.flatMap({ CalendarDate($0) }), !days.contains(date) {
         return nil
       }
-      guard try FileSystem.exists(path + "/" + part.path) else {
-        throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
-      }
-      let bytes = try FileSystem.read(path + "/" + part.path)
-      guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
-        throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
-      }
+      let bytes = try bytes(of: part)
       do throws(ParquetError) {
         return try ParquetFile.decode(bytes, columns: columns)
       } catch {
         throw PipelineError.damagedPart(path: part.path, reason: error.description)
       }
     }
+  }
+
+  /// The bytes of a part, which are those that the manifest lists.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  package func bytes(of part: Manifest.Part) throws -> [UInt8] {
+    guard try FileSystem.exists(path + "/" + part.path) else {
+      throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
+    }
+    let bytes = try FileSystem.read(path + "/" + part.path)
+    guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
+      throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
+    }
+    return bytes
   }
 }

@@ -1,0 +1,162 @@
+import AlmanacCore
+package import Pipelines
+
+/// Renders the datasets of a data directory.
+package struct DatasetListText {
+  private let summaries: [DatasetSummary]
+  private let path: String
+
+  /// A rendering of the datasets of the folder at a path.
+  package init(_ summaries: [DatasetSummary], path: String) {
+    self.summaries = summaries
+    self.path = path
+  }
+
+  /// The lines in a format.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: tableLines()
+    case .csv:
+      [DatasetListText.keys.joined(separator: ",")]
+        + summaries.map { summary in
+          values(summary).map { $0.map { CellText.csv($0.text) } ?? "" }.joined(separator: ",")
+        }
+    case .json:
+      jsonArray(
+        summaries.map { summary in
+          let members = zip(DatasetListText.keys, values(summary)).map { key, value in
+            let text = value.map { $0.isNumber ? $0.text : CellText.json($0.text) } ?? "null"
+            return "\"\(key)\": \(text)"
+          }
+          return "{" + members.joined(separator: ", ") + "}"
+        })
+    }
+  }
+
+  private static let keys = [
+    "dataset", "rows", "bytes", "parts", "first_day", "last_day", "missing_days", "cut_taken_at",
+  ]
+
+  private func values(_ summary: DatasetSummary) -> [(text: String, isNumber: Bool)?] {
+    [
+      (summary.name, false), (String(summary.rows), true), (String(summary.bytes), true),
+      (String(summary.parts), true), summary.days.map { ($0.lowerBound.description, false) },
+      summary.days.map { ($0.upperBound.description, false) },
+      summary.days.map { _ in (String(summary.missingDays), true) }, (summary.takenAt, false),
+    ]
+  }
+
+  private func tableLines() -> [String] {
+    guard !summaries.isEmpty else { return wrapped("\(path) holds no dataset yet.", indent: "") }
+    var table = TextTable([
+      ("dataset", .left), ("rows", .right), ("bytes", .right), ("parts", .right),
+      ("first day", .left), ("last day", .left), ("missing", .right),
+    ])
+    for summary in summaries {
+      table.add([
+        CellText.escaped(summary.name, keeping: []), Display.count(summary.rows),
+        Display.count(summary.bytes), Display.count(summary.parts),
+        summary.days?.lowerBound.description ?? "-", summary.days?.upperBound.description ?? "-",
+        summary.days.map { _ in Display.count(summary.missingDays) } ?? "-",
+      ])
+    }
+    var lines = table.lines(indent: 0) + [""]
+    if summaries.contains(where: { $0.missingDays > 0 }) {
+      lines.append("missing: days in between without a part; a quiet day has none")
+    }
+    let cuts = Set(summaries.map(\.takenAt))
+    if cuts.count == 1, let cut = cuts.first {
+      lines.append("Cut of the source taken at \(cut)")
+    } else {
+      lines.append("Cuts of the source")
+      var table = TextTable([("dataset", .left), ("taken at", .left)])
+      for summary in summaries { table.add([summary.name, summary.takenAt]) }
+      lines += table.lines()
+    }
+    return lines
+  }
+}
+
+/// Renders what is known of one dataset.
+package struct DatasetDescriptionText {
+  private let name: String
+  private let dataset: Manifest.Dataset
+  private let description: DatasetDescription
+
+  /// A rendering of a dataset and its columns.
+  package init(_ name: String, _ dataset: Manifest.Dataset, _ description: DatasetDescription) {
+    self.name = name
+    self.dataset = dataset
+    self.description = description
+  }
+
+  /// The lines.
+  package func lines() -> [String] {
+    let summary = DatasetSummary(name: name, dataset)
+    var head =
+      "\(name): \(Display.count(summary.rows)) rows, \(Display.count(summary.bytes)) bytes, "
+      + "\(Display.count(summary.parts)) \(summary.parts == 1 ? "part" : "parts")"
+    if let days = summary.days { head += ", \(days.lowerBound) to \(days.upperBound)" }
+    var lines = wrapped(head, indent: "") + ["", "Cut of the source"]
+    var cut = TextTable([("taken at", .left), (dataset.watermark.takenAt, .left)])
+    cut.add(["snapshot", dataset.watermark.snapshot])
+    cut.add(["system identifier", dataset.watermark.systemIdentifier])
+    cut.add(["database oid", dataset.watermark.databaseOID])
+    cut.add(["table oid", dataset.watermark.tableOID ?? "none, it is a query"])
+    lines += cut.lines() + ["", "Columns"]
+    var columns = TextTable([
+      ("column", .left), ("type", .left), ("nullable", .left), ("nulls", .right),
+      ("share", .right), ("dictionary bytes", .right),
+    ])
+    for column in description.columns {
+      columns.add([
+        CellText.escaped(column.name, keeping: []), column.type, column.isNullable ? "yes" : "no",
+        column.nulls.map { Display.count($0) } ?? "-", Display.percent(column.nullShare),
+        column.dictionaryBytes.map { Display.count($0) } ?? "-",
+      ])
+    }
+    return lines + columns.lines() + ["", "Parts"] + partLines()
+  }
+
+  /// The first and the last parts; more would hide everything else.
+  private func partLines() -> [String] {
+    let parts = dataset.parts
+    let ends = DatasetDescriptionText.shownParts / 2
+    let isCut = parts.count > DatasetDescriptionText.shownParts
+    var table = TextTable([("part", .left), ("rows", .right), ("bytes", .right)])
+    for part in isCut ? Array(parts.prefix(ends) + parts.suffix(ends)) : parts {
+      table.add([
+        CellText.escaped(part.path, keeping: []), Display.count(part.rows),
+        Display.count(part.bytes),
+      ])
+    }
+    var lines = table.lines()
+    if isCut {
+      lines.insert("  … \(Display.count(parts.count - 2 * ends)) more", at: 1 + ends)
+    }
+    return lines
+  }
+
+  private static let shownParts = 10
+}
+
+/// Renders the result of a verification.
+package struct VerificationText {
+  private let result: SnapshotVerification
+
+  /// A rendering of a result.
+  package init(_ result: SnapshotVerification) {
+    self.result = result
+  }
+
+  /// A line for each damaged part and stray file, or one that says all is sound.
+  package func lines() -> [String] {
+    let damages = result.damages.map { "damaged: \($0.path): \($0.reason)" }
+    let strays = result.strayFiles.map { "stray: \($0): no manifest lists it, nothing reads it" }
+    let sound =
+      "\(Display.count(result.parts)) parts of \(Display.count(result.datasets)) datasets are sound: "
+      + "\(Display.count(result.rows)) rows, \(Display.count(result.bytes)) bytes"
+    let found = (damages + strays).map { CellText.escaped($0, keeping: []) }
+    return found + (damages.isEmpty ? [sound] : [])
+  }
+}

@@ -1,0 +1,64 @@
+package import AlmanacCore
+
+/// Why the snapshots of a data directory cannot be shown, or are not sound.
+package enum DataDirectoryError: ExitStatusConvertible, Equatable {
+  /// There is no such folder.
+  case missingFolder(path: String)
+  /// The folder holds no manifest.
+  case missingManifest(path: String)
+  /// The manifest cannot be read.
+  case unreadableManifest(path: String)
+  /// The manifest lists no dataset of that name.
+  case unknownDataset(name: String, suggestion: String, known: [String])
+  /// Some parts are not what the manifest says.
+  case damagedParts(count: Int, total: Int, path: String)
+
+  /// Missing input, or bad data.
+  package var exitStatus: ExitStatus {
+    switch self {
+    case .missingFolder, .missingManifest, .unknownDataset: .missingInput
+    case .unreadableManifest, .damagedParts: .badData
+    }
+  }
+
+  /// One line that says what is wrong and what to do.
+  package var description: String {
+    switch self {
+    case .missingFolder(let path):
+      "there is no folder \(path); name the folder of snapshots with --data, or run the extract "
+        + "stage first"
+    case .missingManifest(let path):
+      "\(path) holds no manifest.json, so no snapshot; name another folder with --data, or run the "
+        + "extract stage first"
+    case .unreadableManifest(let path):
+      "\(path)/manifest.json is damaged; \(DataDirectoryError.repair(path)) extracts everything "
+        + "again"
+    case .unknownDataset(let name, let suggestion, let known):
+      "there is no dataset \(name) in the data folder\(suggestion); "
+        + (known.isEmpty ? "it holds none" : "known: \(known.joined(separator: ", "))")
+    case .damagedParts(let count, let total, let path):
+      "\(count) of \(total) parts \(count == 1 ? "is" : "are") damaged; "
+        + "\(DataDirectoryError.repair(path)) writes \(count == 1 ? "it" : "them") again"
+    }
+  }
+
+  /// The command that replaces what is damaged.
+  private static func repair(_ path: String) -> String {
+    "`almanac run nightly --only extract --data \(shellWord(path))`"
+  }
+
+  /// A path as one word of a shell's command line.
+  private static func shellWord(_ path: String) -> String {
+    let isPlain = path.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "-"), 0x80...:
+        true
+      default: false
+      }
+    }
+    if isPlain { return path }
+    return "'" + path.unicodeScalars.map { $0 == "'" ? "'\\''" : String($0) }.joined() + "'"
+  }
+}

@@ -1,0 +1,185 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+/// What `almanac datasets` shows of a folder, and what it finds wrong with it.
+@Suite("Datasets")
+struct DatasetsTests {
+  /// A workplace with snapshots of the small shop.
+  private func extracted() throws -> Workplace {
+    let place = try Workplace()
+    let night = try place.night("2025-12-30", "--only", "extract")
+    try #require(night.status == 0, "\(night.stderr)")
+    return place
+  }
+
+  private func datasets(_ place: Workplace, _ arguments: String...) throws -> ProcessOutcome {
+    try place.almanac(["datasets"] + arguments + ["--data", "data"])
+  }
+
+  /// The paths of the parts of the payments, below the data directory.
+  private func parts(_ place: Workplace) throws -> [String] {
+    let folder = place.folder.path + "/data/payment_attempts"
+    return try FileSystem.list(folder).flatMap { day in
+      try FileSystem.list(folder + "/" + day).map { "payment_attempts/\(day)/\($0)" }
+    }
+  }
+
+  /// All files of the folder with their bytes.
+  private func contents(_ place: Workplace) throws -> [String: Data] {
+    let root = place.folder.url.appending(path: "data")
+    let names = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String }
+    var found: [String: Data] = [:]
+    for name in names ?? [] {
+      found[name] = (try? Data(contentsOf: root.appending(path: name))) ?? Data()
+    }
+    return found
+  }
+
+  @Test("are listed, described and shown as the source has them, and left alone", .database)
+  func values() throws {
+    let place = try extracted()
+    let before = try contents(place)
+
+    let list = try datasets(place, "--format", "csv")
+    let line = try place.value(
+      """
+      SELECT count(*) || ',' || min((attempted_at AT TIME ZONE 'UTC')::date) || ','
+        || max((attempted_at AT TIME ZONE 'UTC')::date) || ','
+        || max((attempted_at AT TIME ZONE 'UTC')::date)
+           - min((attempted_at AT TIME ZONE 'UTC')::date) + 1
+           - count(DISTINCT (attempted_at AT TIME ZONE 'UTC')::date)
+      FROM billing.payment_attempts
+      """)
+    let found = list.stdout.split(separator: "\n").first { $0.hasPrefix("payment_attempts,") }
+    let cells = (found ?? "").split(separator: ",")
+    try #require(cells.count == 8, "\(list.stdout)\(list.stderr)")
+    #expect([cells[1], cells[4], cells[5], cells[6]].joined(separator: ",") == line)
+    let table = try datasets(place)
+    #expect(table.stdout.contains("Cut of the source taken at"))
+    #expect(table.stdout.split(separator: "\n").allSatisfy { $0.count <= 80 })
+
+    let shown = try datasets(
+      place, "show", "payment_attempts", "--date", "2025-06-02", "--format", "csv")
+    let expected = try place.value(
+      """
+      SELECT string_agg(id || ':' || amount::numeric(18,4) || ':'
+        || to_char(attempted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ' '
+        ORDER BY attempted_at, id)
+      FROM billing.payment_attempts WHERE (attempted_at AT TIME ZONE 'UTC')::date = '2025-06-02'
+      """)
+    let rows = shown.stdout.split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false)
+    }
+    let header = try #require(rows.first)
+    let picked = try ["id", "amount", "attempted_at"].map { name in
+      try #require(header.firstIndex { $0 == name })
+    }
+    #expect(
+      rows.dropFirst().map { row in picked.map { String(row[$0]) }.joined(separator: ":") }
+        .joined(separator: " ") == expected)
+
+    let json = try datasets(place, "show", "events", "--limit", "3", "--format", "json")
+    let objects = try JSONSerialization.jsonObject(with: Data(json.stdout.utf8)) as? [[String: Any]]
+    #expect(objects?.count == 3)
+    let quiet = try datasets(place, "show", "events", "--date", "2025-01-05", "--format", "json")
+    #expect(quiet.status == 0 && quiet.stdout == "[]\n")
+    #expect(quiet.stderr.contains("events has no row on 2025-01-05"))
+
+    let described = try datasets(place, "describe", "events")
+    #expect(described.status == 0, "\(described.stderr)")
+    let nulls = try place.value("SELECT count(*) FILTER (WHERE module_id IS NULL) FROM app.events")
+    let column = described.stdout.split(separator: "\n").first { $0.hasPrefix("  module_id ") }
+    let words = (column ?? "").split(separator: " ")
+    #expect(words.prefix(3) == ["module_id", "uuid", "yes"])
+    #expect(words.dropFirst(3).first?.filter { $0 != "," } == nulls ?? "")
+    let system = try place.value("SELECT system_identifier FROM pg_control_system()")
+    #expect(described.stdout.contains(system ?? "?"))
+    #expect(described.stdout.split(separator: "\n").allSatisfy { $0.count <= 80 })
+
+    let sound = try datasets(place, "verify")
+    #expect(sound.status == 0, "\(sound.stderr)")
+    #expect(sound.stdout.split(separator: "\n").count == 1)
+    #expect(sound.stdout.contains(" are sound: "))
+    #expect(try contents(place) == before)
+  }
+
+  @Test(
+    "that are damaged are named one by one, and repaired by the command that is named", .database)
+  func damages() throws {
+    let place = try extracted()
+    let data = place.folder.path + "/data/"
+    let parts = try parts(place)
+    let (flipped, truncated, missing) = (parts[0], parts[1], parts[2])
+    var bytes = try FileSystem.read(data + flipped)
+    bytes[bytes.count / 2] ^= 1
+    try FileSystem.writeAtomically(bytes, to: data + flipped)
+    let whole = try FileSystem.read(data + truncated)
+    try FileSystem.writeAtomically(Array(whole.dropLast(10)), to: data + truncated)
+    try FileSystem.remove(data + missing)
+    try FileSystem.writeAtomically([1], to: data + "events/part-stray.parquet")
+
+    let result = try datasets(place, "verify")
+    #expect(result.status == 65)
+    #expect(
+      result.stdout == """
+        damaged: \(flipped): its bytes changed
+        damaged: \(truncated): it is truncated, \(whole.count - 10) of \(whole.count) bytes
+        damaged: \(missing): it is missing
+        stray: events/part-stray.parquet: no manifest lists it, nothing reads it
+
+        """)
+    let repair = "almanac run nightly --only extract --data data"
+    #expect(result.stderr.hasPrefix("almanac: 3 of "))
+    #expect(result.stderr.contains("`\(repair)`"))
+    for word in ["show", "describe"] {
+      let refused = try datasets(place, word, "payment_attempts")
+      #expect(refused.status == 65 && refused.stderr.contains(flipped), "\(refused.stderr)")
+    }
+
+    let repaired = try place.almanac(
+      repair.split(separator: " ").dropFirst().map(String.init),
+      environment: ["ALMANAC_SOURCE": place.url, "PATH": "/usr/bin:/bin"])
+    #expect(repaired.status == 0, "\(repaired.stderr)")
+    let after = try datasets(place, "verify")
+    #expect(after.status == 0, "\(after.stdout)")
+  }
+
+  @Test("need a folder with a manifest that this version knows, and make none")
+  func missing() throws {
+    try withTemporaryDirectory { folder in
+      let path = folder.appending(path: "data").path(percentEncoded: false)
+      func run(_ arguments: String...) throws -> ProcessOutcome {
+        try runProcess(
+          try builtProgram(), ["datasets"] + arguments + ["--data", path], environment: [:])
+      }
+      for arguments in [[], ["describe", "x"], ["show", "x"], ["verify"]] {
+        let result = try runProcess(
+          try builtProgram(), ["datasets"] + arguments + ["--data", path], environment: [:])
+        #expect(result.status == 66 && result.stderr.contains("there is no folder"))
+      }
+      #expect(try !FileSystem.exists(path))
+      try FileSystem.createDirectories(path)
+      let empty = try run("verify")
+      #expect(empty.status == 66 && empty.stderr.contains("holds no manifest.json"))
+      #expect(try FileSystem.list(path).isEmpty)
+      try FileSystem.writeAtomically(Array("{\"version\": 2}".utf8), to: path + "/manifest.json")
+      #expect(try run().status == 78)
+      try FileSystem.writeAtomically(Array("{".utf8), to: path + "/manifest.json")
+      #expect(try run("verify").status == 65)
+      let manifest = """
+        {"version": 1, "directoryID": "x", "datasets": {"events": {"definitionDigest": "d",
+        "parts": [], "watermark": {"snapshot": "1:1:", "takenAt": "2026-01-01T00:00:00Z",
+        "systemIdentifier": "1", "databaseOID": "5"}}}}
+        """
+      try FileSystem.writeAtomically(Array(manifest.utf8), to: path + "/manifest.json")
+      let unknown = try run("show", "evnets")
+      #expect(unknown.status == 66)
+      #expect(unknown.stderr.contains("there is no dataset \"evnets\""))
+      #expect(unknown.stderr.contains("did you mean \"events\"?"))
+      #expect(try run("show", "events", "--format", "json").stdout == "[]\n")
+      #expect(try FileSystem.list(path) == ["manifest.json"])
+    }
+  }
+}
