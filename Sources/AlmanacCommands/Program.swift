@@ -26,7 +26,8 @@ package struct Program {
 
   /// Runs the command line.
   ///
-  /// An error becomes one line on standard error and the status it carries.
+  /// An error becomes one line on standard error and the status it carries. With `--verbose` on a
+  /// terminal its details follow, which may hold values of rows but no secret.
   package func run() -> ExitStatus {
     do {
       try dispatch()
@@ -35,11 +36,29 @@ package struct Program {
       // A name in the message may hold a line break, the message may not.
       let line = error.description.split(whereSeparator: \.isNewline).joined(separator: " ")
       setting.console.report("almanac: \(line)")
+      reportDetails(of: error)
       return error.exitStatus
     } catch {
       setting.console.report(
         "almanac: unexpected fault (\(type(of: error))); please report it with the command line")
       return .internalError
+    }
+  }
+
+  private func reportDetails(of error: any ExitStatusConvertible) {
+    let isVerbose = arguments.prefix { $0 != "--" }.contains("--verbose")
+    guard isVerbose, setting.console.reportsToTerminal,
+      let debug = (error as? any CustomDebugStringConvertible)?.debugDescription
+    else { return }
+    let details =
+      debug.hasPrefix(error.description)
+      ? debug.dropFirst(error.description.count) : debug[...]
+    for line in details.split(whereSeparator: \.isNewline) {
+      // A value may hold sequences that control the terminal.
+      let plain = line.unicodeScalars.map { scalar in
+        scalar.properties.generalCategory == .control ? "\u{FFFD}" : Character(scalar)
+      }
+      setting.console.report("  " + String(plain))
     }
   }
 

@@ -20,8 +20,12 @@ struct TargetColumn: Hashable {
 
 extension Connection {
   /// The columns of a query's result; nothing is run.
-  package func describe(_ query: String) throws(PostgresError) -> [ResultField] {
-    try describe(query, during: "describing a query")
+  ///
+  /// Errors name `source`.
+  package func describe(
+    _ query: String, source: String = "a query"
+  ) throws(PostgresError) -> [ResultField] {
+    try describe(query, during: "describing \(source)")
   }
 
   /// The columns of a query's result, with a name for errors.

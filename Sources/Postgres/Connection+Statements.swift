@@ -72,7 +72,7 @@ extension Connection {
           ServerFailure(
             state: SQLState(rawValue: state), message: result.errorPart(.primary) ?? "",
             detail: result.errorPart(.detail), hint: result.errorPart(.hint),
-            context: result.errorPart(.context), during: during))
+            context: result.errorPart(.context), during: during, side: purpose))
       }
       return handle.isOpen
         ? .unexpectedAnswer(during: during, answer: "an error without a code")

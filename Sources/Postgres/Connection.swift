@@ -22,6 +22,7 @@ package final class Connection {
   package internal(set) var lastCopyCounters = CopyCounters()
 
   let handle: ConnectionHandle
+  let purpose: Purpose
   /// The formats of the columns of tables written to, looked up once.
   var targetColumns: [QualifiedName: [String: TargetColumn]] = [:]
 
@@ -38,6 +39,7 @@ package final class Connection {
     _ settings: ConnectionSettings, purpose: Purpose, applicationName: String? = nil
   ) throws(PostgresError) {
     display = settings.display
+    self.purpose = purpose
     handle = try ConnectionHandle(
       settings.parameters(applicationName: applicationName ?? "almanac"))
     guard handle.isOpen else {

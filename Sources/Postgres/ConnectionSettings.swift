@@ -12,6 +12,9 @@ package struct ConnectionSettings: Sendable {
   package init(_ text: String) throws(PostgresError) {
     guard !text.utf8.contains(0) else { throw .invalidConnectionString }
     options = try parseConnectionText(text)
+    guard options.allSatisfy({ isPlain($0.value, for: $0.keyword) }) else {
+      throw .invalidConnectionString
+    }
   }
 
   /// Whether the text itself holds a secret: a password of the user or of a key file.
@@ -27,7 +30,10 @@ package struct ConnectionSettings: Sendable {
     let defaults = connectionDefaults()
     func value(_ keyword: String) -> String? { self[keyword] ?? defaults[keyword] }
     let user = value("user") ?? ""
-    let host = value("host") ?? value("hostaddr") ?? "local socket"
+    // As in libpq, an address in the text counts before a host of the environment.
+    let host =
+      self["host"] ?? self["hostaddr"] ?? defaults["host"] ?? defaults["hostaddr"]
+      ?? "local socket"
     let database = value("dbname") ?? user
     return "\(user)@\(host):\(value("port") ?? "5432")/\(database)"
   }
@@ -61,5 +67,23 @@ package struct ConnectionSettings: Sendable {
       }
     }
     return parameters + options + [(keyword: "client_encoding", value: "UTF8")]
+  }
+}
+
+/// Whether a value that messages show is what its keyword asks for, and no text with a secret.
+///
+/// A URI or a `password=` at the wrong place, such as within a name, would be shown as that name.
+private func isPlain(_ value: String, for keyword: String) -> Bool {
+  switch keyword {
+  case "port":
+    return value.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { port in
+      port.utf8.allSatisfy { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+    }
+  case "host", "hostaddr", "dbname", "user", "service":
+    // A host may begin with @, that of an abstract socket; behind one stands the rest of a password.
+    if keyword == "host", value.dropFirst().contains("@"), !value.hasPrefix("/") { return false }
+    let isSecret = value.contains("=") && value.lowercased().contains("password")
+    return !value.contains("://") && !isSecret
+  default: return true
   }
 }

@@ -83,11 +83,13 @@ package struct ServerFailure: Hashable, Sendable {
   package let context: String?
   /// What was being done, such as the name of a table.
   package let during: String
+  /// What the connection is for, which tells whose rights are meant.
+  package let side: Connection.Purpose?
 
   /// A failure of the given parts.
   package init(
     state: SQLState, message: String, detail: String? = nil, hint: String? = nil,
-    context: String? = nil, during: String
+    context: String? = nil, during: String, side: Connection.Purpose? = nil
   ) {
     self.state = state
     self.message = message
@@ -95,6 +97,7 @@ package struct ServerFailure: Hashable, Sendable {
     self.hint = hint
     self.context = context
     self.during = during
+    self.side = side
   }
 }
 
@@ -213,10 +216,13 @@ extension PostgresError: CustomDebugStringConvertible {
     case .connectionLost(_, let message): "\(description)\n\(message)"
     case .server(let failure):
       ([description, "SQLSTATE: \(failure.state.rawValue)"]
-        + [("DETAIL", failure.detail), ("HINT", failure.hint), ("CONTEXT", failure.context)]
+        + [
+          ("MESSAGE", failure.message), ("DETAIL", failure.detail), ("HINT", failure.hint),
+          ("CONTEXT", failure.context),
+        ]
         .compactMap { name, text in text.map { "\(name): \($0)" } }).joined(separator: "\n")
     case .unsuitableValue(let failure):
-      failure.key.map { "\(description) (key \($0))" } ?? description
+      failure.key.map { "\(description)\nKEY: \($0)" } ?? description
     default: description
     }
   }
@@ -227,7 +233,8 @@ extension ConnectionFailure: CustomStringConvertible {
   package var description: String {
     switch reason {
     case .unreachable:
-      "cannot reach PostgreSQL at \(server); start the server or check --source and --target"
+      "cannot reach PostgreSQL at \(server)\(obstacle.map { " (\($0))" } ?? ""); "
+        + "start the server or check --source and --target"
     case .notAccepting:
       "PostgreSQL at \(server) is starting up or shutting down; try again in a moment"
     case .refused:
@@ -243,11 +250,45 @@ extension ConnectionFailure: CustomStringConvertible {
   }
 }
 
+extension ConnectionFailure {
+  /// What the operating system or the resolver said, in fixed words; `nil` if it is something else.
+  private var obstacle: String? {
+    let known = [
+      ("Connection refused", "connection refused"), ("No such file or directory", "no such file"),
+      ("timeout expired", "timeout"), ("timed out", "timeout"),
+      ("could not translate host name", "name not known"),
+      ("Permission denied", "no access to the socket"), ("No route to host", "no route to host"),
+      ("Network is unreachable", "network unreachable"), ("certificate", "certificate refused"),
+      ("SSL", "no common TLS setting"),
+      ("server closed the connection", "the server closed the connection"),
+    ]
+    return known.first { message.contains($0.0) }?.1
+  }
+}
+
 extension ServerFailure: CustomStringConvertible {
-  /// One line: what was being done, the server's message and what to do.
+  /// One line: what was being done, what is wrong and what to do.
+  ///
+  /// The server's own message is part of it only where its code says that it quotes no value.
   package var description: String {
+    guard state.hasMessageWithoutValues else {
+      return "\(during): \(state.condition) (SQLSTATE \(state.rawValue)); "
+        + "--verbose on a terminal shows the server's message"
+    }
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    return "\(during): \(line)" + (state.advice.isEmpty ? "" : "; \(state.advice)")
+    return "\(during): \(line)" + (advice.isEmpty ? "" : "; \(advice)")
+  }
+
+  private var advice: String {
+    guard state == .insufficientPrivilege else { return state.advice }
+    if message.contains("row-level security") {
+      return "read as a role with BYPASSRLS or as the table's owner"
+    }
+    switch side {
+    case .source: return "grant the role of the source the right"
+    case .target: return "grant the role of the target the right"
+    case nil: return state.advice
+    }
   }
 }
 
@@ -263,6 +304,7 @@ extension ValueFailure: CustomStringConvertible {
       case .malformed: "is no value of its type"
       }
     return "column \(column) of \(source) \(what) in row \(row); correct the row or exclude it"
+      + (key == nil ? "" : " (--verbose on a terminal shows its key)")
   }
 }
 

@@ -92,8 +92,9 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
   /// What a person can do about it, to follow the server's message; empty if there is no advice.
   var advice: String {
     switch self {
-    case .undefinedTable, .undefinedColumn, .undefinedSchema:
-      "create it or correct the name"
+    case .undefinedTable:
+      "create it or correct the name, which needs its schema since the search path is empty"
+    case .undefinedColumn, .undefinedSchema: "create it or correct the name"
     case .undefinedDatabase: "create it or correct the database name"
     case .insufficientPrivilege: "grant the role the right"
     case .lockNotAvailable: "another session holds the lock; try again later"

@@ -115,13 +115,42 @@ struct ProgramTests {
       ["run", "nightly", "--source", "postgresql://u:hush@h/d"],
       ["run", "nightly", "--sorce", "postgresql://u:hush@h/d"],
       ["status", "--last", "host=h password=hush"], ["digest", "host=h password=hush"],
-      ["run", "nightly", "--date", "postgresql://u:hush@h/d"],
+      ["run", "nightly", "--date", "postgresql://u:hush@h/d"], ["u:hush@h/d"],
+      ["run", "nightly", "--only", "postgresql://u:hush@h/d"],
+      ["run", "nightly", "--project", "host=h password=hush"],
+      ["run", "nightly", "--force=postgresql://u:hush@h/d"], ["run", "u:hush@h/d"],
+      ["run", "nightly", "--postgresql://u:hush@h/d"], ["digest", "--run", "u:hush@h/d"],
+      ["run", "nightly", "--source", "dbname='postgresql://u:hush@/shop'"],
+      ["run", "nightly", "--source", "postgresql://u@h:hush/shop"],
       ["datasets", "postgresql://u:hush@h/d"], ["datasets", "show", "postgresql://u:hush@h/d"],
     ])
   func passwords(arguments: [String]) {
     let result = run(arguments)
     #expect(result.status == .usage)
     #expect(!(result.out + result.error).joined().contains("hush"))
+  }
+
+  @Test(
+    "prints the details of an error only with --verbose and only on a terminal",
+    arguments: [(true, true), (true, false), (false, true), (false, false)])
+  func details(isVerbose: Bool, isTerminal: Bool) {
+    let lines = Mutex<[String]>([])
+    let console = Console(
+      out: { _ in }, error: { line in lines.withLock { $0.append(line) } },
+      reportsToTerminal: isTerminal)
+    let status = Program(
+      arguments: [
+        "run", "nightly", "--date", "2025-12-31", "--source",
+        "host=/nonexistent user=a dbname=b",
+      ] + (isVerbose ? ["--verbose"] : []), environment: [:],
+      setting: CommandSetting(console: console, host: "host", processID: 1, processors: 2)
+    ).run()
+    #expect(status == .unavailable)
+    let written = lines.withLock { $0 }
+    let error = written.firstIndex { $0.hasPrefix("almanac: ") }
+    let details = error.map { Array(written[($0 + 1)...]) } ?? []
+    #expect(details.isEmpty == !(isVerbose && isTerminal), "\(written)")
+    #expect(details.allSatisfy { $0.hasPrefix("  ") })
   }
 
   @Test("writes the migrations' SQL without a server")

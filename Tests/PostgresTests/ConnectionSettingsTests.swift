@@ -28,6 +28,9 @@ struct ConnectionSettingsTests {
       try texts.map { try ConnectionSettings($0).display } == [
         "almanac@db.example:5433/shop", "almanac@/tmp/x:5432/shop",
       ])
+    #expect(
+      try ConnectionSettings("hostaddr=127.0.0.1 user=a dbname=b port=1").display
+        == "a@127.0.0.1:1/b")
     #expect(try ConnectionSettings("service=nightly").display == "service nightly")
   }
 
@@ -36,6 +39,9 @@ struct ConnectionSettingsTests {
     arguments: [
       "hunter2", "host=db hunter2", "postgresql://db:hunter2/shop/x?y", "hunter2=1",
       "host='hunter2", "host=a\0hunter2",
+      "dbname='postgresql://u:hunter2@/shop'", "dbname=x?password=hunter2",
+      "postgresql://u@h:hunter2/shop", "postgresql://u@h:5432,h2:hunter2/shop",
+      "dbname='user=x password = hunter2'", "host=x@hunter2",
     ])
   func invalid(text: String) {
     let error = #expect(throws: PostgresError.invalidConnectionString) {

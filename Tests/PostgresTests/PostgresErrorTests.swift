@@ -74,9 +74,53 @@ struct PostgresErrorTests {
         state: SQLState(rawValue: "23505"), message: "duplicate key value\nviolates \"t_pkey\"",
         detail: "Key (mail)=(anna@example.org) already exists.", hint: "Try another.",
         context: "COPY t, line 3: \"anna@example.org\"", during: "writing app.users"))
-    #expect(error.description == "writing app.users: duplicate key value violates \"t_pkey\"")
+    #expect(
+      error.description == "writing app.users: unique violation (SQLSTATE 23505); "
+        + "--verbose on a terminal shows the server's message")
+    #expect(error.debugDescription.contains("MESSAGE: duplicate key value"))
     #expect(error.debugDescription.contains("Key (mail)=(anna@example.org)"))
     #expect(error.debugDescription.contains("SQLSTATE: 23505"))
+  }
+
+  @Test(
+    "shows the server's message only where its code rules out values",
+    arguments: [
+      ("22P02", "invalid text representation"), ("22012", "division by zero"),
+      ("22ZZZ", "invalid data"), ("23ZZZ", "integrity constraint violation"),
+      ("P0001", "an error raised by a function"), ("U0001", "the server refused the statement"),
+      ("42P01", nil), ("XX000", nil), ("53100", nil),
+    ] as [(String, String?)])
+  func values(code: String, condition: String?) {
+    let error = PostgresError.server(
+      ServerFailure(
+        state: SQLState(rawValue: code), message: "found \"bank_transfer\"",
+        during: "reading app.t"))
+    #expect(error.description.contains("bank_transfer") == (condition == nil))
+    #expect(error.description.contains(condition ?? "reading app.t"))
+    #expect(error.debugDescription.contains("bank_transfer"))
+  }
+
+  @Test("says whose right is missing, and how to read past row-level security")
+  func rights() {
+    func text(_ message: String, _ side: Connection.Purpose) -> String {
+      ServerFailure(
+        state: .insufficientPrivilege, message: message, during: "reading app.t", side: side
+      ).description
+    }
+    #expect(text("permission denied", .source).hasSuffix("grant the role of the source the right"))
+    #expect(text("permission denied", .target).hasSuffix("grant the role of the target the right"))
+    #expect(
+      text("query would be affected by row-level security policy for table \"t\"", .source)
+        .hasSuffix("read as a role with BYPASSRLS or as the table's owner"))
+  }
+
+  @Test("shows the key of a bad row only in the details")
+  func rowKeys() {
+    let error = PostgresError.unsuitableValue(
+      ValueFailure(source: "app.t", column: "c", row: 7, key: "anna", problem: .null))
+    #expect(!error.description.contains("anna"))
+    #expect(error.description.contains("row 7") && error.description.contains("--verbose"))
+    #expect(error.debugDescription.hasSuffix("\nKEY: anna"))
   }
 
   @Test("describes every case in one line that says what to do")
@@ -117,7 +161,7 @@ struct ServerFailureTests {
     #expect(server?.exitStatus == .unavailable)
     #expect(
       server?.description
-        == "cannot reach PostgreSQL at almanac@/nonexistent:5432/shop; "
+        == "cannot reach PostgreSQL at almanac@/nonexistent:5432/shop (no such file); "
         + "start the server or check --source and --target")
     #expect(server.map { !$0.debugDescription.contains("hunter2") } ?? false)
   }
@@ -144,6 +188,27 @@ struct ServerFailureTests {
       #expect(error?.exitStatus == .unavailable)
       #expect(Date().timeIntervalSince(start) < 9)
     }
+  }
+
+  @Test("names the source and no value when the server cannot convert one, and asks for schemas")
+  func conversions() throws {
+    let connection = try TestDatabase.current.connect(purpose: .source)
+    let error = #expect(throws: PostgresError.self) {
+      try connection.copyOut(
+        "SELECT v::int FROM (VALUES ('bank_transfer')) AS t (v)", fields: [Field("v", .int32)],
+        source: "app.t", key: ["v"]
+      ) { _ in }
+    }
+    #expect(
+      error?.description.hasPrefix("reading app.t: invalid text representation (SQLSTATE 22P02)")
+        == true)
+    #expect(error?.description.contains("bank") == false)
+    #expect(error?.debugDescription.contains("\"bank_transfer\"") == true)
+    let missing = #expect(throws: PostgresError.self) {
+      try connection.describe("SELECT * FROM refunds", source: "the query of dataset refunds")
+    }
+    #expect(missing?.description.hasPrefix("describing the query of dataset refunds: ") == true)
+    #expect(missing?.description.contains("search path is empty") == true)
   }
 
   @Test(

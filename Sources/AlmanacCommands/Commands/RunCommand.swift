@@ -26,7 +26,7 @@ package struct RunCommand: Command {
       --force        do a finished date again, and every day up to it
       --project DIR  the folder with pipelines, models and datasets (default: .)
       --quiet        no progress lines
-      --verbose      more of them
+      --verbose      more of them, and on a terminal the details of an error
 
     A URL has no password in it; use ~/.pgpass, PGPASSWORD or a service file.
 

@@ -1,18 +1,23 @@
 package import AlmanacCore
 import Files
+import Glibc
 import Synchronization
 
 /// Where a command writes for people and programs.
 package struct Console: Sendable {
   private let writeOut: @Sendable (String) -> Void
   private let writeError: @Sendable (String) -> Void
+  /// Whether a person reads the lines about the work, who may see values of rows.
+  package let reportsToTerminal: Bool
 
   /// A console over two ways of writing a line.
   package init(
-    out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void
+    out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void,
+    reportsToTerminal: Bool = false
   ) {
     writeOut = out
     writeError = error
+    self.reportsToTerminal = reportsToTerminal
   }
 
   /// The process's own standard output and standard error.
@@ -33,7 +38,8 @@ package struct Console: Sendable {
           FileSystem.writeRemark("almanac: \(error.description)")
           ProcessSetting.exit(with: .inputOutput)
         }
-      }, error: { FileSystem.writeRemark($0) })
+      }, error: { FileSystem.writeRemark($0) },
+      reportsToTerminal: isatty(STDERR_FILENO) == 1)
   }
 
   /// Writes a line of the command's result.

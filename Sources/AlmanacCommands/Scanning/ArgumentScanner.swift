@@ -24,6 +24,9 @@ package struct ArgumentScanner {
     var isOption: Bool
   }
 
+  /// The options whose value is a connection string, which ``value(_:)`` refuses elsewhere.
+  private static let connectionOptions: Set = ["--source", "--target"]
+
   private var tokens: [Token]
   private var known: [String] = []
 
@@ -75,6 +78,9 @@ package struct ArgumentScanner {
         found = String(tokens[index].text.dropFirst(name.count + 1))
         tokens.remove(at: index)
       }
+      if let found, looksLikeConnection(found), !Self.connectionOptions.contains(name) {
+        throw UsageError("\(name) takes another value, found \(shown(found))")
+      }
       if found == "" { throw UsageError("\(name) needs a value, found an empty one") }
     }
     return found
@@ -113,6 +119,7 @@ package struct ArgumentScanner {
     guard let token = tokens.first else { return }
     if token.isOption {
       let name = String(token.text.prefix { $0 != "=" })
+      guard !looksLikeConnection(name) else { throw UsageError("unknown option \(shown(name))") }
       throw UsageError("unknown option \(name)\(Suggestion.didYouMean(name, among: known))")
     }
     throw UsageError("unexpected argument \(shown(token.text))")
@@ -121,6 +128,13 @@ package struct ArgumentScanner {
 
 /// An argument in quotes, for a message; a connection string may hold a password and is not shown.
 func shown(_ argument: String) -> String {
-  let isConnection = ["://", "password="].contains { argument.lowercased().contains($0) }
-  return isConnection ? "a connection string" : "\"\(argument)\""
+  looksLikeConnection(argument) ? "(a connection string, not shown)" : "\"\(argument)\""
+}
+
+/// Whether a text is a URI, holds a password by keyword, or begins like `user:password@`.
+private func looksLikeConnection(_ text: String) -> Bool {
+  let hasPassword = text.contains("=") && text.lowercased().contains("password")
+  let beforeHost = text.contains("@") ? text.prefix { $0 != "@" } : ""
+  return text.contains("://") || hasPassword
+    || beforeHost.contains(":") && !beforeHost.contains("/")
 }

@@ -61,7 +61,8 @@ struct DatasetPlan: Sendable {
     }
     fields = definition.fields
     let described = try connection.describe(
-      "SELECT \(expressions.joined(separator: ", ")) FROM \(relation)")
+      "SELECT \(expressions.joined(separator: ", ")) FROM \(relation)",
+      source: definition.sourceInFull)
     var wireFields: [Field] = []
     for (index, field) in fields.enumerated() {
       guard let reading = ColumnReading(described[index], as: field.type) else {
@@ -84,7 +85,7 @@ struct DatasetPlan: Sendable {
       order: [definition.timeColumn].compactMap { $0 } + definition.key, writer: writer)
     var lifting = LiftedColumns(wireFields: wireFields, fields: fields)
     let rows = try connection.copyOut(
-      query, fields: wireFields, source: definition.displayedSource
+      query, fields: wireFields, source: definition.sourceInFull, key: definition.key
     ) { batch in
       try partitioner.add(try lifting.parse(batch, dataset: definition.name))
     }
@@ -150,6 +151,14 @@ extension DatasetDefinition {
     switch source {
     case .table(let schema, let name): "\(schema).\(name)"
     case .query: "the query of dataset \(name)"
+    }
+  }
+
+  /// The source with the dataset's name or file, for messages of the server.
+  var sourceInFull: String {
+    switch source {
+    case .table: "\(displayedSource) (dataset \(name))"
+    case .query: "\(displayedSource) (datasets/\(name).yaml)"
     }
   }
 
