@@ -110,7 +110,10 @@ let package = Package(
     tests("PredictionsTests", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Predictions"]),
     tests(
       "PipelinesTests",
-      ["AlmanacCore", "Columns", "Codecs", "Files", "Documents", "Rollups", "Pipelines"]),
+      [
+        "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Documents", "Rollups",
+        "Pipelines",
+      ]),
     tests(
       "AlmanacCommandsTests",
       ["AlmanacCore", "Columns", "Files", "Postgres", "Pipelines", "AlmanacCommands"],

@@ -28,6 +28,11 @@ extension SHA256 {
     hexadecimal(digest(of: bytes))
   }
 
+  /// The digest of the UTF-8 form of a text as 64 lower-case hexadecimal digits.
+  package static func hexadecimalDigest(of text: String) -> String {
+    hexadecimal(digest(of: text))
+  }
+
   /// Takes the next bytes.
   package mutating func update(_ bytes: [UInt8]) {
     update(bytes.span)

@@ -208,7 +208,7 @@ struct ErrorTextTests {
     (.wrongType(dataset: "a", table: "b.c", column: "d", found: "money", expected: "int"), 65),
     (.emptySource(dataset: "a", table: "b.c"), 66),
     (.dateWithoutData(date: date, first: date, last: date), 66),
-    (.dateNotOver(date: date, zone: "UTC"), 64), (.nothingRecorded(dataset: "a", date: date), 66),
+    (.dateNotOver(date: date, zone: "UTC"), 64),
     (.notExtracted(dataset: "a"), 66),
     (.unknownPipeline(name: "a", suggestion: "", known: ["b"]), 78),
     (.unknownStage(name: "a", pipeline: "b", suggestion: "", known: ["c"]), 64),

@@ -1,6 +1,7 @@
 import AlmanacCore
 package import Columns
 package import Documents
+import Postgres
 
 /// A column of a dataset: what it is called, what it means and how the source computes it.
 package struct DatasetColumn: Hashable, Sendable {
@@ -40,14 +41,8 @@ package struct DatasetColumn: Hashable, Sendable {
 
   /// The SQL of the value: the expression in parentheses, or the quoted name of the column.
   package var sql: String {
-    expression.map { "(\($0))" } ?? quotedIdentifier(name)
+    expression.map { "(\($0))" } ?? quoteIdentifier(name)
   }
-}
-
-/// An identifier as SQL takes it literally: in double quotes, with the quotes in it doubled.
-package func quotedIdentifier(_ name: String) -> String {
-  "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-    + "\""
 }
 
 extension DatasetColumn {

@@ -1,5 +1,6 @@
 package import Columns
 package import Documents
+import Postgres
 
 /// A dataset: where its rows come from, what identifies and dates them, and its typed columns.
 package struct DatasetDefinition: Hashable, Sendable {
@@ -70,8 +71,8 @@ package struct DatasetDefinition: Hashable, Sendable {
   /// What stands behind `FROM`: the quoted table, or the query in parentheses with an alias.
   package var sqlSource: String {
     switch source {
-    case .table(let schema, let name): quotedIdentifier(schema) + "." + quotedIdentifier(name)
-    case .query(let text): "(\(text)\n) AS \(quotedIdentifier(name))"
+    case .table(let schema, let name): QualifiedName(schema: schema, name: name).quoted
+    case .query(let text): "(\(text)\n) AS \(quoteIdentifier(name))"
     }
   }
 }

@@ -25,8 +25,6 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case dateWithoutData(date: CalendarDate, first: CalendarDate, last: CalendarDate)
   /// The logical date has not ended yet.
   case dateNotOver(date: CalendarDate, zone: String)
-  /// All rows of a date were recorded only after it had ended.
-  case nothingRecorded(dataset: String, date: CalendarDate)
   /// A stage needs a dataset that no earlier run extracted.
   case notExtracted(dataset: String)
   /// There is no pipeline of that name.
@@ -55,7 +53,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .newerManifest, .unknownPipeline, .unknownZone: .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
-    case .missingTable, .missingColumn, .emptySource, .dateWithoutData, .nothingRecorded,
+    case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
       .missingInput
     case .dateNotOver, .unknownStage: .usage
@@ -93,9 +91,6 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "there is no data for \(date): the source holds \(first) to \(last); give a --date in there"
     case .dateNotOver(let date, let zone):
       "\(date) is not over yet in zone \(zone); give an earlier --date"
-    case .nothingRecorded(let dataset, let date):
-      "dataset \(dataset): every row up to \(date) was recorded after that day had ended, so "
-        + "nothing was known then; give a later --date"
     case .notExtracted(let dataset):
       "dataset \(dataset) is not in the data folder; run the extract stage first"
     case .unknownPipeline(let name, let suggestion, let known):

@@ -236,6 +236,6 @@ package struct PipelineRunner {
     var text = pipeline.canonicalText
     text += project.datasets.map(\.canonicalText).joined()
     text += project.models.map(\.canonicalText).joined()
-    return SHA256.hexadecimalDigest(of: Array(text.utf8))
+    return SHA256.hexadecimalDigest(of: text)
   }
 }

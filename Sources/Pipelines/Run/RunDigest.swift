@@ -46,7 +46,7 @@ package struct RunDigest: Sendable, Equatable {
         try RunDigest.digest(table, run: chosen, on: connection)
       }.filter { $0.rows > 0 }
       let text = tables.map { "\($0.name) \($0.rows) \($0.sha256)\n" }.joined()
-      return (chosen, tables, SHA256.hexadecimalDigest(of: Array(text.utf8)))
+      return (chosen, tables, SHA256.hexadecimalDigest(of: text))
     }
   }
 

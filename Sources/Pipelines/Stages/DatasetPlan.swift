@@ -163,7 +163,7 @@ extension DatasetDefinition {
   }
 
   /// The digest of the definition.
-  var digest: String { SHA256.hexadecimalDigest(of: Array(canonicalText.utf8)) }
+  var digest: String { SHA256.hexadecimalDigest(of: canonicalText) }
 }
 
 extension ColumnType {

@@ -48,7 +48,7 @@ struct FittedModel {
     self.grains = grains
     let data =
       "revenue \(revenue.start)\n" + revenue.amounts.map { String($0) }.joined(separator: "\n")
-    dataDigest = SHA256.hexadecimalDigest(of: Array(data.utf8))
+    dataDigest = SHA256.hexadecimalDigest(of: data)
     var specification = JSONText()
     specification.add("definition", text: model.canonicalText)
     specification.add("kernel", text: grains.first?.forecast.kernelName)
@@ -60,7 +60,7 @@ struct FittedModel {
     ]
     version =
       "\(model.name)-"
-      + SHA256.hexadecimalDigest(of: Array(identity.joined(separator: "\n").utf8)).prefix(12)
+      + SHA256.hexadecimalDigest(of: identity.joined(separator: "\n")).prefix(12)
   }
 
   /// Whether the model is published for at least one grain.

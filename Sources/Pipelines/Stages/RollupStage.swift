@@ -108,7 +108,7 @@ package struct RollupStage: Stage {
     let text =
       "rollup 1\nzone \(context.zone.name)\ncurrency \(context.pipeline.currency)\n"
       + "grains \(grains.map(\.rawValue).sorted().joined(separator: ","))\n"
-    return SHA256.hexadecimalDigest(of: Array(text.utf8))
+    return SHA256.hexadecimalDigest(of: text)
   }
 
   /// The UTC days that can hold events of a local day.

@@ -121,7 +121,7 @@ package struct DatasetDays: Sendable {
     for day in days {
       for part in parts[day] ?? [] { text += "\(day) \(part.rows) \(part.sha256)\n" }
     }
-    return SHA256.hexadecimalDigest(of: Array(text.utf8))
+    return SHA256.hexadecimalDigest(of: text)
   }
 }
 

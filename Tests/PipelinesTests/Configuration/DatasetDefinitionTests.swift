@@ -2,6 +2,7 @@ import AlmanacCore
 import Columns
 import Documents
 import Pipelines
+import Postgres
 import Testing
 
 @Suite("Dataset definitions")
@@ -77,9 +78,9 @@ struct DatasetDefinitionTests {
 
   @Test("quote names as SQL reads them literally")
   func quoting() {
-    #expect(quotedIdentifier("timestamp") == "\"timestamp\"")
-    #expect(quotedIdentifier("a\"b") == "\"a\"\"b\"")
-    #expect(quotedIdentifier("") == "\"\"")
+    #expect(quoteIdentifier("timestamp") == "\"timestamp\"")
+    #expect(quoteIdentifier("a\"b") == "\"a\"\"b\"")
+    #expect(quoteIdentifier("") == "\"\"")
   }
 }
 
