@@ -65,6 +65,7 @@ let package = Package(
     // Layer 4: domain.
     module("Billing", ["AlmanacCore", "Columns"]),
     module("SampleSources", ["AlmanacCore", "Columns", "Codecs", "Billing"]),
+    module("Simulation", ["AlmanacCore", "Columns", "Billing"]),
     module("Predictions", ["AlmanacCore", "Columns", "Billing", "Forecasting"]),
 
     // Layer 5: run.
@@ -80,7 +81,7 @@ let package = Package(
       "AlmanacCommands",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Billing",
-        "SampleSources", "Pipelines",
+        "SampleSources", "Simulation", "Pipelines",
       ]),
     .executableTarget(
       name: "almanac", dependencies: ["AlmanacCommands"], swiftSettings: settings),
@@ -107,6 +108,7 @@ let package = Package(
     tests("ForecastingTests", ["AlmanacCore", "LinearAlgebra", "Regression", "Forecasting"]),
     tests(
       "SampleSourcesTests", ["AlmanacCore", "Columns", "Codecs", "Billing", "SampleSources"]),
+    tests("SimulationTests", ["AlmanacCore", "Columns", "Billing", "Files", "Simulation"]),
     tests("PredictionsTests", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Predictions"]),
     tests(
       "PipelinesTests",
