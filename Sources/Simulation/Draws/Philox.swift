@@ -63,5 +63,5 @@ func unit(_ word: UInt32) -> Double { (Double(word) + 0.5) * 0x1p-32 }
 /// A word scaled to the whole numbers below `count`.
 @inline(__always)
 func choice(_ word: UInt32, below count: Int) -> Int {
-  Int(UInt64(word) &* UInt64(truncatingIfNeeded: count) >> 32)
+  Int((UInt64(word) &* UInt64(truncatingIfNeeded: count)) >> 32)
 }
