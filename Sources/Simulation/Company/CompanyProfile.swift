@@ -75,8 +75,9 @@ package struct CompanyProfile: Sendable {
     zone = country.zones[draws.choice(below: country.zones.count, .profile, 1)]
     currencyIndex = country.currency
     currency = Geography.currencies[country.currency]
-    industry = CompanyProfile.industries[
-      draws.choice(below: CompanyProfile.industries.count, .profile, 2)]
+    industry =
+      CompanyProfile.industries[
+        draws.choice(below: CompanyProfile.industries.count, .profile, 2)]
     signUp = CompanyProfile.signUp(
       index: index, isScripted: script != nil, draws: draws, settings: settings)
     size = [0.42, 0.77, 0.94].firstIndex { unit(5) < $0 } ?? 3

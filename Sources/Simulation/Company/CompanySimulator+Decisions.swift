@@ -134,11 +134,13 @@ extension CompanySimulator {
     if chance(42) < 0.14 {
       let size = max(1, Int((Double(main.seats) * 0.15 * chance(43)).rounded(.up)))
       state.plan(
-        .changeQuantity(state.main, by: chance(44) < 0.68 ? size : -size), at: time(121, after: day))
+        .changeQuantity(state.main, by: chance(44) < 0.68 ? size : -size), at: time(121, after: day)
+      )
     }
     if chance(45) < 0.02, main.modules != 0 {
       let owned = Catalogue.modules.indices.filter { main.modules >> UInt8($0) & 1 == 1 }
-      state.plan(.removeModule(owned[Int(chance(46) * Double(owned.count))]), at: time(122, after: day))
+      state.plan(
+        .removeModule(owned[Int(chance(46) * Double(owned.count))]), at: time(122, after: day))
     }
     if chance(47) < 0.02 {
       let percent = [0, 10, 15, 20, 30][Int(chance(48) * 5)]

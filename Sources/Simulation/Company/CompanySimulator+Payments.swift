@@ -90,8 +90,13 @@ extension CompanySimulator {
 
   /// The class of a refusal of a method that has not expired.
   private static func declineKind(_ unit: Double) -> DeclineKind {
-    unit < 0.55 ? .soft : unit < 0.72 ? .technical : unit < 0.86 ? .authentication
-      : unit < 0.95 ? .hard : .never
+    unit < 0.55
+      ? .soft
+      : unit < 0.72
+        ? .technical
+        : unit < 0.86
+          ? .authentication
+          : unit < 0.95 ? .hard : .never
   }
 
   /// Writes an attempt down, with the transaction it belongs to.
@@ -129,7 +134,8 @@ extension CompanySimulator {
       }
       row.nextRetryAt = nil
       row.errorMessage = declined?.code
-      row.status = outcome == .failed ? "failed" : outcome == .succeeded ? "succeeded" : "processing"
+      row.status =
+        outcome == .failed ? "failed" : outcome == .succeeded ? "succeeded" : "processing"
       if outcome == .succeeded { row.succeededAt = at }
     }
     emitMoney(.paymentAttempted, collection.due, at: at)

@@ -173,7 +173,9 @@ extension CompanySimulator {
   /// Plans what may follow the end of all subscriptions: the company's deletion.
   private mutating func fall(at: Int64) {
     state.lastFall = at
-    guard profile.script == nil, draws.unit(.lifecycle, state.changeCount, 20) < 0.12 else { return }
+    guard profile.script == nil, draws.unit(.lifecycle, state.changeCount, 20) < 0.12 else {
+      return
+    }
     state.plan(
       .delete,
       at: later(
@@ -197,7 +199,8 @@ extension CompanySimulator {
   /// Takes a scheduled cancellation back.
   mutating func withdrawCancellation(at: Int64) {
     for index in state.subscriptions.indices
-    where state.subscriptions[index].status != .canceled && state.subscriptions[index].cancelAt != nil
+    where state.subscriptions[index].status != .canceled
+      && state.subscriptions[index].cancelAt != nil
     {
       state.subscriptions[index].cancelAt = nil
       state.subscriptions[index].canceledAt = nil
@@ -209,7 +212,8 @@ extension CompanySimulator {
   mutating func cancelScheduled(at: Int64) {
     var hasEnded = false
     for index in state.subscriptions.indices
-    where state.subscriptions[index].status != .canceled && state.subscriptions[index].cancelAt == at
+    where state.subscriptions[index].status != .canceled
+      && state.subscriptions[index].cancelAt == at
     {
       end(index, .voluntary, at: at, isPlanned: true)
       hasEnded = true
@@ -292,7 +296,8 @@ extension CompanySimulator {
   /// Whether a change of a subscription can take place now.
   private func canChange(_ index: Int) -> Bool {
     let subscription = state.subscriptions[index]
-    return subscription.isBilled && subscription.cancelAt == nil && !subscription.hasPlannedDowngrade
+    return subscription.isBilled && subscription.cancelAt == nil
+      && !subscription.hasPlannedDowngrade
   }
 
   /// Moves to another tier at once.

@@ -41,7 +41,9 @@ struct EventColumns {
         rows.append((recordedAt, Int32(truncatingIfNeeded: index)))
       }
     }
-    rows.sort { $0.recordedAt != $1.recordedAt ? $0.recordedAt < $1.recordedAt : $0.event < $1.event }
+    rows.sort {
+      $0.recordedAt != $1.recordedAt ? $0.recordedAt < $1.recordedAt : $0.event < $1.event
+    }
     companyIDs.append(record.profile.id)
     for (recordedAt, index) in rows {
       append(record.events[Int(index)], of: record, recordedAt: recordedAt)
