@@ -31,7 +31,7 @@ extension CompanySimulator {
       let count = active + poisson(mean: mean, unit: block.secondUnit)
       state.use[step & 63] = Int32(truncatingIfNeeded: count)
       state.monthUse += count
-      if record != nil { emitUse(day, active: active, count: count) }
+      if includesUse { emitUse(day, active: active, count: count) }
     }
     moreOf(day, step)
   }

@@ -16,6 +16,8 @@ struct CompanySimulator {
   var state = CompanyState()
   /// Where rows go; `nil` in a forward simulation.
   var record: CompanyRecord?
+  /// Whether the record holds the single events of daily use.
+  var includesUse = true
 
   init(settings: WorldSettings, profile: CompanyProfile, zone: ZoneRules) {
     self.settings = settings

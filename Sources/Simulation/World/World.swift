@@ -31,8 +31,14 @@ package struct World: Sendable {
   package var companyCount: Int { settings.companyCount }
 
   /// The whole history of a company.
-  package func company(_ index: Int) -> CompanyRecord {
+  ///
+  /// - Parameters:
+  ///   - index: the position among the companies.
+  ///   - includesUse: whether the single events of daily use are written down, which are most of
+  ///     the work; nothing else depends on them.
+  package func company(_ index: Int, includesUse: Bool = true) -> CompanyRecord {
     var simulator = simulator(of: index)
+    simulator.includesUse = includesUse
     for day in simulator.firstDay..<settings.end.adding(days: 1) { simulator.live(day) }
     guard let record = simulator.record else { preconditionFailure("a simulator without a record") }
     return record

@@ -1,0 +1,42 @@
+import AlmanacCore
+import Files
+import Simulation
+import Testing
+
+/// The rules of a zone as the tests' system has them.
+func systemZone(_ name: String) -> ZoneRules? {
+  (try? FileSystem.read("/usr/share/zoneinfo/\(name)")).flatMap { ZoneRules(name: name, file: $0) }
+}
+
+/// A world that ends on 2025-06-30 unless said otherwise.
+func world(
+  companies: Int, months: Int, seed: UInt64 = 1, kind: WorldKind = .logistic,
+  end: String = "2025-06-30"
+) throws -> World {
+  let end = try #require(CalendarDate(end))
+  return try World(
+    WorldSettings(companies: companies, months: months, seed: seed, kind: kind, end: end),
+    zone: systemZone)
+}
+
+/// The companies of a world without the events of daily use.
+func records(of world: World) -> [CompanyRecord] {
+  (0..<world.companyCount).map { world.company($0, includesUse: false) }
+}
+
+/// The probability that a yes gets a higher number than a no, ties counting half: the AUC, by ranks.
+func rocAUC(_ pairs: [(score: Double, isYes: Bool)]) -> Double {
+  let ordered = pairs.sorted { $0.score < $1.score }
+  var rankSum = 0.0
+  var index = 0
+  while index < ordered.count {
+    var next = index
+    while next < ordered.count, ordered[next].score == ordered[index].score { next += 1 }
+    let rank = Double(index + next + 1) / 2
+    rankSum += rank * Double(ordered[index..<next].count { $0.isYes })
+    index = next
+  }
+  let yes = Double(ordered.count { $0.isYes })
+  let no = Double(ordered.count) - yes
+  return (rankSum - yes * (yes + 1) / 2) / (yes * no)
+}
