@@ -34,6 +34,8 @@ package struct SimulateCommand: Command {
                       (default: logistic)
       --end DATE      the last day (default: 2026-06-30)
       --continue STEP add the next day or month
+      --simulations N forward simulations for each probability of a label in the
+                      truth, 0 for none (default: 1000)
       --jobs N        threads and connections (default: the processors)
       --quiet         no progress lines
 
@@ -50,6 +52,7 @@ package struct SimulateCommand: Command {
   private let request: Request
   private let target: ConnectionSettings
   private let jobs: Int?
+  private let simulations: Int
   private let isQuiet: Bool
   private let schemaPath = "datasets/source-schema.sql"
 
@@ -57,6 +60,8 @@ package struct SimulateCommand: Command {
     target = try ConnectionOptions(environment: environment).settings(
       option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_SOURCE")
     jobs = try scanner.integer("--jobs", in: 1...256)
+    simulations =
+      try scanner.integer("--simulations", in: 0...Int(UInt16.max)) ?? World.simulations
     isQuiet = try scanner.flag("--quiet")
     let step = try scanner.value("--continue")
     let companies = try scanner.integer("--companies", in: 1...10_000_000)
@@ -92,7 +97,7 @@ package struct SimulateCommand: Command {
 
   package func run(in setting: CommandSetting) throws {
     let writer = WorldWriter(
-      target: target, jobs: jobs ?? setting.processors, zone: systemZone,
+      target: target, jobs: jobs ?? setting.processors, simulations: simulations, zone: systemZone,
       schema: String(decoding: try FileSystem.read(schemaPath), as: UTF8.self),
       log: setting.console.logSink(threshold: isQuiet ? .warning : .info))
     let summary: WorldWriter.Summary

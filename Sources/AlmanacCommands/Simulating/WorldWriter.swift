@@ -13,6 +13,8 @@ import Simulation
 struct WorldWriter {
   let target: ConnectionSettings
   let jobs: Int
+  /// Forward simulations for each probability of a label; 0 for none.
+  let simulations: Int
   let zone: @Sendable (String) -> ZoneRules?
   let schema: String
   let log: LogSink
@@ -204,9 +206,10 @@ struct WorldWriter {
       $0..<min(world.companyCount, $0 + WorldWriter.companiesPerPiece)
     }
     let target = target
+    let simulations = simulations
     let written = try mapConcurrently(
       pieces, jobs: jobs,
-      context: { try PieceWriter(target, after: start, world: world) },
+      context: { try PieceWriter(target, after: start, world: world, simulations: simulations) },
       work: { writer, piece in try writer.write(piece, eventsPerBatch: WorldWriter.eventsPerBatch) }
     )
     for piece in written { counts.merge(piece, uniquingKeysWith: +) }
@@ -219,10 +222,14 @@ private final class PieceWriter {
   private let connection: Connection
   private let world: World
   private let start: Timestamp?
+  private let simulations: Int
   /// The schema of the session's temporary tables, which rows that change go through.
   private let temporary: String
 
-  init(_ target: ConnectionSettings, after start: Timestamp?, world: World) throws {
+  init(
+    _ target: ConnectionSettings, after start: Timestamp?, world: World, simulations: Int
+  ) throws {
+    self.simulations = simulations
     self.world = world
     self.start = start
     connection = try Connection(target, purpose: .target)
@@ -250,7 +257,7 @@ private final class PieceWriter {
       let record = world.company(index)
       rows.append(record)
       truth.append(
-        record, labels: world.labelProbabilities(of: index, after: start),
+        record, labels: world.labelProbabilities(of: index, after: start, simulations: simulations),
         kind: world.settings.kind)
       if rows.eventCount > eventsPerBatch || index == companies.upperBound - 1 {
         try flush(rows, truth, into: &counts)

@@ -41,6 +41,8 @@ package struct CompanyProfile: Sendable {
   let seats: Int
   let tier: Int
   let interval: BillingInterval
+  /// A bit for each module bought with the first subscription.
+  let modules: UInt8
   let hasTrial: Bool
   /// The share of users active on an ordinary workday.
   let activeShare: Double
@@ -93,6 +95,10 @@ package struct CompanyProfile: Sendable {
         ? .year : script != nil || period < 0.72 ? .month : period < 0.84 ? .quarter : .year
     hasTrial =
       script == .trialExtended || script == .trialExpired || (script == nil && unit(9) < 0.65)
+    let modulesShare = [0.05, 0.12, 0.25, 0.4][tier]
+    modules = Catalogue.modules.indices.reduce(into: UInt8(0)) { owned, module in
+      if draws.unit(.profile, 30, module) < modulesShare { owned |= 1 << UInt8(module) }
+    }
     activeShare = 0.35 + 0.4 * unit(10)
     eventsPerUser = 7 * exp(0.55 * draws.normal(.profile, 11))
     effects = Question.allCases.indices.map { draws.normal(.profile, 12 + $0) }

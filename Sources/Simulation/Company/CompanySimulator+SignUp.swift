@@ -28,6 +28,7 @@ extension CompanySimulator {
       SubscriptionState(
         ordinal: 0, status: profile.hasTrial ? .trialing : .active, tier: profile.tier,
         interval: profile.interval, seats: profile.seats))
+    state.subscriptions[0].modules = profile.modules
     if profile.script == .migration || (profile.script == nil && profile.index % 16 == 3) {
       state.subscriptions[0].isLegacy = true
       state.subscriptions[0].tier = 1

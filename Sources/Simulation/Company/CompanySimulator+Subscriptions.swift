@@ -120,7 +120,10 @@ extension CompanySimulator {
       migrate(index, at: at)
       return
     }
-    state.subscriptions[index].hasPlannedDowngrade = false
+    if state.subscriptions[index].hasPlannedDowngrade {
+      state.subscriptions[index].hasPlannedDowngrade = false
+      lower(index)
+    }
     state.subscriptions[index].period += 1
     setPeriod(index)
     update(index, at: at)
@@ -229,6 +232,7 @@ extension CompanySimulator {
     state.subscriptions[index].canceledAt = nil
     state.subscriptions[index].cancelAt = nil
     state.subscriptions[index].cancelReason = nil
+    state.subscriptions[index].hasPlannedDowngrade = false
     state.subscriptions[index].trialEndsAt = nil
     emit(.subscriptionReactivated, at: at, user: anyUser(at))
     activate(index, .reactivate, at: at)
@@ -317,12 +321,22 @@ extension CompanySimulator {
     guard canChange(index), state.subscriptions[index].tier > 0,
       !state.subscriptions[index].migratesAtRenewal
     else { return }
+    let present = state.subscriptions[index]
+    lower(index)
+    change(index, .downgrade, at: at, effectiveAt: present.periodEnd)
+    state.subscriptions[index].tier = present.tier
+    state.subscriptions[index].isLegacy = present.isLegacy
+    state.subscriptions[index].recurring = present.recurring
+    state.subscriptions[index].hasPlannedDowngrade = true
+    update(index, at: at)
+    emit(.subscriptionDowngraded, at: at, user: anyUser(at))
+  }
+
+  /// Puts a subscription on the next lower tier.
+  private mutating func lower(_ index: Int) {
     state.subscriptions[index].tier -= 1
     state.subscriptions[index].isLegacy = false
-    state.subscriptions[index].hasPlannedDowngrade = true
     state.subscriptions[index].recurring = price(state.subscriptions[index])
-    change(index, .downgrade, at: at, effectiveAt: state.subscriptions[index].periodEnd)
-    emit(.subscriptionDowngraded, at: at, user: anyUser(at))
   }
 
   /// Adds or removes seats.

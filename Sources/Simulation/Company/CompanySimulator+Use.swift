@@ -39,6 +39,7 @@ extension CompanySimulator {
   /// Notices of the quota, tickets, and what else happens now and then.
   private mutating func moreOf(_ day: CalendarDate, _ step: Int) {
     let at = localStart(day) + 12 * microsecondsPerHour
+    if let record { addOddEvents(record, step: step, at: at) }
     let main = state.subscriptions[state.main]
     let quota = Catalogue.tierQuotas[main.tier] * Double(main.seats)
     let share = Double(state.monthUse) / quota
@@ -139,7 +140,6 @@ extension CompanySimulator {
           repeatedAt: Recording.repetition(of: recordedAt, recording.2, recording.3)))
     }
     noteSeen(record, from: seen)
-    addOddEvents(record, step: step, at: start)
   }
 
   /// Users of a day, distinct, by Knuth's selection sampling (TAOCP 2, 3.4.2, algorithm S).

@@ -65,22 +65,22 @@ package struct Hazard: Sendable {
   }
 
   private static let churn = Hazard(
-    question: .churn, intercept: -3.3,
-    coefficients: [1.3, 2.0, 0.3, 0.45, -0.5, -0.3, -0.7, -1.2],
-    companyEffect: 0.7, threshold: (covariate: 1, above: 0.6, jump: 0.9), shift: 0.5)
+    question: .churn, intercept: -3.6,
+    coefficients: [1.2, 1.8, 0.3, 0.45, -0.5, -0.3, -0.7, -1.2],
+    companyEffect: 0.5, threshold: (covariate: 1, above: 0.6, jump: 0.5), shift: 0.4)
 
   private static let upgrade = Hazard(
     question: .upgrade, intercept: -6.2, coefficients: [2.4, 0.45, 1.8],
     companyEffect: 0.6, threshold: (covariate: 0, above: 1.2, jump: 0.8), shift: -0.4)
 
   private static let adoption = Hazard(
-    question: .adoption, intercept: -6.4, coefficients: [2.6, 0.7, 0.5],
-    companyEffect: 0.6, threshold: (covariate: 0, above: 0.5, jump: 0.6), shift: 0.4)
+    question: .adoption, intercept: -6.6, coefficients: [3.0, 0.9, 0.6],
+    companyEffect: 0.4, threshold: (covariate: 0, above: 0.5, jump: 0.4), shift: 0.3)
 
   private static let paymentFailure = Hazard(
-    question: .paymentFailure, intercept: -2.9,
+    question: .paymentFailure, intercept: -3.1,
     coefficients: [
-      -1.0, -0.4, 2.4, 0.4, 1.3, 0.25, 0.6, 0.35, 0.25, 0.8, -0.4, 0.9, 2.0, -0.6,
+      -1.0, -0.4, 2.6, 0.5, 1.6, 0.35, 0.6, 0.35, 0.25, 0.8, -0.4, 0.9, 1.6, -0.6,
     ],
     companyEffect: 0.6, threshold: (covariate: 5, above: 2, jump: 0.7), shift: 0.3)
 

@@ -37,12 +37,12 @@ extension World {
   /// - Parameters:
   ///   - index: the company.
   ///   - start: only instants after this one; `nil` for all.
-  ///   - simulations: the number of copies.
+  ///   - simulations: the number of copies, up to 65,535; with 0 there are no probabilities.
   package func labelProbabilities(
     of index: Int, after start: Timestamp? = nil, simulations: Int = World.simulations
   ) -> [LabelProbability] {
     let sampled = sampledMonthEnds(of: index).filter { $0.startUTC > start ?? .distantPast }
-    guard let last = sampled.last else { return [] }
+    guard let last = sampled.last, simulations > 0 else { return [] }
     var simulator = simulator(of: index)
     simulator.record = nil
     var found: [LabelProbability] = []
