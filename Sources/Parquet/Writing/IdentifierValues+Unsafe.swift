@@ -34,7 +34,8 @@ struct IdentifierValues: PageValues {
   var dictionaryBytes: Int { table.count * 24 }
 
   var bounds: StatisticsRecord {
-    StatisticsRecord(minimum: extremes.values?.least.bytes, maximum: extremes.values?.greatest.bytes)
+    StatisticsRecord(
+      minimum: extremes.values?.least.bytes, maximum: extremes.values?.greatest.bytes)
   }
 
   mutating func add(_ column: Column, _ rows: PresentRows) -> Int {
