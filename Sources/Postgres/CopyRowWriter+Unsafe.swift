@@ -36,6 +36,9 @@ struct CopyRowWriter: ~Copyable {
         let entry = codes.map { Int($0[row]) } ?? row
         return offsets[entry + 1] - offsets[entry] + extra
       }
+    case .uuidList(let lists):
+      let offsets = lists.offsets
+      add(column) { uuidArraySize(offsets[$0 + 1] - offsets[$0]) }
     case .int32(let values):
       add(column) { 8 + 2 * NumericGroups(units: Int128(values[$0]), scale: 0).count }
     case .int64(let values):
@@ -102,11 +105,9 @@ struct CopyRowWriter: ~Copyable {
       let entries = values.values
       let codes = values.codes
       return unsafe put(column) { row, place in
-        let value = entries[codes.map { Int($0[row]) } ?? row]
-        unsafe (place + 4).storeBytes(of: value.high.bigEndian, as: UInt64.self)
-        unsafe (place + 12).storeBytes(of: value.low.bigEndian, as: UInt64.self)
-        return 16
+        unsafe store(entries[codes.map { Int($0[row]) } ?? row], place)
       }
+    case (.uuidArray, .uuidList(let lists)): return writeLists(column, lists)
     case (.date, .int32(let values)):
       return unsafe put(column) { row, place in
         let (days, overflow) = values[row].subtractingReportingOverflow(daysFrom1970To2000)
@@ -216,6 +217,29 @@ struct CopyRowWriter: ~Copyable {
     }
   }
 
+  private mutating func writeLists(
+    _ column: Column, _ lists: UUIDListStorage
+  ) -> (row: Int, problem: ValueFailure.Problem)? {
+    unsafe put(column) { row, place in
+      let positions = lists.positions(row)
+      let size = uuidArraySize(positions.count)
+      if size > maximumCopyFieldLength { return -1 }
+      unsafe store(Int32(positions.isEmpty ? 0 : 1), place)
+      unsafe store(Int32(0), place + 4)
+      unsafe store(uuidOID, place + 8)
+      if positions.isEmpty { return size }
+      unsafe store(Int32(positions.count), place + 12)
+      unsafe store(Int32(1), place + 16)
+      var element = unsafe place + 24
+      for position in positions {
+        unsafe element.storeBytes(of: Int32(16).bigEndian, as: Int32.self)
+        unsafe store(lists.elements.row(position), element)
+        unsafe element += 20
+      }
+      return size
+    }
+  }
+
   /// Lets `write` put each value behind the four bytes of its length, and writes that length.
   ///
   /// `write` returns the number of bytes, or -1 if the value is out of range.
@@ -263,6 +287,19 @@ private func store<Value: FixedWidthInteger>(
   unsafe (place + 4).storeBytes(of: value.bigEndian, as: Value.self)
   return Value.bitWidth / 8
 }
+
+/// Writes an identifier behind the four bytes of its length; its size in bytes.
+@inline(__always)
+@discardableResult
+private func store(_ value: UUIDValue, _ place: UnsafeMutableRawPointer) -> Int {
+  unsafe (place + 4).storeBytes(of: value.high.bigEndian, as: UInt64.self)
+  unsafe (place + 12).storeBytes(of: value.low.bigEndian, as: UInt64.self)
+  return 16
+}
+
+/// The bytes of an array of identifiers: a header, which is shorter without an element, and the
+/// elements behind their lengths.
+private func uuidArraySize(_ count: Int) -> Int { count == 0 ? 12 : 20 + 20 * count }
 
 /// Writes a `numeric` behind the four bytes of its length; its size in bytes.
 private func storeNumeric(_ units: Int128, _ scale: Int, _ place: UnsafeMutableRawPointer) -> Int {

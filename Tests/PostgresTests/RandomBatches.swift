@@ -49,6 +49,9 @@ private func randomValue(_ field: Field, using generator: inout SplitMix64) -> C
   case .uuid:
     if choice < 4 { return .uuid(UUIDValue(high: 0, low: UInt64(choice))) }
     return .uuid(UUIDValue(high: generator.next(), low: generator.next()))
+  case .uuidList:
+    return .uuids(
+      (0..<max(0, choice - 2)).map { UUIDValue(high: UInt64($0 / 2), low: generator.next() % 3) })
   case .date:
     // From 4713 BC to the largest day a calendar date here may have.
     return .date(

@@ -13,7 +13,7 @@ protocol ColumnEncoder: AnyObject {
   ) -> ColumnChunkRecord
 }
 
-/// Writes a column whose rows hold at most one value each.
+/// Writes a column whose rows hold a value, none, or a list of identifiers.
 ///
 /// How values are written is measured on the first page of each row group, which is compressed in
 /// every way that may suit: as codes of a dictionary, as differences, plainly. A dictionary grows
@@ -24,11 +24,14 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
   private let pageRows: Int
   private var values: Values
   private var levels = DefinitionLevels()
+  private var lists = ListLevels()
   private var waitingRows = 0
   private var finished: [[UInt8]] = []
   private var finishedBytes = 0
   private var record = ColumnChunkRecord()
   private var mode = Mode.undecided
+  /// How the pages of the row group are compressed, `nil` before the first.
+  private var codec: PageCodec?
   /// The entries of the dictionary when the last page ended.
   private var knownEntries = 0
 
@@ -69,12 +72,28 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     var row = rows.lowerBound
     while row < rows.upperBound {
       let wanted = row..<min(rows.upperBound, row + pageRows - waitingRows)
-      let reached = values.add(column, PresentRows(column.validity, in: wanted))
-      if plan.isOptional { levels.append(column.validity, row..<reached) }
+      let reached = add(column, wanted)
       waitingRows += reached - row
       row = reached
-      if waitingRows == pageRows || values.isFull { endPage(&pages) }
+      if waitingRows == pageRows || values.isFull || lists.count >= 2 * pageRows {
+        endPage(&pages)
+      }
     }
+  }
+
+  /// Adds rows up to the one that makes the page full; the row after that.
+  private func add(_ column: Column, _ rows: Range<Int>) -> Int {
+    guard case .uuidList(let all) = column.storage else {
+      let reached = values.add(column, PresentRows(column.validity, in: rows))
+      if plan.isOptional { levels.append(column.validity, rows.lowerBound..<reached) }
+      return reached
+    }
+    let reached = lists.append(
+      all, column.validity, rows, isOptional: plan.isOptional, limit: 2 * pageRows)
+    let elements = all.offsets[rows.lowerBound]..<all.offsets[reached]
+    let column = Column(Field("element", .uuid), .uuid(all.elements))
+    _ = values.add(column, PresentRows(nil, in: elements))
+    return reached
   }
 
   func finish(
@@ -84,7 +103,8 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     var dictionarySize = 0
     if values.entryCount > 0 {
       let page = pages.page(
-        .dictionary(entryCount: values.entryCount, encoding: .plain), values.dictionaryPage())
+        .dictionary(entryCount: values.entryCount, encoding: .plain), values.dictionaryPage(),
+        codec ?? pages.codec)
       count(page)
       if !record.encodings.contains(.plain) { record.encodings.append(.plain) }
       record.dictionaryPageOffset = offset
@@ -101,21 +121,26 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     values.reset()
     mode = .undecided
     knownEntries = 0
+    codec = nil
     beginRecord()
     return ended
   }
 
   private func beginRecord() {
     record = ColumnChunkRecord()
-    record.physicalType = plan.element.physicalType ?? .boolean
-    record.path = [plan.field.name]
+    record.physicalType = plan.physicalType
+    record.path = plan.path
     record.encodings = [.runLength]
     record.statistics.nullCount = 0
   }
 
   private func endPage(_ pages: inout PageWriter) {
     var head: [UInt8] = []
-    if plan.isOptional { levels.write(to: &head) }
+    if plan.isList {
+      lists.write(to: &head, maximumDefinition: plan.isOptional ? 2 : 1)
+    } else if plan.isOptional {
+      levels.write(to: &head)
+    }
     switch mode {
     case .undecided: decide(head, &pages)
     case .coded(let cost): writeCodes(head, cost, &pages)
@@ -123,9 +148,11 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
       keep(page(encoding, head, &pages), encoding)
       values.endPage(isCoded: false)
     }
-    record.valueCount += waitingRows
-    record.statistics.nullCount = (record.statistics.nullCount ?? 0) + levels.nullCount
+    record.valueCount += pageValueCount
+    record.statistics.nullCount =
+      (record.statistics.nullCount ?? 0) + levels.nullCount + lists.emptyCount
     levels.removeAll()
+    lists.removeAll()
     waitingRows = 0
   }
 
@@ -136,14 +163,15 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     if let codes = values.codes(), values.entryCount > 0 {
       let coded = page(codes, head, &pages)
       let entries = pages.page(
-        .dictionary(entryCount: values.entryCount, encoding: .plain), values.dictionaryPage()
-      ).cost
-      if coded.cost + entries < best.1.cost {
+        .dictionary(entryCount: values.entryCount, encoding: .plain), values.dictionaryPage(),
+        pages.codec)
+      if coded.cost + entries.cost < best.1.cost {
         mode = .coded(
           Cost(
-            entry: entries / Double(values.entryCount), value: best.1.cost / Double(codes.count),
-            encoding: best.0))
-        keep(coded, .runLengthDictionary)
+            entry: entries.cost / Double(values.entryCount),
+            value: best.1.cost / Double(codes.count), encoding: best.0))
+        let isCompressed = !(coded.isIncompressible && entries.isIncompressible)
+        keepFirst(coded, .runLengthDictionary, isCompressed, &pages) { page(codes, head, &$0) }
         values.endPage(isCoded: true)
         knownEntries = values.entryCount
         return
@@ -151,11 +179,28 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     }
     // A page of nulls alone decides nothing.
     let decides = values.count > 0
-    keep(best.1, best.0)
+    keepFirst(best.1, best.0, !best.1.isIncompressible || !decides, &pages) {
+      page(best.0, head, &$0)
+    }
     values.endPage(isCoded: false)
     if decides {
       values.stopCoding(entryCount: 0)
       mode = .other(best.0)
+    }
+  }
+
+  /// Keeps a page as it is, or made again where compression does not pay; all pages of a row group
+  /// are compressed, or none is.
+  private func keepFirst(
+    _ page: PageWriter.Page, _ encoding: PageEncoding, _ isCompressed: Bool,
+    _ pages: inout PageWriter, _ again: (inout PageWriter) -> PageWriter.Page
+  ) {
+    if codec == nil, !isCompressed, pages.codec != .uncompressed {
+      codec = .uncompressed
+      keep(again(&pages), encoding)
+    } else {
+      codec = codec ?? pages.codec
+      keep(page, encoding)
     }
   }
 
@@ -188,7 +233,7 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
   ) -> PageWriter.Page {
     var body = head
     values.append(encoding, to: &body)
-    return pages.page(header(encoding), body)
+    return pages.page(header(encoding), body, codec ?? pages.codec)
   }
 
   private func page(
@@ -198,12 +243,15 @@ final class ChunkEncoder<Values: PageValues>: ColumnEncoder {
     var body = head
     body.append(UInt8(width))
     body.append(contentsOf: RunLength.encode(codes.span, width: width))
-    return pages.page(header(.runLengthDictionary), body)
+    return pages.page(header(.runLengthDictionary), body, codec ?? pages.codec)
   }
 
   private func header(_ encoding: PageEncoding) -> PageHeader.Content {
-    .data(valueCount: waitingRows, encoding: encoding, levelEncoding: .runLength)
+    .data(valueCount: pageValueCount, encoding: encoding, levelEncoding: .runLength)
   }
+
+  /// The values of the page, with one for each row that has none.
+  private var pageValueCount: Int { plan.isList ? lists.count : waitingRows }
 
   private func keep(_ page: PageWriter.Page, _ encoding: PageEncoding) {
     finished.append(page.bytes)

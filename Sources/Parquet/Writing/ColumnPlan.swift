@@ -3,13 +3,22 @@ import Columns
 /// How a column is described and laid out in a file.
 struct ColumnPlan {
   let field: Field
-  /// The column's node of the schema.
-  let element: SchemaElement
+  /// The column's nodes of the schema, the outermost first.
+  let elements: [SchemaElement]
   /// Whether decimals are written in 16 bytes.
   let isWide: Bool
 
   /// Whether the column may have nulls.
-  var isOptional: Bool { element.repetition == .optional }
+  var isOptional: Bool { field.isNullable }
+
+  /// Whether rows hold lists.
+  var isList: Bool { field.type == .uuidList }
+
+  /// The names from the column to the node that holds values.
+  var path: [String] { elements.map(\.name) }
+
+  /// How values are laid out.
+  var physicalType: PhysicalType { elements.last?.physicalType ?? .boolean }
 
   /// The plan of a column that suits all values of a batch.
   init(_ column: Column) {
@@ -24,6 +33,7 @@ struct ColumnPlan {
     var element = SchemaElement(name: field.name)
     element.repetition = field.isNullable ? .optional : .required
     var isWide = false
+    var inner: [SchemaElement] = []
     switch field.type {
     case .bool: element.physicalType = .boolean
     case .int16:
@@ -56,6 +66,11 @@ struct ColumnPlan {
       element.physicalType = .fixedLengthByteArray
       element.typeLength = 16
       element.logicalType = .uuid
+    case .uuidList:
+      element.childCount = 1
+      element.convertedType = ConvertedType.list
+      element.logicalType = .list
+      inner = ColumnPlan.identifierList
     case .date:
       element.physicalType = .int32
       element.convertedType = ConvertedType.date
@@ -65,9 +80,22 @@ struct ColumnPlan {
       element.convertedType = ConvertedType.timestampMicroseconds
       element.logicalType = .timestamp(isAdjustedToUTC: true, unit: .microseconds)
     }
-    self.element = element
+    elements = [element] + inner
     self.isWide = isWide
   }
+
+  /// The nodes below a list: each list repeats its elements, which are never null.
+  private static let identifierList: [SchemaElement] = {
+    var list = SchemaElement(name: "list")
+    list.repetition = .repeated
+    list.childCount = 1
+    var element = SchemaElement(name: "element")
+    element.physicalType = .fixedLengthByteArray
+    element.typeLength = 16
+    element.repetition = .required
+    element.logicalType = .uuid
+    return [list, element]
+  }()
 
   /// Whether a decimal of a column has more digits than the format allows in 64 bits.
   static func needsMoreThan18Digits(_ column: Column) -> Bool {

@@ -95,23 +95,35 @@ struct IdentifierValues: PageValues {
 
   /// Adds values as they lie in a page.
   private mutating func append(_ values: Span<UUIDValue>) {
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: values.count * 16) { target, count in
-      let raw = UnsafeMutableRawBufferPointer(target)
+    guard values.count > 0 else { return }
+    var (least, greatest) = extremes.values ?? (values[0], values[0])
+    let start = waitingBytes.count
+    waitingBytes.append(contentsOf: repeatElement(0, count: values.count * 16))
+    let meaning = meaning
+    unsafe waitingBytes.withUnsafeMutableBytes { raw in
       for index in values.indices {
         let value = values[index]
-        extremes.take(value, by: precedes)
+        if IdentifierValues.precedes(value, least, meaning) { least = value }
+        if IdentifierValues.precedes(greatest, value, meaning) { greatest = value }
         unsafe raw.storeBytes(
-          of: value.high.bigEndian, toByteOffset: index * 16, as: UInt64.self)
+          of: value.high.bigEndian, toByteOffset: start + index * 16, as: UInt64.self)
         unsafe raw.storeBytes(
-          of: value.low.bigEndian, toByteOffset: index * 16 + 8, as: UInt64.self)
+          of: value.low.bigEndian, toByteOffset: start + index * 16 + 8, as: UInt64.self)
       }
-      count = values.count * 16
     }
-    waitingBytes.append(contentsOf: bytes)
+    extremes.take(least, by: precedes)
+    extremes.take(greatest, by: precedes)
+  }
+
+  private var precedes: (UUIDValue, UUIDValue) -> Bool {
+    let meaning = meaning
+    return { IdentifierValues.precedes($0, $1, meaning) }
   }
 
   @inline(__always)
-  private func precedes(_ left: UUIDValue, _ right: UUIDValue) -> Bool {
+  private static func precedes(
+    _ left: UUIDValue, _ right: UUIDValue, _ meaning: Meaning
+  ) -> Bool {
     switch meaning {
     case .identifier:
       left.high == right.high ? left.low < right.low : left.high < right.high

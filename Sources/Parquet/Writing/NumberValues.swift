@@ -1,11 +1,22 @@
 import Columns
 
 /// A number of a fixed size as files store it.
+///
+/// What goes through many numbers is here, where the compiler knows their type, and not in the
+/// generic code that calls it.
 protocol StoredNumber: BitwiseCopyable, TableEntry {
   /// How pages that are not coded may hold such numbers.
   static var encodings: [PageEncoding] { get }
   /// Any number.
   static var zero: Self { get }
+  /// Adds the numbers of rows to an array.
+  static func gather(_ storage: ColumnStorage, _ rows: PresentRows, to numbers: inout [Self])
+  /// Adds the codes of numbers; see ``EntryTable/appendCodes(of:to:limit:)``.
+  static func appendCodes(
+    of numbers: [Self], in table: inout EntryTable<Self>, to codes: inout [UInt32], limit: Int
+  ) -> Bool
+  /// The number of distinct numbers among every `step`th.
+  static func distinctCount(_ numbers: [Self], step: Int) -> Int
   /// Adds numbers to a page, in one of ``encodings``.
   static func append(_ numbers: [Self], _ encoding: PageEncoding, to page: inout [UInt8])
   /// The least and greatest number, `nil` when there is none or they have no order.
@@ -24,16 +35,10 @@ struct NumberValues<Number: StoredNumber>: PageValues {
   private var greatest: Number?
   /// Whether a page had numbers without an order.
   private var isUnordered = false
-  private let select: (ColumnStorage) -> [Number]
 
   /// More entries than this do not fit the cache.
   private static var maximumEntries: Int { 1 << 18 }
   private static var sampleSize: Int { 1024 }
-
-  /// Numbers that `select` finds in a column.
-  init(_ select: @escaping (ColumnStorage) -> [Number]) {
-    self.select = select
-  }
 
   var encodings: [PageEncoding] { Number.encodings }
   var count: Int { waiting.count }
@@ -47,7 +52,7 @@ struct NumberValues<Number: StoredNumber>: PageValues {
   }
 
   mutating func add(_ column: Column, _ rows: PresentRows) -> Int {
-    rows.append(select(column.storage), to: &waiting)
+    Number.gather(column.storage, rows, to: &waiting)
     return rows.rows.upperBound
   }
 
@@ -56,20 +61,15 @@ struct NumberValues<Number: StoredNumber>: PageValues {
     guard isCoding, entriesBefore > 0 || repeats() else { return nil }
     var codes: [UInt32] = []
     let limit = NumberValues.maximumEntries
-    let numbers = waiting
-    return table.appendCodes(of: numbers.span, to: &codes, limit: limit) ? codes : nil
+    return Number.appendCodes(of: waiting, in: &table, to: &codes, limit: limit) ? codes : nil
   }
 
   /// Whether a sample of the numbers has some more than once.
   private func repeats() -> Bool {
-    let step = max(1, waiting.count / NumberValues.sampleSize)
-    var sample = EntryTable(filler: Number.zero)
-    var sampled = 0
-    for index in stride(from: 0, to: waiting.count, by: step) {
-      _ = sample.code(of: waiting[index])
-      sampled += 1
-    }
-    return sampled < NumberValues.sampleSize || sample.count <= sampled * 7 / 8
+    if waiting.count < NumberValues.sampleSize { return true }
+    let step = waiting.count / NumberValues.sampleSize
+    let sampled = (waiting.count + step - 1) / step
+    return Number.distinctCount(waiting, step: step) <= sampled * 7 / 8
   }
 
   func append(_ encoding: PageEncoding, to page: inout [UInt8]) {
@@ -109,6 +109,24 @@ struct NumberValues<Number: StoredNumber>: PageValues {
   }
 }
 
+extension StoredNumber {
+  @inline(__always)
+  static func appendCodes(
+    of numbers: [Self], in table: inout EntryTable<Self>, to codes: inout [UInt32], limit: Int
+  ) -> Bool {
+    table.appendCodes(of: numbers.span, to: &codes, limit: limit)
+  }
+
+  @inline(__always)
+  static func distinctCount(_ numbers: [Self], step: Int) -> Int {
+    var sample = EntryTable(filler: zero)
+    for index in stride(from: 0, to: numbers.count, by: step) {
+      _ = sample.code(of: numbers[index])
+    }
+    return sample.count
+  }
+}
+
 extension StoredNumber where Self: Comparable {
   @inline(__always)
   static func extremes(_ numbers: ArraySlice<Self>) -> (least: Self, greatest: Self)? {
@@ -130,6 +148,10 @@ extension Int32: StoredNumber {
   @inline(__always)
   func isSame(as other: Int32) -> Bool { self == other }
 
+  static func gather(_ storage: ColumnStorage, _ rows: PresentRows, to numbers: inout [Int32]) {
+    if case .int32(let values) = storage { rows.append(values, to: &numbers) }
+  }
+
   static func append(_ numbers: [Int32], _ encoding: PageEncoding, to page: inout [UInt8]) {
     if encoding == .plain {
       Plain.append(numbers[...], to: &page)
@@ -144,6 +166,18 @@ extension Int64: StoredNumber {
   var tableHash: UInt64 { UInt64(bitPattern: self) &* 0x9E37_79B9_7F4A_7C15 }
   @inline(__always)
   func isSame(as other: Int64) -> Bool { self == other }
+
+  static func gather(_ storage: ColumnStorage, _ rows: PresentRows, to numbers: inout [Int64]) {
+    switch storage {
+    case .int64(let values): rows.append(values, to: &numbers)
+    case .int128(let values):
+      // Values were held against the 18 digits that 64 bits hold.
+      for position in 0..<rows.count {
+        numbers.append(Int64(truncatingIfNeeded: values[rows.row(at: position)]))
+      }
+    default: break
+    }
+  }
 
   static func append(_ numbers: [Int64], _ encoding: PageEncoding, to page: inout [UInt8]) {
     if encoding == .plain {
@@ -161,6 +195,10 @@ extension Float: StoredNumber {
   var tableHash: UInt64 { UInt64(bitPattern) &* 0x9E37_79B9_7F4A_7C15 }
   @inline(__always)
   func isSame(as other: Float) -> Bool { bitPattern == other.bitPattern }
+
+  static func gather(_ storage: ColumnStorage, _ rows: PresentRows, to numbers: inout [Float]) {
+    if case .float32(let values) = storage { rows.append(values, to: &numbers) }
+  }
 
   static func append(_ numbers: [Float], _ encoding: PageEncoding, to page: inout [UInt8]) {
     Plain.append(numbers[...], to: &page)
@@ -185,6 +223,10 @@ extension Double: StoredNumber {
   var tableHash: UInt64 { bitPattern &* 0x9E37_79B9_7F4A_7C15 }
   @inline(__always)
   func isSame(as other: Double) -> Bool { bitPattern == other.bitPattern }
+
+  static func gather(_ storage: ColumnStorage, _ rows: PresentRows, to numbers: inout [Double]) {
+    if case .float64(let values) = storage { rows.append(values, to: &numbers) }
+  }
 
   static func append(_ numbers: [Double], _ encoding: PageEncoding, to page: inout [UInt8]) {
     Plain.append(numbers[...], to: &page)

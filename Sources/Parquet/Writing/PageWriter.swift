@@ -11,12 +11,16 @@ struct PageWriter: ~Copyable {
     /// How what it holds is compressed.
     var codec: PageCodec
 
+    /// Whether compression makes the page hardly smaller.
+    var isIncompressible: Bool { bytes.count > uncompressedSize / 100 * 98 }
+
     /// What the page costs: its bytes in the file, and a sixteenth of those that a reader has to go
     /// through.
     var cost: Double { Double(bytes.count) + Double(uncompressedSize) / 16 }
   }
 
-  private let codec: PageCodec
+  /// How pages are compressed, where that makes them smaller.
+  let codec: PageCodec
   private var compressor: ZstdCompressor
 
   /// A writer with one compression level, `nil` for no compression.
@@ -26,7 +30,9 @@ struct PageWriter: ~Copyable {
   }
 
   /// A page that holds `body`.
-  mutating func page(_ content: PageHeader.Content, _ body: [UInt8]) -> Page {
+  mutating func page(
+    _ content: PageHeader.Content, _ body: [UInt8], _ codec: PageCodec
+  ) -> Page {
     precondition(body.count <= Int32.max, "a page above 2 GB")
     guard codec == .zstd else { return PageWriter.page(content, body.count, body.span, codec) }
     return compressor.withCompressed(body.span) {

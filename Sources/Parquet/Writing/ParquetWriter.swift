@@ -100,7 +100,7 @@ package struct ParquetWriter: ~Copyable {
     if groupRows > 0 { finishRowGroup() }
     var footer = FileFooter()
     footer.schema =
-      [SchemaElement(name: "schema", childCount: Int32(plans.count))] + plans.map(\.element)
+      [SchemaElement(name: "schema", childCount: Int32(plans.count))] + plans.flatMap(\.elements)
     footer.rowCount = rowCount
     footer.rowGroups = groups
     footer.keyValues = options.keyValues.map { .init(key: $0.key, value: $0.value) }
@@ -148,31 +148,17 @@ extension ColumnPlan {
     switch field.type {
     case .bool: return ChunkEncoder(self, pageRows: pageRows, BooleanValues())
     case .int16, .int32, .date:
-      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int32> { $0.int32s })
+      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int32>())
     case .int64, .timestamp:
-      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int64> { $0.int64s })
+      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int64>())
     case .decimal:
       if isWide { return ChunkEncoder(self, pageRows: pageRows, IdentifierValues(.decimal)) }
-      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int64> { $0.int64s })
-    case .float32: return ChunkEncoder(self, pageRows: pageRows, NumberValues<Float> { $0.floats })
-    case .float64:
-      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Double> { $0.doubles })
+      return ChunkEncoder(self, pageRows: pageRows, NumberValues<Int64>())
+    case .float32: return ChunkEncoder(self, pageRows: pageRows, NumberValues<Float>())
+    case .float64: return ChunkEncoder(self, pageRows: pageRows, NumberValues<Double>())
     case .text, .json, .bytes: return ChunkEncoder(self, pageRows: pageRows, ByteStringValues())
-    case .uuid: return ChunkEncoder(self, pageRows: pageRows, IdentifierValues(.identifier))
-    }
-  }
-}
-
-extension ColumnStorage {
-  fileprivate var int32s: [Int32] { if case .int32(let values) = self { values } else { [] } }
-  fileprivate var floats: [Float] { if case .float32(let values) = self { values } else { [] } }
-  fileprivate var doubles: [Double] { if case .float64(let values) = self { values } else { [] } }
-  fileprivate var int64s: [Int64] {
-    switch self {
-    case .int64(let values): values
-    // Values were held against the 18 digits that 64 bits hold.
-    case .int128(let values): values.map { Int64(truncatingIfNeeded: $0) }
-    default: []
+    case .uuid, .uuidList:
+      return ChunkEncoder(self, pageRows: pageRows, IdentifierValues(.identifier))
     }
   }
 }

@@ -120,7 +120,8 @@ struct ColumnReading {
     let timestampWithoutZone: UInt32 = 1114
     guard let wire = source.wireType, source.typeOID != timestampWithoutZone else { return nil }
     switch (target, wire) {
-    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid), (.bool, .bool),
+    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid),
+      (.uuidList, .uuidArray), (.bool, .bool),
       (.date, .date), (.timestamp, .timestamp), (.bytes, .bytea), (.decimal, .numeric),
       (.int64, .int64), (.int32, .int32), (.int16, .int16), (.float64, .float64),
       (.float32, .float32):
@@ -179,6 +180,7 @@ extension ColumnType {
     case .json: "json"
     case .bytes: "bytes"
     case .uuid: "uuid"
+    case .uuidList: "uuids"
     case .date: "date"
     case .timestamp: "timestamp"
     }
