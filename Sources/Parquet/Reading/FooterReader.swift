@@ -13,11 +13,8 @@ struct FooterReader {
     try self.init(bytes, start: start, byteCount: file.count)
   }
 
-  /// The offset at which the footer of a file of `byteCount` bytes begins.
-  ///
-  /// - Parameters:
-  ///   - head: the first four bytes.
-  ///   - tail: the last bytes, eight at least where there are as many.
+  /// The offset at which the footer of a file of `byteCount` bytes begins, from the first four bytes
+  /// and the last ones, of which there are eight at least where the file has as many.
   static func start(
     head: [UInt8], tail: FileBytes, byteCount: Int
   ) throws(ParquetError) -> Int {
