@@ -126,8 +126,9 @@ struct ColumnReading {
       (.int64, .int64), (.int32, .int32), (.int16, .int16), (.float64, .float64),
       (.float32, .float32):
       self.init(target)
-    case (.int64, .int32), (.int64, .int16), (.int64, .uint32):
-      self.init(target, cast: "pg_catalog.int8")
+    // There is no cast of an xid.
+    case (.int64, .uint32): self.init(target)
+    case (.int64, .int32), (.int64, .int16): self.init(target, cast: "pg_catalog.int8")
     case (.int32, .int16): self.init(target, cast: "pg_catalog.int4")
     case (.float64, .float32): self.init(target, cast: "pg_catalog.float8")
     case (.decimal, .int16), (.decimal, .int32), (.decimal, .int64):
