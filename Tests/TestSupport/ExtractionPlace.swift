@@ -49,12 +49,13 @@ package final class ExtractionPlace {
     CREATE SCHEMA app;
     CREATE TABLE app.rows (id uuid PRIMARY KEY, at timestamptz NOT NULL,
       recorded timestamptz NOT NULL, n int NOT NULL, amount numeric NOT NULL, note text);
-    CREATE FUNCTION app.made(first int, last int, word text DEFAULT 'a') RETURNS SETOF app.rows
+    CREATE FUNCTION app.made(first int, last int, word text DEFAULT 'a') RETURNS TABLE (id uuid,
+      at timestamptz, recorded timestamptz, n int, amount numeric, note text)
     LANGUAGE sql VOLATILE AS $$
-      SELECT md5(n::text)::uuid,
-        '2025-06-01 00:00Z'::timestamptz + (n * 7919 % 14400) * interval '1 minute',
-        clock_timestamp(), n, n * 0.01, CASE WHEN n % 7 > 0 THEN word || ' ' || n END
-      FROM generate_series(first, last) n $$;
+      SELECT md5(i::text)::uuid,
+        '2025-06-01 00:00Z'::timestamptz + (i::bigint * 7919 % 14400) * interval '1 minute',
+        clock_timestamp(), i, i * 0.01, CASE WHEN i % 7 > 0 THEN word || ' ' || i END
+      FROM generate_series(first, last) i $$;
     CREATE FUNCTION app.brake(n int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$
     BEGIN
       IF n % 100 = 0 THEN
@@ -92,7 +93,7 @@ package final class ExtractionPlace {
     for (name, text) in datasets { try define(name, text) }
     if let rows {
       try sql(ExtractionPlace.schema)
-      try sql("INSERT INTO app.rows SELECT * FROM app.made(1, \(rows))")
+      try add(1...rows)
     }
     let result = try almanac(["init", "--target", self.target])
     try #require(result.status == 0, "\(result.stderr)")
@@ -116,6 +117,19 @@ package final class ExtractionPlace {
   package func connect() throws -> Connection {
     try Connection(
       ConnectionSettings(source), purpose: .target, applicationName: "almanac tests")
+  }
+
+  /// Adds rows to the source's table, one for each number; see ``schema``.
+  package func add(_ numbers: ClosedRange<Int>, _ word: String = "a") throws {
+    try sql(ExtractionPlace.adding(numbers, word))
+  }
+
+  /// The statement that adds rows.
+  package static func adding(_ numbers: ClosedRange<Int>, _ word: String = "a") -> String {
+    """
+    INSERT INTO app.rows (id, at, recorded, n, amount, note)
+    SELECT * FROM app.made(\(numbers.lowerBound), \(numbers.upperBound), '\(word)')
+    """
   }
 
   /// Runs SQL in the source.
@@ -178,12 +192,15 @@ package final class ExtractionPlace {
 
   /// Begins a night, stops its reader at a row, and runs `body` while it stands there.
   ///
-  /// The brake is released afterwards unless the server is gone.
+  /// The brake is released afterwards unless the server is gone. It is held on a session of
+  /// `holder`, of the source if that is `nil`.
   package func nightStopped(
-    at number: Int, _ more: [String] = [], during body: (BackgroundProgram) throws -> Void
+    at number: Int, _ more: [String] = [], holder url: String? = nil,
+    during body: (BackgroundProgram) throws -> Void
   ) throws -> ProcessOutcome {
     try awaitEndOfRuns()
-    let holder = try connect()
+    let holder = try Connection(
+      ConnectionSettings(url ?? source), purpose: .target, applicationName: "almanac tests")
     _ = try holder.query("SELECT pg_advisory_lock(\(number))")
     let program = try begin(more)
     try awaitBrake(number)
@@ -206,12 +223,16 @@ package final class ExtractionPlace {
     view: PartsOracle.Question.View = .rows, relation: PartsOracle.Question.Relation = .equal,
     toleratesStray: Bool = false, repeats: Bool = false
   ) throws -> PartsOracle.Answer {
+    try compare(
+      withLines: try lines(query), dataset: dataset, view: view, relation: relation,
+      toleratesStray: toleratesStray, repeats: repeats)
+  }
+
+  /// The rows of a query as lines, each the values of ``columns`` joined by `|`.
+  package func lines(_ query: String = "app.rows") throws -> [String] {
     let texts = ExtractionPlace.columns.map(\.value).joined(separator: ", ")
     let rows = try connect().query("SELECT concat_ws('|', \(texts)) FROM \(query) AS source")
-    let expected = (0..<rows.count).compactMap { rows[$0, 0] }
-    return try compare(
-      withLines: expected, dataset: dataset, view: view, relation: relation,
-      toleratesStray: toleratesStray, repeats: repeats)
+    return (0..<rows.count).compactMap { rows[$0, 0] }
   }
 
   /// Compares what is held with lines, each the values of ``columns`` joined by `|`.
@@ -221,7 +242,7 @@ package final class ExtractionPlace {
     toleratesStray: Bool = false, repeats: Bool = false
   ) throws -> PartsOracle.Answer {
     let file = folder.appending(path: "expected")
-    try Data((expected.joined(separator: "\n") + "\n").utf8).write(to: file)
+    try Data(expected.map { $0 + "\n" }.joined().utf8).write(to: file)
     return try oracle.answer(
       PartsOracle.Question(
         data: data, dataset: dataset, key: ["id"], columns: ExtractionPlace.columns.map(\.key),
@@ -255,5 +276,24 @@ package final class ExtractionPlace {
       #expect(last.contains(part), "\(last)", sourceLocation: sourceLocation)
     }
     #expect(!result.stderr.contains("Fatal error"), sourceLocation: sourceLocation)
+  }
+}
+
+extension ExtractionPlace {
+  /// Runs `body` with the source's URI for a role that may only read, which is dropped afterwards.
+  package func withReader(_ body: (_ url: String, _ role: String) throws -> Void) throws {
+    let role = "almanac_reader_\(UInt32.random(in: 0 ... .max))"
+    let admin = source
+    try sql(
+      """
+      CREATE ROLE \(role) LOGIN;
+      GRANT USAGE ON SCHEMA app TO \(role);
+      GRANT SELECT ON ALL TABLES IN SCHEMA app TO \(role);
+      """)
+    defer {
+      source = admin
+      try? sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+    try body(admin.replacing("user=postgres", with: "user=\(role)"), role)
   }
 }

@@ -76,7 +76,7 @@ package final class TestCluster: Sendable {
   package func start() throws {
     let own = [
       "listen_addresses=", "unix_socket_directories=\(folder)", "unix_socket_permissions=0700",
-      "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB",
+      "fsync=off", "full_page_writes=off", "shared_buffers=16MB",
       "max_connections=60", "max_prepared_transactions=20", "max_wal_senders=4", "autovacuum=off",
       "track_functions=all",
     ]
@@ -128,11 +128,24 @@ package final class TestCluster: Sendable {
   }
 
   /// Runs a command as the server's user.
+  ///
+  /// A server that it starts lives on; it must not inherit the socket by which Foundation learns
+  /// that the command has ended, so the command runs with the three usual files alone.
   package static func run(_ command: [String]) throws {
     let all = (getuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []) + command
+    let script = """
+      (
+        for file in "/proc/$BASHPID/fd"/*; do
+          number=${file##*/}
+          if ((number > 2)); then eval "exec $number>&-"; fi
+        done
+        exec "$@"
+      )
+      """
     let result = try runProcess(
-      URL(filePath: "/usr/bin/env"), ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"] + all,
-      environment: [:], in: URL(filePath: "/"))
+      URL(filePath: "/bin/bash"), ["-c", script, "run"] + all,
+      environment: ["LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+      in: URL(filePath: "/"))
     guard result.status == 0 else {
       throw CommandFailed(command: command, output: result.stderr + result.stdout)
     }
