@@ -205,7 +205,7 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var unboundedAt: String?
 
   /// A table with blocks of its own.
-  package struct Relation: Codable, Equatable, Sendable {
+  package struct Relation: Codable, Hashable, Sendable {
     /// Its oid.
     package var oid: String
     /// The number of its file, which changes when it is truncated or rewritten.

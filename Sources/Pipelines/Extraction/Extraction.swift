@@ -1,0 +1,125 @@
+import AlmanacCore
+import Columns
+import Postgres
+
+/// Reads datasets under one cut and merges them with what the data directory holds.
+struct Extraction {
+  private let context: RunContext
+  private let writer: PartWriter
+
+  init(context: RunContext) {
+    self.context = context
+    writer = PartWriter(path: context.directory.path)
+  }
+
+  /// A dataset as it was read.
+  struct Result {
+    var plan: DatasetPlan
+    var extent: DatasetExtent
+    var rows: DatasetRows
+    var watermark: Watermark
+  }
+
+  /// Reads the datasets under one cut, which ends with this call.
+  func read(_ datasets: [DatasetDefinition]) throws -> [Result] {
+    let coordinator = try Connection(context.source, purpose: .source)
+    // What is missing is found here, with a message that names it.
+    let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(
+      \.lockableTable)
+    let oldest = try SourceCut.oldestTransaction(coordinator)
+    return try coordinator.transaction(.repeatableReadReadOnly(snapshot: nil)) {
+      // The first query takes the snapshot, LOCK does not: a table that was truncated after the
+      // snapshot and before its lock would read as empty.
+      if !tables.isEmpty {
+        try coordinator.runScript(
+          "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
+      }
+      let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
+      let cut = try SourceCut(coordinator, isShared: true, oldestTransaction: oldest)
+      context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
+      return try read(plans, at: cut)
+    }
+  }
+
+  private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
+    let manifest = context.directory.manifest
+    let extents = plans.map { plan in
+      DatasetExtent(plan, held: manifest.datasets[plan.definition.name], at: cut)
+    }
+    let held = try zip(plans, extents).map { plan, extent -> HeldRows? in
+      guard case .increment(let horizon, _) = extent else { return nil }
+      return try HeldRows(
+        manifest.datasets[plan.definition.name]?.parts ?? [], reader: context.directory.reader,
+        key: plan.definition.key, horizon: horizon)
+    }
+    let log = context.log
+    let rows = try CutReading(plans, extents, held: held, at: cut, writer: writer).read(
+      from: context.source, jobs: context.jobs
+    ) { dataset, rows in
+      log(.info, "extract: \(plans[dataset].definition.name), \(rows) rows")
+    }
+    return plans.indices.map { index in
+      Result(
+        plan: plans[index], extent: extents[index], rows: rows[index],
+        watermark: cut.watermark(of: plans[index].table))
+    }
+  }
+
+  /// Writes what was read of a dataset and merges it with what is held.
+  ///
+  /// - Returns: the dataset's entry of the manifest, and what to tell of it.
+  func merge(_ result: Result) throws -> (Manifest.Dataset, ExtractionReport) {
+    let definition = result.plan.definition
+    let held = context.directory.manifest.datasets[definition.name]
+    let merge = DatasetMerge(
+      definition: definition, reader: context.directory.reader, writer: writer)
+    let whole = try parts(of: result.rows.whole, plan: result.plan)
+    let increment = try parts(of: result.rows.increment, plan: result.plan)
+    var notices = result.rows.notices(dataset: definition.name)
+    if case .whole(let reason?) = result.extent {
+      notices.append("\(definition.name) is read whole: \(reason)")
+    }
+    var parts = increment
+    var kept = 0
+    if definition.readsByTransaction, let held {
+      var merged = merge.adding(increment, to: held.parts)
+      if result.rows.whole.read > 0 || !result.extent.isIncrement {
+        merged = try merge.replacing(
+          whole, over: merged.parts, keepsTransactions: result.extent.isIncrement)
+      }
+      parts = merged.parts
+      kept = merged.rowsKept
+    } else {
+      parts += whole
+    }
+    if kept > 0, !result.extent.isIncrement {
+      notices.append(
+        "\(definition.name): \(kept) rows that the source no longer has are kept (mode append)")
+    }
+    var entry = Manifest.Dataset(
+      watermark: result.watermark, definitionDigest: definition.digest,
+      parts: parts.sorted { $0.path < $1.path })
+    entry.firstCut = held?.firstCut ?? held?.watermark.takenAt ?? result.watermark.takenAt
+    entry.floor = held?.floor
+    let known = Set(held?.parts.map(\.path) ?? [])
+    let report = ExtractionReport(
+      dataset: definition.name, rowsRead: result.rows.read,
+      rowsNew: result.rows.read - result.rows.held,
+      bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) }, notices: notices)
+    return (entry, report)
+  }
+
+  /// The files of what was read; rows that waited in memory are written.
+  private func parts(of rows: ReadRows, plan: DatasetPlan) throws -> [Manifest.Part] {
+    var partitioner = plan.partitioner(writer)
+    for batch in rows.waiting { try partitioner.add(batch) }
+    return try rows.parts + partitioner.finish()
+  }
+}
+
+extension DatasetExtent {
+  /// Whether what is held goes on.
+  var isIncrement: Bool {
+    if case .increment = self { true } else { false }
+  }
+}
