@@ -38,6 +38,7 @@ struct DatasetPlanTests {
     Reading("text", "'glad'::public.mood", .text("glad")),
     Reading("text", "'d'::public.short", .text("d")),
     Reading("text", "'dd'::public.shorter", .text("dd")), Reading("text?", "null::text", nil),
+    Reading("int", "'4000000000'::xid", .integer(4_000_000_000)),
     Reading("int", "(-7)::int2", .integer(-7)), Reading("int", "(-7)::int4", .integer(-7)),
     Reading("int", "9223372036854775807", .integer(Int128(Int64.max))),
     Reading("int", "4294967295::oid", .integer(4_294_967_295)),

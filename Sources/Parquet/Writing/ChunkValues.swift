@@ -40,6 +40,7 @@ struct ChunkValues {
     case .float64(let all): self.init(present.values(of: all))
     case .text(let all): self.init(all, present)
     case .uuid(let all): self.init(all, present)
+    case .uuidList: preconditionFailure("\(plan.column.field.name): lists cannot be written")
     }
   }
 

@@ -45,6 +45,7 @@ struct ColumnPlan {
       element.physicalType = .fixedLengthByteArray
       element.typeLength = 16
       element.logicalType = .uuid
+    case .uuidList: preconditionFailure("\(column.field.name): lists cannot be written")
     case .date:
       element.physicalType = .int32
       element.convertedType = ConvertedType.date

@@ -141,13 +141,15 @@ struct ColumnReading {
     let timestampWithoutZone: UInt32 = 1114
     guard let wire = source.wireType, source.typeOID != timestampWithoutZone else { return nil }
     switch (target, wire) {
-    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid), (.bool, .bool),
+    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid),
+      (.uuidList, .uuidArray), (.bool, .bool),
       (.date, .date), (.timestamp, .timestamp), (.bytes, .bytea), (.decimal, .numeric),
       (.int64, .int64), (.int32, .int32), (.int16, .int16), (.float64, .float64),
       (.float32, .float32):
       self.init(target)
-    case (.int64, .int32), (.int64, .int16), (.int64, .uint32):
-      self.init(target, cast: "pg_catalog.int8")
+    // There is no cast of an xid.
+    case (.int64, .uint32): self.init(target)
+    case (.int64, .int32), (.int64, .int16): self.init(target, cast: "pg_catalog.int8")
     case (.int32, .int16): self.init(target, cast: "pg_catalog.int4")
     case (.float64, .float32): self.init(target, cast: "pg_catalog.float8")
     case (.decimal, .int16), (.decimal, .int32), (.decimal, .int64):
@@ -212,6 +214,7 @@ extension ColumnType {
     case .json: "json"
     case .bytes: "bytes"
     case .uuid: "uuid"
+    case .uuidList: "uuids"
     case .date: "date"
     case .timestamp: "timestamp"
     }
