@@ -89,12 +89,13 @@ struct CopyRowWriter: ~Copyable {
     case (.int64, _): return writeIntegers(column) { Int64(exactly: $0) }
     case (.uint32, _): return writeIntegers(column) { UInt32(exactly: $0) }
     case (.float32, .float32(let values)):
-      return unsafe put(column) { row, place in unsafe store(values[row].bitPattern, place) }
+      return unsafe put(column) { row, place in
+        values[row].isFinite ? unsafe store(values[row].bitPattern, place) : -1
+      }
     case (.float32, .float64(let values)):
       return unsafe put(column) { row, place in
         let narrow = Float(values[row])
-        if narrow.isInfinite, values[row].isFinite { return -1 }
-        return unsafe store(narrow.bitPattern, place)
+        return narrow.isFinite ? unsafe store(narrow.bitPattern, place) : -1
       }
     case (.float64, _): return writeDoubles(column)
     case (.numeric, _): return writeNumerics(column)
@@ -156,10 +157,12 @@ struct CopyRowWriter: ~Copyable {
     switch column.storage {
     case .float32(let values):
       return unsafe put(column) { row, place in
-        unsafe store(Double(values[row]).bitPattern, place)
+        values[row].isFinite ? unsafe store(Double(values[row]).bitPattern, place) : -1
       }
     case .float64(let values):
-      return unsafe put(column) { row, place in unsafe store(values[row].bitPattern, place) }
+      return unsafe put(column) { row, place in
+        values[row].isFinite ? unsafe store(values[row].bitPattern, place) : -1
+      }
     case .int32(let values):
       return unsafe put(column) { row, place in
         unsafe store((Double(values[row]) / unit).bitPattern, place)
@@ -242,7 +245,7 @@ struct CopyRowWriter: ~Copyable {
 
   /// Lets `write` put each value behind the four bytes of its length, and writes that length.
   ///
-  /// `write` returns the number of bytes, or -1 if the value is out of range.
+  /// `write` returns the number of bytes, or -1 if the type cannot hold the value.
   @inline(__always)
   private mutating func put(
     _ column: Column, write: (Int, UnsafeMutableRawPointer) -> Int
@@ -254,12 +257,18 @@ struct CopyRowWriter: ~Copyable {
       var length = -1
       if !isNull(row, valid) {
         length = unsafe write(row, bytes + place)
-        if length < 0 { return (row, .outOfRange) }
+        if length < 0 { return (row, problem(of: column, row)) }
       }
       unsafe (bytes + place).storeBytes(of: Int32(length).bigEndian, as: Int32.self)
       places[row - rows.lowerBound] = place + 4 + max(0, length)
     }
     return nil
+  }
+
+  /// Why a value could not be written.
+  private func problem(of column: Column, _ row: Int) -> ValueFailure.Problem {
+    guard case .float(let value) = column.value(row), !value.isFinite else { return .outOfRange }
+    return ValueFailure.Problem(notFinite: value)
   }
 
   /// The finished bytes.

@@ -189,7 +189,10 @@ struct DecodingColumn: ~Copyable {
     case .bool:
       unsafe pointer(UInt8.self)[row] = start.load(as: UInt8.self) == 0 ? 0 : 1
     case .float64:
-      unsafe pointer(UInt64.self)[row] = UInt64(bigEndian: start.loadUnaligned(as: UInt64.self))
+      let value = unsafe Double(
+        bitPattern: UInt64(bigEndian: start.loadUnaligned(as: UInt64.self)))
+      if !value.isFinite { return ValueFailure.Problem(notFinite: value) }
+      unsafe pointer(Double.self)[row] = value
     default: return unsafe decodeUncommon(start, length: length, row: row)
     }
     return nil
@@ -226,11 +229,15 @@ struct DecodingColumn: ~Copyable {
       if wide != nil { wide?.append(value) }
     case .integerAsDouble:
       unsafe pointer(Double.self)[row] = Double(integer(start, length))
-    case .float32:
-      unsafe pointer(UInt32.self)[row] = UInt32(bigEndian: start.loadUnaligned(as: UInt32.self))
-    case .float32AsDouble:
-      let bits = unsafe UInt32(bigEndian: start.loadUnaligned(as: UInt32.self))
-      unsafe pointer(Double.self)[row] = Double(Float(bitPattern: bits))
+    case .float32, .float32AsDouble:
+      let value = unsafe Float(
+        bitPattern: UInt32(bigEndian: start.loadUnaligned(as: UInt32.self)))
+      if !value.isFinite { return ValueFailure.Problem(notFinite: Double(value)) }
+      if reading == .float32 {
+        unsafe pointer(Float.self)[row] = value
+      } else {
+        unsafe pointer(Double.self)[row] = Double(value)
+      }
     case .numericAsDouble:
       switch unsafe decodeNumericAsDouble(start, length: length) {
       case .success(let value): unsafe pointer(Double.self)[row] = value

@@ -119,6 +119,11 @@ package struct ValueFailure: Hashable, Sendable {
     case nullElement
     /// An array of more than one dimension.
     case nested
+
+    /// What is wrong with a floating-point number that is not finite.
+    init(notFinite value: Double) {
+      self = value.isNaN ? .notANumber : .infinite
+    }
   }
 
   /// The table or dataset.

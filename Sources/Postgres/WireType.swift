@@ -100,7 +100,8 @@ package enum WireType: Hashable, Sendable {
 
   /// Whether values in this format can be read as values of a field's type.
   ///
-  /// Whole numbers may be read as any numeric type; a value outside its range is an error.
+  /// Whole numbers may be read as any numeric type; a value outside its range is an error, and so
+  /// is a number or a time that is not finite.
   package func canBeRead(as type: ColumnType) -> Bool {
     switch (self, type) {
     case (.bool, .bool), (.float32, .float32), (.float32, .float64), (.float64, .float64),
@@ -116,7 +117,7 @@ package enum WireType: Hashable, Sendable {
   /// Whether values of a field's type can be written in this format.
   ///
   /// A whole number outside the target's range is an error; a floating-point target takes the
-  /// nearest number it has.
+  /// nearest number it has. A number that is not finite is an error.
   package func canBeWritten(from type: ColumnType) -> Bool {
     switch (self, type) {
     case (.bool, .bool), (.text, .text), (.text, .json), (.json, .json), (.json, .text),

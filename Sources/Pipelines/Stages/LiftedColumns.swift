@@ -19,15 +19,23 @@ struct LiftedColumns {
     rounded = malformed
   }
 
-  /// The batch with every text column that stands for another type parsed.
+  /// The batch with every text column that stands for another type parsed; columns behind the
+  /// fields are left as they are.
   mutating func parse(_ batch: Batch, dataset: String) throws -> Batch {
     guard parsed.contains(true) else { return batch }
-    var columns: [Column] = []
-    for index in fields.indices {
-      columns.append(
-        parsed[index] ? parse(batch.columns[index], at: index) : batch.columns[index])
+    var columns = batch.columns
+    for index in fields.indices where parsed[index] {
+      columns[index] = parse(columns[index], at: index)
     }
     return Batch(columns, rowCount: batch.rowCount)
+  }
+
+  /// Counts what another value with the same fields counted as well.
+  mutating func addCounts(of other: LiftedColumns) {
+    for index in fields.indices {
+      malformed[index] += other.malformed[index]
+      rounded[index] += other.rounded[index]
+    }
   }
 
   private mutating func parse(_ column: Column, at index: Int) -> Column {
