@@ -19,6 +19,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// A source column has a type that cannot be read as the declared one.
   case wrongType(
     dataset: String, table: String, column: String, found: String, expected: String)
+  /// A view, which shows no watermark, is read as if rows were only added.
+  case noWatermark(dataset: String, table: String)
   /// A source table has no row.
   case emptySource(dataset: String, table: String)
   /// The logical date lies outside the data.
@@ -50,7 +52,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .alreadyRunning, .lockLost: .temporaryFailure
-    case .newerManifest, .unknownPipeline, .unknownZone: .configuration
+    case .newerManifest, .unknownPipeline, .unknownZone, .noWatermark: .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
@@ -85,6 +87,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .wrongType(let dataset, let table, let column, let found, let expected):
       "dataset \(dataset): \(column) of \(table) is \(found), which cannot be read as \(expected); "
         + "cast it in datasets/\(dataset).yaml"
+    case .noWatermark(let dataset, let table):
+      "dataset \(dataset): \(table) is no table and shows no watermark, so rows cannot only be "
+        + "added; set `mode: full` in datasets/\(dataset).yaml"
     case .emptySource(let dataset, let table):
       "dataset \(dataset): \(table) is empty; check --source, or load data first"
     case .dateWithoutData(let date, let first, let last):

@@ -9,6 +9,8 @@ struct DatasetPlan: Sendable {
   /// The table or view that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
   let lockableTable: QualifiedName?
   let tableOID: String?
+  /// About how many rows there are; `nil` where the server has no estimate.
+  let expectedRows: Int?
   /// The query to copy out.
   let query: String
   /// The columns as they come over the wire.
@@ -29,12 +31,17 @@ struct DatasetPlan: Sendable {
       let table = QualifiedName(schema: schema, name: name)
       let rows = try connection.query(
         """
-        SELECT oid, relkind IN ('r', 'p', 'v') AS lockable FROM pg_catalog.pg_class
-        WHERE oid = pg_catalog.to_regclass($1)
+        SELECT oid, relkind IN ('r', 'p', 'v') AS lockable, relkind IN ('v', 'm', 'f') AS derived,
+          CASE WHEN reltuples > 0 AND relkind <> 'v' THEN reltuples::int8 END AS expected
+        FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)
         """, [table.quoted])
       guard rows.count == 1, let oid = rows[0, "oid"] else {
         throw PipelineError.missingTable(dataset: definition.name, table: "\(schema).\(name)")
       }
+      guard definition.mode != .append || rows[0, "derived"] != "t" else {
+        throw PipelineError.noWatermark(dataset: definition.name, table: "\(schema).\(name)")
+      }
+      expectedRows = rows[0, "expected"].flatMap { Int($0) }
       let columns = try connection.query(
         """
         SELECT attname FROM pg_catalog.pg_attribute
@@ -47,6 +54,7 @@ struct DatasetPlan: Sendable {
     case .query:
       lockableTable = nil
       tableOID = nil
+      expectedRows = nil
       relation = definition.sqlSource
     }
     let displayed = definition.displayedSource
@@ -79,17 +87,21 @@ struct DatasetPlan: Sendable {
   }
 
   /// Copies the rows out and writes them as parts.
-  func extract(on connection: Connection, to writer: PartWriter) throws -> DatasetExtraction {
+  func extract(
+    on connection: Connection, to writer: PartWriter, progress: ProgressSink = .silent
+  ) throws -> DatasetExtraction {
     var partitioner = DayPartitioner(
       dataset: definition.name, time: definition.timeColumn,
       order: [definition.timeColumn].compactMap { $0 } + definition.key, writer: writer)
-    var lifting = LiftedColumns(wireFields: wireFields, fields: fields)
+    var lifting = LiftedColumns(wireFields: wireFields, fields: fields, key: definition.key)
     let rows = try connection.copyOut(
       query, fields: wireFields, source: definition.sourceInFull, key: definition.key
     ) { batch in
       try partitioner.add(try lifting.parse(batch, dataset: definition.name))
+      progress.report(dataset: definition.name, rows: batch.rowCount, bytes: batch.valueBytes)
     }
     var extraction = DatasetExtraction(rows: rows, parts: try partitioner.finish())
+    extraction.findings.lifted = lifting.lifted
     extraction.notices = lifting.notices(
       dataset: definition.name, roundedOnWire: connection.lastCopyCounters.roundedValues)
     return extraction
@@ -101,6 +113,24 @@ struct DatasetExtraction: Sendable {
   var rows: Int
   var parts: [Manifest.Part]
   var notices: [String] = []
+  var findings = DatasetFindings()
+}
+
+extension Batch {
+  /// About the size of the values on the wire: without lengths, and dictionaries written out.
+  fileprivate var valueBytes: Int {
+    columns.reduce(0) { sum, column in
+      switch column.storage {
+      case .bool: sum + rowCount
+      case .int32, .float32: sum + 4 * rowCount
+      case .int64, .float64: sum + 8 * rowCount
+      case .int128, .uuid: sum + 16 * rowCount
+      case .text(let storage):
+        sum + (storage.entryCount == 0
+          ? 0 : storage.bytes.count * rowCount / storage.entryCount)
+      }
+    }
+  }
 }
 
 /// How a column of the source is read as its declared type.

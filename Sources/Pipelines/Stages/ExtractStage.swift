@@ -38,12 +38,23 @@ package struct ExtractStage: Stage {
       let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
       let cut = try SourceCut(coordinator)
       context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
-      let extractions = try readAll(plans, at: cut, in: context)
+      for plan in plans {
+        context.progress.report(
+          dataset: plan.definition.name, rows: 0, bytes: 0, expectedRows: plan.expectedRows)
+      }
+      var extractions = try readAll(plans, at: cut, in: context)
       var manifest = context.directory.manifest
       for (plan, extraction) in zip(plans, extractions) {
         manifest.datasets[plan.definition.name] = Manifest.Dataset(
           watermark: cut.watermark(of: plan), definitionDigest: plan.definition.digest,
           parts: extraction.parts)
+      }
+      for (index, plan) in plans.enumerated() where plan.definition.wantsSourceCounts {
+        extractions[index].findings.sourceCounts = try SourceCounts(
+          plan.definition,
+          days: DatasetDefinition.touchedDays(
+            from: context.directory.manifest.days(of: plan.definition.name),
+            to: manifest.days(of: plan.definition.name)), on: coordinator)
       }
       return (manifest, extractions)
     }
@@ -55,6 +66,7 @@ package struct ExtractStage: Stage {
       outcome.bytes += extraction.parts.reduce(0) { $0 + $1.bytes }
       outcome.note(dataset.name, extraction.rows)
       outcome.notices += extraction.notices
+      context.findings[dataset.name] = extraction.findings
     }
     return outcome
   }
@@ -87,12 +99,13 @@ package struct ExtractStage: Stage {
     let writer = PartWriter(path: context.directory.path)
     let source = context.source
     let log = context.log
+    let progress = context.progress
     let snapshot = cut.exportedName
     return try mapConcurrently(
       plans, jobs: context.jobs, context: { try Connection(source, purpose: .source) },
       work: { connection, plan in
         let extraction = try connection.transaction(.repeatableReadReadOnly(snapshot: snapshot)) {
-          try plan.extract(on: connection, to: writer)
+          try plan.extract(on: connection, to: writer, progress: progress)
         }
         log(.info, "extract: \(plan.definition.name), \(extraction.rows) rows")
         return extraction
