@@ -5,7 +5,7 @@ extension Batch {
   ///
   /// Values order as in PostgreSQL with the `C` collation: `NaN` after every other number, nulls
   /// last, ties in row order. The most significant column is named first; each must exist. Takes
-  /// time linear in the rows for columns that are not plain text.
+  /// time linear in the rows for columns that are neither plain text nor lists.
   package func order(by names: [String]) -> [Int] {
     precondition(rowCount < Int(UInt32.max), "\(rowCount) rows are too many to order")
     var rows = Array(0..<UInt32(rowCount))
@@ -74,6 +74,8 @@ extension Column {
         return [storage.values.map(\.low), storage.values.map(\.high)]
       }
       return [keys(codes, entryRanks: denseRanks(storage.values, by: <))]
+    case .uuidList(let lists):
+      return [denseRanks((0..<rowCount).map(lists.row)) { $0.lexicographicallyPrecedes($1) }]
     case .text(let storage):
       let ranks = denseRanks((0..<storage.entryCount).map { TextKey(storage.entry($0)) }, by: <)
       return [storage.codes.map { keys($0, entryRanks: ranks) } ?? ranks]

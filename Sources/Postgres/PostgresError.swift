@@ -115,6 +115,15 @@ package struct ValueFailure: Hashable, Sendable {
     case outOfRange
     /// Bytes that are no value of the type.
     case malformed
+    /// A list with a null in it.
+    case nullElement
+    /// An array of more than one dimension.
+    case nested
+
+    /// What is wrong with a floating-point number that is not finite.
+    init(notFinite value: Double) {
+      self = value.isNaN ? .notANumber : .infinite
+    }
   }
 
   /// The table or dataset.
@@ -302,6 +311,8 @@ extension ValueFailure: CustomStringConvertible {
       case .infinite: "is infinite"
       case .outOfRange: "is outside the range of its type"
       case .malformed: "is no value of its type"
+      case .nullElement: "is an array with a null in it"
+      case .nested: "is an array of more than one dimension"
       }
     return "column \(column) of \(source) \(what) in row \(row); correct the row or exclude it"
       + (key == nil ? "" : " (--verbose on a terminal shows its key)")
@@ -337,6 +348,7 @@ extension ColumnType {
     case .json: "json"
     case .bytes: "bytes"
     case .uuid: "uuid"
+    case .uuidList: "uuids"
     case .date: "date"
     case .timestamp: "timestamp"
     }

@@ -40,6 +40,7 @@ private struct PeerTable: Codable, Equatable {
       return hexadecimal(value.bitPattern, digits: 16)
     case .bytes(let value): return value.map { hexadecimal($0, digits: 2) }.joined()
     case .uuid(let value): return value.description
+    case .uuids(let values): return values.map(\.description).joined(separator: ",")
     case .date(let value): return "\(value.daysSinceEpoch)"
     case .timestamp(let value): return "\(value.microseconds)"
     }

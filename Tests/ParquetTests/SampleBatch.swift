@@ -68,6 +68,11 @@ enum SampleBatch {
     case .uuid:
       return .uuid(
         isExtreme ? .zero : UUIDValue(high: generator.next(), low: generator.next()))
+    case .uuidList:
+      return .uuids(
+        (0..<Int.random(in: 0...4, using: &generator)).map { _ in
+          UUIDValue(high: 0, low: generator.next() % 50)
+        })
     case .date:
       return .date(
         CalendarDate(daysSinceEpoch: Int32.random(in: -700_000...2_900_000, using: &generator)))

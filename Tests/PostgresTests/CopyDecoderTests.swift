@@ -43,7 +43,8 @@ func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
 /// Fields of every type, nullable and not.
 let everyField: [Field] = [
   .bool, .int16, .int32, .int64, .float32, .float64, .decimal(scale: 0), .money,
-  .decimal(scale: 10), .decimal(scale: 21), .text, .json, .bytes, .uuid, .date, .timestamp,
+  .decimal(scale: 10), .decimal(scale: 21), .text, .json, .bytes, .uuid, .uuidList, .date,
+  .timestamp,
 ].enumerated().flatMap { index, type in
   [Field("required_\(index)", type), Field("optional_\(index)", type, isNullable: true)]
 }
@@ -251,6 +252,41 @@ struct CopyDecoderTests {
     }
   }
 
+  @Test(
+    "takes arrays of identifiers that are lists without nulls, and says why others are refused",
+    arguments: [
+      (array(dimensions: 0), nil), (array(count: 2, elements: [16, 16]), nil),
+      (array(flags: 1, count: 1, elements: [16]), nil),
+      (array(lowerBound: -3, count: 1, elements: [16]), nil), (array(count: 0), nil),
+      (array(flags: 1, count: 2, elements: [16, -1]), .nullElement),
+      (array(dimensions: 2, count: 1, elements: [16]), .nested),
+      (array(dimensions: 7, count: 1, elements: [16]), .malformed),
+      (array(dimensions: -1, count: 1, elements: [16]), .malformed),
+      (array(dimensions: 0, count: 1), .malformed), (array(count: 1), .malformed),
+      (array(count: 1, elements: [16, 16]), .malformed),
+      (array(count: -1), .malformed), (array(count: 1, elements: [15]), .malformed),
+      (array(count: .max, elements: [16]), .malformed),
+      (array(type: 25, dimensions: 0), .malformed),
+      (Array(array(count: 1, elements: [16]).dropLast()), .malformed),
+      (Array(array(dimensions: 0).dropLast()), .malformed), ([], .malformed),
+    ] as [([UInt8], ValueFailure.Problem?)])
+  func identifierArrays(bytes: [UInt8], problem: ValueFailure.Problem?) throws {
+    let fields = [Field("id", .int32), Field("tags", .uuidList)]
+    let copy = stream([[bigEndian(Int32(42)), bytes]])
+    guard let problem else {
+      let count = max(0, (bytes.count - 20) / 20)
+      #expect(
+        try decode(copy, fields).map(\.rowValues)
+          == [[[.integer(42), .uuids([UUIDValue](repeating: .zero, count: count))]]])
+      return
+    }
+    let failure = ValueFailure(
+      source: "app.events", column: "tags", row: 1, key: "id=42", problem: problem)
+    #expect(throws: PostgresError.unsuitableValue(failure)) {
+      try decode(copy, fields, key: ["id"])
+    }
+  }
+
   @Test("codes repeating values by a dictionary and gives it up where nearly all differ")
   func dictionaries() throws {
     let fields = [
@@ -320,4 +356,14 @@ struct CopyDecoderTests {
 extension [UInt8] {
   /// A number of zero bytes.
   fileprivate static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+}
+
+/// An array as the server writes it, its elements zeros of the given lengths; -1 is null.
+private func array(
+  type: Int32 = 2950, dimensions: Int32 = 1, flags: Int32 = 0, lowerBound: Int32 = 1,
+  count: Int32? = nil, elements: [Int32] = []
+) -> [UInt8] {
+  bigEndian(dimensions) + bigEndian(flags) + bigEndian(type)
+    + (count.map { bigEndian($0) + bigEndian(lowerBound) } ?? [])
+    + elements.flatMap { bigEndian($0) + .zeros(max(0, Int($0))) }
 }

@@ -10,7 +10,7 @@ struct ContractUnit: Sendable {
   var parts: [Manifest.Part]
 
   /// The number of rows.
-  var rows: Int { parts.reduce(0) { $0 + $1.rows } }
+  var rows: Int { parts.reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) } }
 
   /// The digest of the rows: equal parts, equal digests.
   var digest: String {

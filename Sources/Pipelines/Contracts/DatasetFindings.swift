@@ -15,21 +15,15 @@ package struct DatasetFindings: Codable, Equatable, Sendable {
     self.sourceCounts = sourceCounts
   }
 
-  /// The findings of both, for a dataset that several connections read.
-  ///
-  /// Columns are matched by name; of the examples the first few are kept.
-  package mutating func merge(_ other: DatasetFindings) {
-    for column in other.lifted {
+  /// Adds what reading another piece of the dataset noticed; columns are matched by name.
+  mutating func add(_ other: [LiftedValues]) {
+    for column in other {
       if let index = lifted.firstIndex(where: { $0.column == column.column }) {
-        lifted[index].values += column.values
-        lifted[index].malformed += column.malformed
-        lifted[index].examples = Array(
-          (lifted[index].examples + column.examples).prefix(LiftedValues.maximumExamples))
+        lifted[index].add(column)
       } else {
         lifted.append(column)
       }
     }
-    sourceCounts = sourceCounts ?? other.sourceCounts
   }
 }
 
@@ -57,6 +51,13 @@ package struct LiftedValues: Codable, Equatable, Sendable {
   package var malformed: Int
   /// The first of these.
   package var examples: [Example]
+
+  /// Adds other values of the same column; of the examples the first few are kept.
+  mutating func add(_ other: LiftedValues) {
+    values += other.values
+    malformed += other.malformed
+    examples = Array((examples + other.examples).prefix(LiftedValues.maximumExamples))
+  }
 
   /// Examples that are kept of each column.
   package static let maximumExamples = 3
@@ -148,9 +149,4 @@ package struct SourceCounts: Codable, Equatable, Sendable {
 extension DatasetDefinition {
   /// Whether the contract wants the source counted at the cut.
   package var wantsSourceCounts: Bool { checks.contains { $0.rule == .matchesSource } }
-
-  /// The UTC days whose rows differ between two states of a dataset, those that are gone included.
-  static func touchedDays(from old: DatasetDays, to new: DatasetDays) -> [CalendarDate] {
-    Set(old.dates).union(new.dates).filter { old.digest($0...$0) != new.digest($0...$0) }.sorted()
-  }
 }

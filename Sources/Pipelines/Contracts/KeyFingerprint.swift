@@ -43,6 +43,12 @@ enum KeyFingerprint {
     case .uuid(let identifier):
       take(identifier.high)
       take(identifier.low)
+    case .uuids(let identifiers):
+      take(UInt64(identifiers.count))
+      for identifier in identifiers {
+        take(identifier.high)
+        take(identifier.low)
+      }
     case .bytes(let bytes):
       take(UInt64(bytes.count))
       var word: UInt64 = 0
@@ -81,6 +87,8 @@ extension Column {
     case .integer(let number)?: String(number)
     case .float(let number)?: String(number)
     case .uuid(let identifier)?: identifier.description
+    case .uuids(let identifiers)?:
+      "{" + identifiers.map(\.description).joined(separator: ",") + "}"
     case .date(let date)?: date.description
     case .timestamp(let instant)?: instant.description
     case .bytes(let bytes)?: String(decoding: bytes.prefix(64), as: UTF8.self)

@@ -19,8 +19,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// A source column has a type that cannot be read as the declared one.
   case wrongType(
     dataset: String, table: String, column: String, found: String, expected: String)
-  /// A view, which shows no watermark, is read as if rows were only added.
-  case noWatermark(dataset: String, table: String)
+  /// The mode reads rows by their transactions, and those of the source carry none.
+  case noTransactions(dataset: String, table: String, kind: String, mode: String)
+  /// Connections to the source led to different databases while it was read.
+  case sourceChanged(dataset: String)
   /// A source table has no row.
   case emptySource(dataset: String, table: String)
   /// The logical date lies outside the data.
@@ -51,8 +53,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost: .temporaryFailure
-    case .newerManifest, .unknownPipeline, .unknownZone, .noWatermark: .configuration
+    case .alreadyRunning, .lockLost, .sourceChanged: .temporaryFailure
+    case .newerManifest, .unknownPipeline, .unknownZone, .noTransactions: .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
@@ -87,9 +89,11 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .wrongType(let dataset, let table, let column, let found, let expected):
       "dataset \(dataset): \(column) of \(table) is \(found), which cannot be read as \(expected); "
         + "cast it in datasets/\(dataset).yaml"
-    case .noWatermark(let dataset, let table):
-      "dataset \(dataset): \(table) is no table and shows no watermark, so rows cannot only be "
-        + "added; set `mode: full` in datasets/\(dataset).yaml"
+    case .noTransactions(let dataset, let table, let kind, let mode):
+      "dataset \(dataset): \(table) is \(kind), whose rows carry no transaction; mode \(mode) needs "
+        + "one: set `mode: full` in datasets/\(dataset).yaml"
+    case .sourceChanged(let dataset):
+      "dataset \(dataset): the source became another server while it was read; run it again"
     case .emptySource(let dataset, let table):
       "dataset \(dataset): \(table) is empty; check --source, or load data first"
     case .dateWithoutData(let date, let first, let last):

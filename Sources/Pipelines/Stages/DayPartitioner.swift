@@ -121,7 +121,11 @@ struct PartWriter: Sendable {
       try FileSystem.createDirectoriesUnsynchronized(path + "/" + folder)
       try FileSystem.write(bytes, to: target)
     }
-    return Manifest.Part(
+    var part = Manifest.Part(
       path: name, date: date?.description, rows: batch.rowCount, bytes: bytes.count, sha256: digest)
+    if case .int64(let writers)? = batch[StoredColumn.xid]?.storage {
+      part.maximumXID = writers.max()
+    }
+    return part
   }
 }

@@ -25,15 +25,23 @@ struct LiftedColumns {
   /// How many values each parsed column had, and which of them were malformed.
   var lifted: [LiftedValues] { zip(parsed, counts).filter(\.0).map(\.1) }
 
-  /// The batch with every text column that stands for another type parsed.
+  /// The batch with every text column that stands for another type parsed; columns behind the
+  /// fields are left as they are.
   mutating func parse(_ batch: Batch, dataset: String) throws -> Batch {
     guard parsed.contains(true) else { return batch }
-    var columns: [Column] = []
-    for index in fields.indices {
-      columns.append(
-        parsed[index] ? parse(batch.columns[index], at: index, in: batch) : batch.columns[index])
+    var columns = batch.columns
+    for index in fields.indices where parsed[index] {
+      columns[index] = parse(columns[index], at: index, in: batch)
     }
     return Batch(columns, rowCount: batch.rowCount)
+  }
+
+  /// Counts what another value with the same fields counted as well.
+  mutating func addCounts(of other: LiftedColumns) {
+    for index in fields.indices {
+      counts[index].add(other.counts[index])
+      rounded[index] += other.rounded[index]
+    }
   }
 
   private mutating func parse(_ column: Column, at index: Int, in batch: Batch) -> Column {

@@ -180,19 +180,19 @@ struct DatasetErrorTests {
       "f.yaml:10:13: found a mapping, expected a type such as text, uuid? or money(currency)"),
     BrokenDefinition(
       "misspelt type", "currency: text", "currency: txt",
-      #"f.yaml:10:13: found "txt", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
+      #"f.yaml:10:13: found "txt", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
     ),
     BrokenDefinition(
       "PostgreSQL's name of a type", "currency: text", "currency: varchar?",
-      #"f.yaml:10:13: found "varchar", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
+      #"f.yaml:10:13: found "varchar", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
     ),
     BrokenDefinition(
       "numeric", "money(currency)", "numeric",
-      #"f.yaml:9:11: found "numeric", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "decimal(scale)"?)"#
+      #"f.yaml:9:11: found "numeric", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "decimal(scale)"?)"#
     ),
     BrokenDefinition(
       "money without a currency", "money(currency)", "money",
-      #"f.yaml:9:11: found "money", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "money(currency)"?)"#
+      #"f.yaml:9:11: found "money", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "money(currency)"?)"#
     ),
     BrokenDefinition(
       "money with an empty currency", "money(currency)", "money()",

@@ -125,7 +125,7 @@ struct DataDirectoryTests {
 
   @Test(
     "are refused when a newer program wrote the manifest, in whatever form",
-    arguments: ["{\"version\": 2}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
+    arguments: ["{\"version\": 3}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
   func newerManifest(text: String) throws {
     try withPath { path in
       _ = try DataDirectory(path: path)
