@@ -69,7 +69,8 @@ extension PipelineDefinition {
           expected: "it in front of line \(early.mark.line), since "
             + (stage.kind == .check
               ? "nothing may be computed before it"
-              : "\(early.kind.rawValue) reads what it writes"), suggestion: nil)
+              : "\(early.kind.rawValue) reads what it writes"),
+          suggestion: nil)
       }
     }
   }

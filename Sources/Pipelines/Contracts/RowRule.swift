@@ -94,7 +94,8 @@ struct RowRule: Sendable {
   }
 
   /// The rows with a value outside limits.
-  private static func rows(_ column: Column, outside minimum: Int128?, _ maximum: Int128?) -> [Int] {
+  private static func rows(_ column: Column, outside minimum: Int128?, _ maximum: Int128?) -> [Int]
+  {
     let lowest = minimum ?? .min
     let highest = maximum ?? .max
     func filter<Value: FixedWidthInteger>(_ values: [Value]) -> [Int] {

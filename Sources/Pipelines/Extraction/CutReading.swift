@@ -26,7 +26,8 @@ struct DatasetRows: Sendable {
 
   /// The UTC days of all rows that were read and were not held already.
   func days(time: String?) -> Set<CalendarDate> {
-    var days = Set((whole.parts + increment.parts).compactMap(\.date).compactMap { CalendarDate($0) })
+    var days = Set(
+      (whole.parts + increment.parts).compactMap(\.date).compactMap { CalendarDate($0) })
     for batch in whole.waiting + increment.waiting {
       guard let time, case .int64(let instants)? = batch[time]?.storage else { continue }
       for instant in instants { days.insert(Timestamp(microseconds: instant).dateUTC) }

@@ -109,7 +109,8 @@ struct LiftedColumns {
       var lines: [String] = []
       if counts[index].malformed > 0 {
         lines.append(
-          "\(dataset).\(fields[index].name): \(counts[index].malformed) malformed values became null")
+          "\(dataset).\(fields[index].name): \(counts[index].malformed) malformed values became null"
+        )
       }
       let roundedValues = rounded[index] + (roundedOnWire[fields[index].name] ?? 0)
       if roundedValues > 0, case .decimal(let scale) = fields[index].type {
