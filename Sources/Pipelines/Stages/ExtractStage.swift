@@ -34,6 +34,7 @@ package struct ExtractStage: Stage {
       manifest.datasets[result.plan.definition.name] = entry
       manifest[load: result.plan.definition.name] = nil
       outcome.add(report)
+      context.findings[result.plan.definition.name] = result.findings
     }
     try context.directory.commit(manifest)
     try record(manifest, in: context)
