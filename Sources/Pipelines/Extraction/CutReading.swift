@@ -59,6 +59,7 @@ struct CutReading: Sendable {
   ///   - jobs: the number of connections.
   ///   - ended: called on any thread when all rows of a dataset are read.
   /// - Returns: the rows of each dataset, the same whatever the number of connections.
+  /// - Throws: the first error in the order of the tasks.
   func read(
     from source: ConnectionSettings, jobs: Int,
     ended: @escaping @Sendable (_ dataset: Int, _ rows: Int) -> Void
@@ -70,9 +71,7 @@ struct CutReading: Sendable {
     }
     let progress = Mutex(
       plans.indices.map { index in (open: tasks.count { $0.dataset == index }, rows: 0) })
-    let results = try mapConcurrently(
-      order, jobs: jobs, session: { try session(on: source, $0) }
-    ) { session, index in
+    let work: @Sendable (CutSession, Int) throws -> ReadRows = { session, index in
       let task = tasks[index]
       let rows = try readers[task.dataset].read(task, in: session)
       let total: Int? = progress.withLock { counts in
@@ -83,6 +82,8 @@ struct CutReading: Sendable {
       if let total { ended(task.dataset, total) }
       return rows
     }
+    let results = try mapConcurrently(
+      order, jobs: jobs, session: { try session(on: source, $0) }, work: work)
     return collect(zip(order, results).sorted { $0.0 < $1.0 }.map(\.1))
   }
 

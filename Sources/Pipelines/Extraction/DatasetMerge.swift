@@ -24,8 +24,8 @@ struct DatasetMerge {
   /// Adds rows of relations that were read whole: a held row gives way to a new one of its key on
   /// its day, the others stay.
   ///
-  /// - Parameter keepsTransactions: whether the transactions of held rows mean the same as those of
-  ///   new ones; otherwise they are forgotten.
+  /// Where `keepsTransactions` is not set, the transactions of held rows mean nothing beside those
+  /// of new ones, and are forgotten.
   func replacing(
     _ new: [Manifest.Part], over held: [Manifest.Part], keepsTransactions: Bool
   ) throws -> Merged {

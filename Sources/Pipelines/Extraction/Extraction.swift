@@ -7,8 +7,11 @@ struct Extraction {
   private let context: RunContext
   private let writer: PartWriter
 
-  init(context: RunContext) {
+  private let loading: LoadSettings
+
+  init(context: RunContext, loading: LoadSettings) {
     self.context = context
+    self.loading = loading
     writer = PartWriter(path: context.directory.path)
   }
 
@@ -16,14 +19,32 @@ struct Extraction {
   struct Result {
     var plan: DatasetPlan
     var extent: DatasetExtent
+    /// What an increment is added to: what is held, or the load that ends with this cut.
+    var base: Manifest.Dataset?
     var rows: DatasetRows
+    /// The rows that the load read now.
+    var loadedRows: Int
     var watermark: Watermark
   }
 
-  /// Reads the datasets under one cut, which ends with this call.
-  func read(_ datasets: [DatasetDefinition]) throws -> [Result] {
+  /// Reads the datasets: large tables for the first time chunk by chunk, then all under one cut.
+  func read(_ datasets: [DatasetDefinition]) throws -> (results: [Result], notices: [String]) {
     let coordinator = try Connection(context.source, purpose: .source)
     // What is missing is found here, with a message that names it.
+    for dataset in datasets { _ = try DatasetPlan(dataset, on: coordinator) }
+    let (notices, loaded) = try TableLoad(context: context, settings: loading, writer: writer)
+      .run(datasets, on: coordinator)
+    var results = try readCut(datasets, on: coordinator)
+    for index in results.indices {
+      results[index].loadedRows = loaded[results[index].plan.definition.name] ?? 0
+    }
+    return (results, notices)
+  }
+
+  /// Reads the datasets under one cut, which ends with this call.
+  private func readCut(
+    _ datasets: [DatasetDefinition], on coordinator: Connection
+  ) throws -> [Result] {
     let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(
       \.lockableTable)
     let oldest = try SourceCut.oldestTransaction(coordinator)
@@ -43,14 +64,15 @@ struct Extraction {
 
   private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
     let manifest = context.directory.manifest
-    let extents = plans.map { plan in
-      DatasetExtent(plan, held: manifest.datasets[plan.definition.name], at: cut)
+    let bases = plans.map { plan in
+      manifest[load: plan.definition.name]?.dataset ?? manifest.datasets[plan.definition.name]
     }
-    let held = try zip(plans, extents).map { plan, extent -> HeldRows? in
-      guard case .increment(let horizon, _) = extent else { return nil }
+    let extents = plans.indices.map { DatasetExtent(plans[$0], held: bases[$0], at: cut) }
+    let held = try plans.indices.map { index -> HeldRows? in
+      guard case .increment(let horizon, _) = extents[index] else { return nil }
       return try HeldRows(
-        manifest.datasets[plan.definition.name]?.parts ?? [], reader: context.directory.reader,
-        key: plan.definition.key, horizon: horizon)
+        bases[index]?.parts ?? [], reader: context.directory.reader,
+        key: plans[index].definition.key, horizon: horizon)
     }
     let log = context.log
     let rows = try CutReading(plans, extents, held: held, at: cut, writer: writer).read(
@@ -60,8 +82,8 @@ struct Extraction {
     }
     return plans.indices.map { index in
       Result(
-        plan: plans[index], extent: extents[index], rows: rows[index],
-        watermark: cut.watermark(of: plans[index].table))
+        plan: plans[index], extent: extents[index], base: bases[index], rows: rows[index],
+        loadedRows: 0, watermark: cut.watermark(of: plans[index].table))
     }
   }
 
@@ -79,23 +101,24 @@ struct Extraction {
     if case .whole(let reason?) = result.extent {
       notices.append("\(definition.name) is read whole: \(reason)")
     }
-    var parts = increment
-    var kept = 0
-    if definition.readsByTransaction, let held {
-      var merged = merge.adding(increment, to: held.parts)
-      if result.rows.whole.read > 0 || !result.extent.isIncrement {
-        merged = try merge.replacing(
-          whole, over: merged.parts, keepsTransactions: result.extent.isIncrement)
+    var current = DatasetMerge.Merged(parts: whole)
+    if result.extent.isIncrement, let base = result.base {
+      current = merge.adding(increment, to: base.parts)
+      if !whole.isEmpty {
+        current = try merge.replacing(whole, over: current.parts, keepsTransactions: true)
       }
-      parts = merged.parts
-      kept = merged.rowsKept
-    } else {
-      parts += whole
     }
-    if kept > 0, !result.extent.isIncrement {
-      notices.append(
-        "\(definition.name): \(kept) rows that the source no longer has are kept (mode append)")
+    // Nothing else is known to be of the same history of transactions as what was read.
+    let isContinued = result.extent.isIncrement && result.base == held
+    if definition.readsByTransaction, let held, !isContinued {
+      current = try merge.replacing(current.parts, over: held.parts, keepsTransactions: false)
+      if current.rowsKept > 0 {
+        notices.append(
+          "\(definition.name): \(current.rowsKept) rows that the source no longer has are kept "
+            + "(mode append)")
+      }
     }
+    let parts = current.parts
     var entry = Manifest.Dataset(
       watermark: result.watermark, definitionDigest: definition.digest,
       parts: parts.sorted { $0.path < $1.path })
@@ -103,8 +126,8 @@ struct Extraction {
     entry.floor = held?.floor
     let known = Set(held?.parts.map(\.path) ?? [])
     let report = ExtractionReport(
-      dataset: definition.name, rowsRead: result.rows.read,
-      rowsNew: result.rows.read - result.rows.held,
+      dataset: definition.name, rowsRead: result.rows.read + result.loadedRows,
+      rowsNew: result.rows.read + result.loadedRows - result.rows.held,
       bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) }, notices: notices)
     return (entry, report)
   }

@@ -59,7 +59,7 @@ enum SourcePieces {
 
   /// The ranges of some length that a relation's blocks are cut into.
   static func ranges(of relation: SourceRelation, length: Int) -> [SourcePiece] {
-    let count = max(1, relation.blocks / length)
+    let count = max(1, (relation.blocks + length - 1) / length)
     return (0..<count).map { index in
       SourcePiece(
         relation: relation, start: index * length,

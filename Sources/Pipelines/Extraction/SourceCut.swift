@@ -26,6 +26,7 @@ struct SourceCut: Sendable {
   ///   - connection: a connection within a transaction that sees one state.
   ///   - isShared: whether other connections are to import it.
   ///   - oldestTransaction: what ``oldestTransaction(_:)`` gave before.
+  /// - Throws: what the server reports.
   init(_ connection: Connection, isShared: Bool, oldestTransaction: String? = nil) throws {
     let rows = try connection.query(
       """

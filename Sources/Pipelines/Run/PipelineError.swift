@@ -21,6 +21,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     dataset: String, table: String, column: String, found: String, expected: String)
   /// The mode reads rows by their transactions, and those of the source carry none.
   case noTransactions(dataset: String, table: String, kind: String, mode: String)
+  /// Connections to the source led to different databases while it was read.
+  case sourceChanged(dataset: String)
   /// A source table has no row.
   case emptySource(dataset: String, table: String)
   /// The logical date lies outside the data.
@@ -51,7 +53,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost: .temporaryFailure
+    case .alreadyRunning, .lockLost, .sourceChanged: .temporaryFailure
     case .newerManifest, .unknownPipeline, .unknownZone, .noTransactions: .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
@@ -90,6 +92,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .noTransactions(let dataset, let table, let kind, let mode):
       "dataset \(dataset): \(table) is \(kind), whose rows carry no transaction; mode \(mode) needs "
         + "one: set `mode: full` in datasets/\(dataset).yaml"
+    case .sourceChanged(let dataset):
+      "dataset \(dataset): the source became another server while it was read; run it again"
     case .emptySource(let dataset, let table):
       "dataset \(dataset): \(table) is empty; check --source, or load data first"
     case .dateWithoutData(let date, let first, let last):

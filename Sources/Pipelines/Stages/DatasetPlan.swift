@@ -71,11 +71,7 @@ struct DatasetPlan: Sendable {
   /// The table that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
   var lockableTable: QualifiedName? { table.flatMap { $0.isLockable ? $0.name : nil } }
 
-  /// The query that copies rows out.
-  ///
-  /// - Parameters:
-  ///   - piece: the blocks to read.
-  ///   - conditions: what the rows must fulfil besides.
+  /// The query that copies the rows of some blocks out that fulfil all conditions.
   func query(of piece: SourcePiece, where conditions: [String] = []) -> String {
     var list = selectList
     if definition.readsByTransaction { list += ", xmin AS \(quoteIdentifier(StoredColumn.xid))" }

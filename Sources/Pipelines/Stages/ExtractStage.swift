@@ -12,6 +12,9 @@ package struct ExtractStage: Stage {
   /// The datasets to read.
   package let datasets: [DatasetDefinition]
 
+  /// How large tables are read for the first time; `nil` for what the number of jobs asks for.
+  var loading: LoadSettings?
+
   /// A stage that reads the given datasets.
   package init(datasets: [DatasetDefinition]) {
     self.datasets = datasets
@@ -21,12 +24,15 @@ package struct ExtractStage: Stage {
     var outcome = StageOutcome()
     outcome.notices += try noticesOnDirectory(context)
     try context.directory.removeStrayFiles()
-    let extraction = Extraction(context: context)
-    let results = try extraction.read(datasets)
+    let extraction = Extraction(
+      context: context, loading: loading ?? LoadSettings(jobs: context.jobs))
+    let (results, notices) = try extraction.read(datasets)
+    outcome.notices += notices
     var manifest = context.directory.manifest
     for result in results {
       let (entry, report) = try extraction.merge(result)
       manifest.datasets[result.plan.definition.name] = entry
+      manifest[load: result.plan.definition.name] = nil
       outcome.add(report)
     }
     try context.directory.commit(manifest)
@@ -48,7 +54,8 @@ package struct ExtractStage: Stage {
           : "\(path) is not the data folder of the last run; what is read goes by what it holds"
       ]
     }
-    if last.manifestDigest != directory.foundDigest {
+    // A load that was cut off has written the manifest, and says itself that it goes on.
+    if last.manifestDigest != directory.foundDigest, directory.manifest.loads == nil {
       return directory.notices + [
         "\(path) is not as the last run left it (an older copy, or a run that was cut off?); "
           + "what is read goes by what it holds"

@@ -85,16 +85,29 @@ package final class DataDirectory {
   /// Replaces the manifest, then removes the files it no longer lists.
   package func commit(_ next: Manifest) throws {
     try FileSystem.synchronizeAll(path)
-    try FileSystem.writeAtomically(
-      try next.encoded(), to: path + "/" + DataDirectory.manifestName)
+    try DataDirectory.write(next, in: path)
     manifest = next
     try removeStrayFiles()
+  }
+
+  /// Writes a manifest that records how far a load has come, from any thread.
+  ///
+  /// The files that it lists may be lost if the machine stops: whoever goes on with the load has to
+  /// check them. Nothing is removed.
+  static func write(_ manifest: Manifest, in path: String) throws {
+    try FileSystem.writeAtomically(
+      try manifest.encoded(), to: path + "/" + DataDirectory.manifestName)
+  }
+
+  /// Takes over a manifest that differs in its loads.
+  func adopt(_ manifest: Manifest) {
+    self.manifest = manifest
   }
 
   /// Removes the Parquet files that the manifest does not list: what a crash or an older extraction
   /// left.
   package func removeStrayFiles() throws {
-    let listed = Set(manifest.datasets.values.flatMap { $0.parts.map(\.path) })
+    let listed = manifest.paths
     for dataset in try FileSystem.list(path) {
       let datasetPath = path + "/" + dataset
       guard try FileSystem.isDirectory(datasetPath) else { continue }

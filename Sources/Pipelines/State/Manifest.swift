@@ -71,8 +71,9 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var definitionDigest: String
     /// The chunks of all relations, in the order of the relations and their blocks.
     package var chunks: [Chunk]
+
     /// The files of the chunks that are done.
-    package var parts: [Part]
+    package var parts: [Part] { chunks.flatMap { $0.parts ?? [] } }
 
     /// A range of blocks of one relation.
     package struct Chunk: Codable, Equatable, Sendable {
@@ -84,6 +85,8 @@ package struct Manifest: Codable, Equatable, Sendable {
       package var end: Int?
       /// The rows that were read, `nil` while the chunk is to be done.
       package var rows: Int?
+      /// The files of these rows.
+      package var parts: [Part]?
     }
   }
 
@@ -127,6 +130,12 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// The SHA-256 of the encoded form in hexadecimal.
   package func digest() throws -> String { SHA256.hexadecimalDigest(of: try encoded()) }
+
+  /// The paths of all files that count, those of loads that have not ended among them.
+  package var paths: Set<String> {
+    let parts = datasets.values.flatMap(\.parts) + (loads ?? [:]).values.flatMap(\.parts)
+    return Set(parts.map(\.path))
+  }
 
   /// The dated parts of a dataset by UTC day.
   package func days(of dataset: String) -> DatasetDays {
@@ -190,8 +199,10 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var databaseOID: String
   /// The oid of the table, or `nil` for a query.
   package var tableOID: String?
-  /// The timeline of the cluster's write-ahead log, `nil` where it could not be told. A cluster
-  /// that was restored or promoted continues on another one and may give out identifiers anew.
+  /// The timeline of the cluster's write-ahead log, `nil` where it could not be told.
+  ///
+  /// A cluster that was restored or promoted continues on another one and may give out identifiers
+  /// anew.
   package var timeline: Int?
   /// The tables whose blocks hold the rows: the table itself, or the leaves of a partitioned one.
   package var relations: [Relation]?
