@@ -14,12 +14,14 @@ struct ExtractionFaultTests {
 
     var testDescription: String { rawValue }
 
-    /// A place before such a night, with rows up to 3,200 to read and the brake at 3,100 on the way.
-    func place(source: String? = nil, rows: Int = 3_200) throws -> ExtractionPlace {
-      let place = try ExtractionPlace(source: source, rows: self == .first ? rows : 3_000)
-      if self == .later {
+    /// A place before such a night, with rows up to 4,400 to read and the brake at 4,000 on the way.
+    func place(source: String? = nil) throws -> ExtractionPlace {
+      let isFirst = self == .first
+      let place = try ExtractionPlace(
+        source: source, rows: isFirst ? 4_400 : 3_000, isPadded: isFirst)
+      if !isFirst {
         try place.night()
-        try place.add(3_001...rows)
+        try place.add(3_001...4_400)
       }
       return place
     }
@@ -42,7 +44,7 @@ struct ExtractionFaultTests {
   func serverKilled(night: Night) throws {
     let cluster = try TestCluster()
     let place = try night.place(source: cluster.url())
-    let result = try place.nightStopped(at: 3_100) { _ in
+    let result = try place.nightStopped(at: 4_000) { _ in
       try cluster.kill()
       try cluster.start()
     }
@@ -75,11 +77,11 @@ struct ExtractionFaultTests {
     "survives the end of its server process in the middle of a COPY", arguments: Night.allCases)
   func backendTerminated(night: Night) throws {
     let place = try night.place()
-    let result = try place.nightStopped(at: 3_100) { _ in
+    let result = try place.nightStopped(at: 4_000) { _ in
       try place.sql(
         """
         SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_locks
-        WHERE locktype = 'advisory' AND NOT granted AND objid = 3100 AND database =
+        WHERE locktype = 'advisory' AND NOT granted AND objid = 4000 AND database =
           (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
         """)
     }
@@ -94,7 +96,7 @@ struct ExtractionFaultTests {
       try place.sql("ALTER ROLE \(role) SET statement_timeout = '400ms'")
       let admin = place.source
       place.source = source
-      let result = try place.nightStopped(at: 3_100, holder: admin) { program in
+      let result = try place.nightStopped(at: 4_000, holder: admin) { program in
         try wait(for: "the timeout") { !program.isRunning }
       }
       place.expectFailure(result, status: 75, saying: "timeout", "app.rows")
@@ -131,7 +133,7 @@ struct ExtractionFaultTests {
     .enabled(if: SmallDisk.isPossible, "mounting a small disk needs root"),
     arguments: Night.allCases)
   func fullDisk(night: Night) throws {
-    let place = try night.place(rows: 4_000)
+    let place = try night.place()
     let disk = try SmallDisk(pages: 10_000)
     let data = disk.path + "/data"
     // What a whole run takes tells where the steps between nothing and all of it lie.
@@ -187,7 +189,7 @@ struct ExtractionFaultTests {
   @Test("survives SIGKILL at 50 random moments", arguments: [1, 2, 3, 4, 5] as [UInt64])
   func killed(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)
-    let place = try ExtractionPlace(rows: 6_000)
+    let place = try ExtractionPlace(rows: 4_400, isPadded: true)
     let start = ContinuousClock.now
     try place.night()
     var duration = ContinuousClock.now - start

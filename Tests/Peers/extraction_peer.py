@@ -66,6 +66,12 @@ def read(data, part):
     return table
 
 
+def parts_of(entry):
+    """The parts of a dataset, or of the chunks of a load."""
+    chunks = entry.get("chunks", [])
+    return entry.get("parts", []) + [part for chunk in chunks for part in chunk.get("parts") or []]
+
+
 def is_kind(part, *kinds):
     return (part.get("kind") or "rows") in kinds
 
@@ -74,9 +80,8 @@ def check_files(data, manifest, tolerates_stray):
     """Every listed file is listed once, and no other file lies in the folder."""
     listed = collections.Counter(
         part["path"]
-        for group in (manifest["datasets"], manifest.get("loads") or {})
-        for entry in group.values()
-        for part in entry["parts"])
+        for entry in [*manifest["datasets"].values(), *(manifest.get("loads") or {}).values()]
+        for part in parts_of(entry))
     twice = [path for path, count in listed.items() if count > 1]
     if twice:
         raise Wrong(f"{twice[0]} is listed twice")
@@ -162,7 +167,7 @@ def compare(request):
     load = (manifest.get("loads") or {}).get(request["dataset"])
     # The parts of an unfinished load may hold many days each.
     undated = {name: value for name, value in request.items() if name != "time"}
-    loaded = rows_of(undated, load["parts"]) if load else []
+    loaded = rows_of(undated, parts_of(load)) if load else []
     refuse_repeats(loaded)
     dataset = manifest["datasets"].get(request["dataset"], {"parts": []})
     held = held_lines(request, dataset)
