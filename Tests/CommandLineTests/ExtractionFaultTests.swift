@@ -89,6 +89,43 @@ struct ExtractionFaultTests {
     try expectRecovery(place)
   }
 
+  @Test("survives the end of the session that holds the cut, while another reads")
+  func coordinatorTerminated() throws {
+    let place = try Night.later.place()
+    let result = try place.nightStopped(at: 4_000) { _ in
+      try place.sql(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'
+          AND datname = current_database() AND application_name = 'almanac'
+        """)
+    }
+    if result.status != 0 { place.expectFailure(result, status: 69, saying: "connection") }
+    try expectRecovery(place)
+  }
+
+  @Test("may be tried again where the session that holds the cut ends before another joins")
+  func coordinatorTerminatedEarly() throws {
+    let place = try Night.later.place()
+    // Each session takes a moment to begin, so the cut is taken while the readers come.
+    let source = place.source
+    place.source += "&options=-c%20post_auth_delay%3D1"
+    let program = try place.begin(["--jobs", "1"])
+    place.source = source
+    let connection = try place.connect()
+    try wait(for: "the session that holds the cut to end") {
+      let rows = try connection.query(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'
+          AND datname = current_database() AND application_name = 'almanac'
+          AND clock_timestamp() - state_change > interval '0.3 s'
+        """)
+      return rows.count > 0 || !program.isRunning
+    }
+    let result = try program.wait()
+    #expect([69, 75].contains(result.status), "\(result.status): \(result.stderr)")
+    try expectRecovery(place)
+  }
+
   @Test("ends with 75 when a timeout of its role cancels the COPY", arguments: Night.allCases)
   func statementTimeout(night: Night) throws {
     let place = try night.place()

@@ -243,11 +243,12 @@ package final class ExtractionPlace {
     return (0..<rows.count).compactMap { rows[$0, 0] }
   }
 
-  /// Compares what is held with lines, each the values of ``columns`` joined by `|`.
+  /// Compares what is held, or was held at a cut, with lines, each the values of ``columns`` joined
+  /// by `|`.
   package func compare(
     withLines expected: [String], dataset: String = "rows",
     view: PartsOracle.Question.View = .rows, relation: PartsOracle.Question.Relation = .equal,
-    toleratesStray: Bool = false, repeats: Bool = false
+    asOf cut: String? = nil, toleratesStray: Bool = false, repeats: Bool = false
   ) throws -> PartsOracle.Answer {
     let file = folder.appending(path: "expected")
     try Data(expected.map { $0 + "\n" }.joined().utf8).write(to: file)
@@ -255,7 +256,7 @@ package final class ExtractionPlace {
       PartsOracle.Question(
         data: data, dataset: dataset, key: ["id"], columns: ExtractionPlace.columns.map(\.key),
         expected: file.path(percentEncoded: false), view: view, relation: relation, time: "at",
-        recorded: "recorded", stray: toleratesStray, repeats: repeats))
+        recorded: "recorded", asof: cut, stray: toleratesStray, repeats: repeats))
   }
 
   /// Fails the test unless what is held relates to a query as expected; see `compare`.
