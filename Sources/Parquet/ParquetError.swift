@@ -28,6 +28,8 @@ package enum ParquetError: ExitStatusConvertible, Equatable {
   case unsupported(column: String?, feature: String)
   /// A value has no equal among the values of the column's type here.
   case unrepresentable(column: String, reason: String)
+  /// A value has no place in a column of a file that is written.
+  case unwritable(column: String, reason: String)
   /// The file has no column of a name asked for.
   case missingColumn(String, available: [String])
   /// The rows need more memory than is allowed.
@@ -46,9 +48,11 @@ package enum ParquetError: ExitStatusConvertible, Equatable {
     case .unsupported(let column, let feature):
       let place = column.map { "column \($0) of the Parquet file" } ?? "the Parquet file"
       return "\(place) uses \(feature), which is not supported: "
-        + "write it with flat columns, and zstd or no compression"
+        + "write it with flat columns, and zstd, Snappy or no compression"
     case .unrepresentable(let column, let reason):
       return "column \(column) of the Parquet file cannot be read: \(reason)"
+    case .unwritable(let column, let reason):
+      return "column \(column) cannot be written to Parquet: \(reason)"
     case .missingColumn(let name, let available):
       return "the Parquet file has no column \(name)"
         + Suggestion.didYouMean(name, among: available)

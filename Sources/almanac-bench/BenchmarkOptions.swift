@@ -70,6 +70,8 @@ enum BenchmarkError: ExitStatusConvertible {
   case noServer
   /// A program could not be run to its end.
   case commandFailed(program: String, status: Int32)
+  /// A file could not be read.
+  case cannotRead(path: String)
   /// A file could not be written.
   case cannotWrite(path: String)
   /// A result differs from what the server, a peer or another run has.
@@ -80,6 +82,7 @@ enum BenchmarkError: ExitStatusConvertible {
     case .usage(let text): text
     case .noServer: "ALMANAC_TEST_PGHOST is not set, so there is no server; run `make bench`"
     case .commandFailed(let program, let status): "\(program) failed with status \(status)"
+    case .cannotRead(let path): "cannot read \(path)"
     case .cannotWrite(let path): "cannot write \(path); is the disk full?"
     case .wrongResult(let measure, let found, let expected):
       "\(measure): wrong result: \(found), expected \(expected)"
@@ -90,7 +93,7 @@ enum BenchmarkError: ExitStatusConvertible {
     switch self {
     case .usage: .usage
     case .noServer: .unavailable
-    case .cannotWrite: .inputOutput
+    case .cannotRead, .cannotWrite: .inputOutput
     case .commandFailed, .wrongResult: .internalError
     }
   }

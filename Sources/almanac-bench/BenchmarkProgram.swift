@@ -8,6 +8,10 @@ struct BenchmarkProgram {
   /// The exit status: 0, 1 when a figure misses its target, else that of the failure.
   func run() -> Int32 {
     do {
+      if arguments.first == ReadBack.command {
+        try ReadBack.printResult(Array(arguments.dropFirst()))
+        return 0
+      }
       let options = try BenchmarkOptions(arguments)
       let workload = EventWorkload(options: options)
       var figures: [Figure] = []
