@@ -9,7 +9,7 @@ extension DatasetContract {
     let content = ContractReader(definition, reader)
     let inputs = inputsDigest(check, [content.digest])
     if let known = known(check, inputs) { return known }
-    let repeated = try RepeatedKeys(rows: content.rows) { take in
+    let repeated = try RepeatedKeyCount(rows: content.rows) { take in
       try content.forEachKeys(columns, jobs: jobs, take)
     }
     let examples = try texts(of: repeated.examples, columns, in: content)
