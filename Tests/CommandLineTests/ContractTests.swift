@@ -37,7 +37,7 @@ struct ContractTests {
   @Test("that are broken stop the night with 65 before anything is aggregated", .database)
   func error() throws {
     let place = try Workplace()
-    try place.edit("datasets/events.yaml", "minimum_rows: 1}", "minimum_rows: 1000000}")
+    try place.edit("datasets/events.yaml", "{matches_source: count}", "{minimum_rows: 1000000}")
     try place.edit("datasets/invoices.yaml", "{unique: id}", "{not_null: due_at}")
     let result = try place.night(Self.date)
     #expect(result.status == 65)
@@ -57,7 +57,7 @@ struct ContractTests {
     #expect(
       status.stdout.contains("2 failed: events minimum_rows(1000000), …"), "\(status.stdout)")
     // What was corrected is enough: the extraction is not wrong.
-    try place.edit("datasets/events.yaml", "minimum_rows: 1000000}", "minimum_rows: 1}")
+    try place.edit("datasets/events.yaml", "{minimum_rows: 1000000}", "{matches_source: count}")
     try place.edit("datasets/invoices.yaml", "{not_null: due_at}", "{unique: id}")
     let again = try place.night(Self.date)
     #expect(again.status == 0, "\(again.stderr)")
@@ -67,7 +67,7 @@ struct ContractTests {
   func warning() throws {
     let place = try Workplace()
     try place.edit(
-      "datasets/events.yaml", "minimum_rows: 1}", "minimum_rows: 1000000, level: warn}")
+      "datasets/events.yaml", "{matches_source: count}", "{minimum_rows: 1000000, level: warn}")
     let result = try place.night(Self.date)
     #expect(result.status == 0, "\(result.stderr)")
     #expect(result.stdout.contains("events: minimum_rows(1000000): "), "\(result.stdout)")

@@ -91,6 +91,7 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   ///   - definition: the dataset.
   ///   - days: the UTC days to count; ignored for a dataset without a time, which is counted whole.
   ///   - connection: a connection to the source.
+  /// - Throws: what the server reports.
   init(
     _ definition: DatasetDefinition, days: [CalendarDate], on connection: Connection
   ) throws {
