@@ -32,8 +32,8 @@ struct CutReading: Sendable {
   private let tasks: [ReadTask]
 
   init(
-    _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], at cut: SourceCut,
-    writer: PartWriter
+    _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], repairs: [Repair?],
+    at cut: SourceCut, writer: PartWriter
   ) {
     self.plans = plans
     self.extents = extents
@@ -46,9 +46,15 @@ struct CutReading: Sendable {
         held: held[index])
     }
     tasks = plans.indices.flatMap { index in
-      pieces[index].map { piece in
+      let asked = pieces[index].map { piece in
         ReadTask(dataset: index, piece: piece, horizon: extents[index].horizon(of: piece.relation))
       }
+      let definition = plans[index].definition
+      guard extents[index].isIncrement, let time = definition.timeColumn,
+        let condition = definition[column: time].flatMap({ repairs[index]?.condition(on: $0) })
+      else { return asked }
+      return asked
+        + pieces[index].map { ReadTask(dataset: index, piece: $0, condition: condition) }
     }
   }
 
