@@ -105,12 +105,12 @@ struct NightTests {
       """
       INSERT INTO billing.payment_attempts
       SELECT (jsonb_populate_record(p, jsonb_build_object('id', gen_random_uuid()))).*
-      FROM (SELECT * FROM billing.payment_attempts ORDER BY id LIMIT 1) p
+      FROM billing.payment_attempts p ORDER BY p.id LIMIT 1
       """,
       """
       INSERT INTO app.events
       SELECT (jsonb_populate_record(e, jsonb_build_object('event_id', gen_random_uuid()))).*
-      FROM (SELECT * FROM app.events ORDER BY event_id LIMIT 1) e
+      FROM app.events e ORDER BY e.event_id LIMIT 1
       """,
     ])
   func oneRowMatters(change: String) throws {
