@@ -32,9 +32,9 @@ struct BenchmarkOptions {
   let socketFolder: String
 
   /// How often each measure is taken; its median counts.
-  static let runs = 3
+  var runs = 3
 
-  /// Reads `[--rows N] [--psql PATH] [PART]...`.
+  /// Reads `[--rows N] [--runs N] [--psql PATH] [PART]...`.
   init(_ arguments: [String]) throws(BenchmarkError) {
     guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
       throw .noServer
@@ -48,6 +48,11 @@ struct BenchmarkOptions {
           throw .usage("--rows takes a whole number from 10000")
         }
         self.rows = rows
+      case "--runs":
+        guard let runs = rest.popFirst().flatMap({ Int($0) }), runs >= 1 else {
+          throw .usage("--runs takes a whole number from 1")
+        }
+        self.runs = runs
       case "--psql":
         guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
         psql = path

@@ -56,8 +56,8 @@ struct ExtractMeasures {
     var results = ExtractResults(
       name: name, rows: options.rows,
       isAtTargetSize: options.rows == BenchmarkOptions.targetRows)
-    for run in 1...BenchmarkOptions.runs {
-      note("extract, \(name): run \(run) of \(BenchmarkOptions.runs)")
+    for run in 1...options.runs {
+      note("extract, \(name): run \(run) of \(options.runs)")
       try measureServersClient(into: &results)
       try measureColumns(into: &results)
       let paths = try measureFiles(into: &results)
@@ -78,7 +78,8 @@ struct ExtractMeasures {
 
   private func measureColumns(into results: inout ExtractResults) throws {
     for (measure, queries) in [(ExtractMeasure.columns, [query]), (.columnsTwice, halves)] {
-      let read = try timed { try concurrently(queries) { [fields, settings] in
+      let read = try timed {
+        try concurrently(queries) { [fields, settings] in
           try ExtractMeasures.totals(of: $0, fields, settings)
         }
       }

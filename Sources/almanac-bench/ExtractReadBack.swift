@@ -45,6 +45,7 @@ struct ReadBack: Codable {
 
   private static func batches(of path: String) throws -> [Batch] {
     let file = try InputFile(path: path)
-    return [try ParquetFile.decode(try file.read(0..<file.byteCount))]
+    let reader = try ParquetReader(byteCount: file.byteCount) { try file.read($0) }
+    return try reader.metadata.rowGroups.indices.map { try reader.decode(rowGroups: [$0]) }
   }
 }

@@ -35,7 +35,7 @@ import Glibc
 }
 
 /// A file that is read by ranges.
-@safe struct InputFile: ~Copyable {
+@safe final class InputFile {
   private let descriptor: Int32
   private let path: String
   /// The number of bytes of the file.
@@ -82,5 +82,6 @@ import Glibc
 func peakMemory() -> Int {
   var usage = rusage()
   // Glibc gives kilobytes.
-  return unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 ? usage.ru_maxrss * 1024 : 0
+  return unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0
+    ? usage.ru_maxrss * 1024 : 0
 }

@@ -101,6 +101,20 @@ struct CorruptionTests {
     }
   }
 
+  @Test("shows the name of a column on one line, whatever it is")
+  func namesInErrors() {
+    let name = "a\nb\u{7}\u{2028}c" + String(repeating: "x", count: 500)
+    let errors: [ParquetError] = [
+      .unsupported(column: name, feature: "this"), .unrepresentable(column: name, reason: "that"),
+      .unwritable(column: name, reason: "that"), .missingColumn(name, available: [name, "é"]),
+      .corrupt(ParquetLocation(column: name, offset: 0), reason: "that"),
+    ]
+    for error in errors {
+      #expect(error.description.contains("a?b??cxxx"))
+      #expect(!error.description.contains { $0.isNewline } && error.description.count < 500)
+    }
+  }
+
   @Test(
     "says what is not a Parquet file",
     arguments: ["", "PAR1", "hello, this is some text", "PAR1xxxxxxxxPARE"])

@@ -36,7 +36,7 @@ def with_duckdb(files):
     connection.execute("SET arrow_lossless_conversion = true")
     connection.execute("SET preserve_insertion_order = false")
     start = time.perf_counter()
-    table = connection.execute("SELECT * FROM read_parquet(?)", [files]).to_arrow_table()
+    table = connection.sql(f"SELECT * FROM read_parquet({files})").to_arrow_table()
     return table, time.perf_counter() - start
 
 

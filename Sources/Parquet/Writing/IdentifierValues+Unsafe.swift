@@ -89,20 +89,20 @@ struct IdentifierValues: PageValues {
     if isCoding {
       _ = table.appendCodes(of: present.span, to: &waitingCodes, limit: .max)
     } else {
-      append(present.span)
+      append(present)
     }
   }
 
   /// Adds values as they lie in a page.
-  private mutating func append(_ values: Span<UUIDValue>) {
-    guard values.count > 0 else { return }
-    var (least, greatest) = extremes.values ?? (values[0], values[0])
+  private mutating func append(_ values: [UUIDValue]) {
+    guard let first = values.first else { return }
+    let meaning = meaning
+    var least = first
+    var greatest = first
     let start = waitingBytes.count
     waitingBytes.append(contentsOf: repeatElement(0, count: values.count * 16))
-    let meaning = meaning
     unsafe waitingBytes.withUnsafeMutableBytes { raw in
-      for index in values.indices {
-        let value = values[index]
+      for (index, value) in values.enumerated() {
         if IdentifierValues.precedes(value, least, meaning) { least = value }
         if IdentifierValues.precedes(greatest, value, meaning) { greatest = value }
         unsafe raw.storeBytes(

@@ -53,10 +53,11 @@ struct PresentRows {
     }
     precondition(rows.upperBound <= all.count, "rows out of bounds")
     let gathered = unsafe [Value](unsafeUninitializedCapacity: indices.count) { buffer, count in
+      guard let base = buffer.baseAddress else { return }
       unsafe all.withUnsafeBufferPointer { all in
         for (position, index) in indices.enumerated() {
           // In bounds: the indices lie within `rows`.
-          unsafe (buffer.baseAddress! + position).initialize(to: all[Int(index)])
+          unsafe (base + position).initialize(to: all[Int(index)])
         }
       }
       count = indices.count

@@ -17,6 +17,24 @@ struct DatasetRows: Sendable {
     return all.lifting.notices(dataset: dataset, roundedOnWire: all.rounded)
   }
 
+  /// How the values that arrive as text were read.
+  var lifted: [LiftedValues] {
+    var all = whole
+    all.add(increment)
+    return all.lifting.lifted
+  }
+
+  /// The UTC days of all rows that were read and were not held already.
+  func days(time: String?) -> Set<CalendarDate> {
+    var days = Set(
+      (whole.parts + increment.parts).compactMap(\.date).compactMap { CalendarDate($0) })
+    for batch in whole.waiting + increment.waiting {
+      guard let time, case .int64(let instants)? = batch[time]?.storage else { continue }
+      for instant in instants { days.insert(Timestamp(microseconds: instant).dateUTC) }
+    }
+    return days
+  }
+
   /// The rows that the source sent.
   var read: Int { whole.read + increment.read }
   /// The rows that were left out, being held already.
@@ -33,7 +51,7 @@ struct CutReading: Sendable {
 
   init(
     _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], repairs: [Repair?],
-    at cut: SourceCut, writer: PartWriter
+    at cut: SourceCut, writer: PartWriter, progress: ProgressSink = .silent
   ) {
     self.plans = plans
     self.extents = extents
@@ -43,7 +61,7 @@ struct CutReading: Sendable {
       PieceReader(
         plan: plans[index], writer: writer,
         maximumWaitingRows: DayPartitioner.maximumWaitingRows / pieces[index].count,
-        held: held[index])
+        held: held[index], progress: progress)
     }
     tasks = plans.indices.flatMap { index in
       let asked = pieces[index].map { piece in
@@ -106,7 +124,7 @@ struct CutReading: Sendable {
   /// The rows of each dataset, in the order of its pieces.
   private func collect(_ results: [ReadRows]) -> [DatasetRows] {
     var rows = plans.map { plan in
-      let none = ReadRows(lifting: LiftedColumns(wireFields: plan.wireFields, fields: plan.fields))
+      let none = ReadRows(lifting: plan.lifting)
       return DatasetRows(whole: none, increment: none)
     }
     for (task, result) in zip(tasks, results) {
@@ -138,6 +156,11 @@ extension DatasetPlan {
     return Batch(
       batch.columns.map { $0.field.name == StoredColumn.xid ? wide : $0 },
       rowCount: batch.rowCount)
+  }
+
+  /// What parses the columns that arrive as text.
+  var lifting: LiftedColumns {
+    LiftedColumns(wireFields: wireFields, fields: fields, key: definition.key)
   }
 
   /// A partitioner of the dataset's rows.

@@ -27,17 +27,25 @@ struct Extraction {
     /// The rows that the load read now.
     var loadedRows: Int
     var watermark: Watermark
+    /// How the values that arrive as text were read, those of the load included.
+    var findings = DatasetFindings()
   }
 
   /// Reads the datasets: large tables for the first time chunk by chunk, then all under one cut.
   func read(_ datasets: [DatasetDefinition]) throws -> (results: [Result], notices: [String]) {
     let coordinator = try Connection(context.source, purpose: .source)
     // What is missing is found here, with a message that names it.
-    for dataset in datasets { _ = try DatasetPlan(dataset, on: coordinator) }
+    for dataset in datasets {
+      let plan = try DatasetPlan(dataset, on: coordinator)
+      // How much an increment brings is not known before.
+      let isWhole = !dataset.readsByTransaction || held.datasets[dataset.name] == nil
+      context.progress.report(
+        dataset: dataset.name, rows: 0, bytes: 0,
+        expectedRows: isWhole ? plan.table?.expectedRows : nil)
+    }
     let (notices, loaded) = try TableLoad(
       context: context, settings: loading, held: held, writer: writer
-    )
-    .run(datasets, on: coordinator)
+    ).run(datasets, on: coordinator)
     var results = try readCut(datasets, on: coordinator)
     for index in results.indices {
       results[index].loadedRows = loaded[results[index].plan.definition.name] ?? 0
@@ -68,9 +76,27 @@ struct Extraction {
         let result = results[index]
         results[index].watermark = cut.watermark(
           of: result.plan.table, horizon: isDurable ? cut.horizon : result.extent.horizon)
+        results[index].findings = try findings(of: result, on: coordinator)
       }
       return results
     }
+  }
+
+  /// What the check stage has to know of a dataset, counted in the source under the cut.
+  private func findings(of result: Result, on coordinator: Connection) throws -> DatasetFindings {
+    let definition = result.plan.definition
+    let load = context.directory.manifest[load: definition.name]
+    var findings = DatasetFindings()
+    for chunk in load?.chunks ?? [] { findings.add(chunk.lifted ?? []) }
+    findings.add(result.rows.lifted)
+    if definition.wantsSourceCounts {
+      let loaded = (load?.parts ?? []).compactMap(\.date).compactMap { CalendarDate($0) }
+      findings.sourceCounts = try SourceCounts(
+        definition,
+        days: result.rows.days(time: definition.timeColumn).union(loaded).sorted(),
+        on: coordinator)
+    }
+    return findings
   }
 
   private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
@@ -92,7 +118,8 @@ struct Extraction {
     }
     let log = context.log
     let rows = try CutReading(
-      plans, extents, held: heldRows, repairs: repairs, at: cut, writer: writer
+      plans, extents, held: heldRows, repairs: repairs, at: cut, writer: writer,
+      progress: context.progress
     ).read(from: context.source, jobs: context.jobs) { dataset, rows in
       log(.info, "extract: \(plans[dataset].definition.name), \(rows) rows")
     }

@@ -117,6 +117,8 @@ struct PieceReader: Sendable {
   let maximumWaitingRows: Int
   /// The rows at or above the horizon that are held already.
   var held: HeldRows?
+  /// Where each batch is reported.
+  var progress = ProgressSink.silent
 
   /// Reads a piece.
   func read(_ task: ReadTask, in session: CutSession) throws -> ReadRows {
@@ -124,13 +126,15 @@ struct PieceReader: Sendable {
       try [task.condition, task.horizon.map { try session.condition(horizon: $0) }]
       .compactMap(\.self)
     let counter = TransactionCounter(next: session.cut.next)
-    var rows = ReadRows(lifting: LiftedColumns(wireFields: plan.wireFields, fields: plan.fields))
+    var rows = ReadRows(lifting: plan.lifting)
     var waitingRows = 0
     var partitioner: DayPartitioner?
     rows.read = try session.connection.copyOut(
       plan.query(of: task.piece, where: conditions), fields: plan.queryFields,
       source: plan.definition.sourceInFull, key: plan.definition.key
     ) { batch in
+      progress.report(
+        dataset: plan.definition.name, rows: batch.rowCount, bytes: batch.valueBytes)
       let parsed = try rows.lifting.parse(batch, dataset: plan.definition.name)
       let stored = plan.storedBatch(parsed, counter: counter)
       let fresh = withoutHeld(stored, since: task.horizon, dropped: &rows.held)
@@ -163,5 +167,22 @@ struct PieceReader: Sendable {
     if let held { kept = held.removingHeld(from: kept).0 }
     dropped += batch.rowCount - kept.rowCount
     return kept
+  }
+}
+
+extension Batch {
+  /// About the size of the values on the wire: without lengths, dictionaries written out.
+  fileprivate var valueBytes: Int {
+    columns.reduce(0) { sum, column in
+      switch column.storage {
+      case .bool: sum + rowCount
+      case .int32, .float32: sum + 4 * rowCount
+      case .int64, .float64: sum + 8 * rowCount
+      case .int128, .uuid: sum + 16 * rowCount
+      case .text(let storage):
+        sum + storage.bytes.count * rowCount / max(1, storage.entryCount)
+      case .uuidList(let storage): sum + 16 * storage.elements.rowCount
+      }
+    }
   }
 }

@@ -98,6 +98,7 @@ struct TableLoad {
         if try !(chunk.parts ?? []).allSatisfy({ try context.directory.reader.isSound($0) }) {
           load.chunks[index].rows = nil
           load.chunks[index].parts = nil
+          load.chunks[index].lifted = nil
         }
       }
       let sound = load.chunks.count { $0.rows != nil }
@@ -131,6 +132,7 @@ struct TableLoad {
     let source = context.source
     let log = context.log
     let writer = writer
+    let reported = context.progress
     let rows = try mapConcurrently(
       tasks, jobs: context.jobs, context: { try Connection(source, purpose: .source) },
       work: { connection, task in
@@ -138,10 +140,11 @@ struct TableLoad {
         guard let load = progress.load(task.dataset) else { return 0 }
         let (rows, horizon) = try TableLoad.read(
           load.chunks[task.chunk], of: definition, from: identity,
-          expecting: load.watermark.relations ?? [], on: connection, to: writer)
+          expecting: load.watermark.relations ?? [], on: connection, to: writer,
+          progress: reported)
         try progress.finish(
           task.chunk, of: task.dataset, blocks: task.blocks, rows: rows.read, parts: rows.parts,
-          horizon: horizon)
+          lifted: rows.lifting.lifted, horizon: horizon)
         log(.debug, "extract: \(task.dataset), chunk \(task.chunk + 1), \(rows.read) rows")
         return rows.read
       })
@@ -155,7 +158,8 @@ struct TableLoad {
   /// the cut that ends the load reads such a one whole.
   private static func read(
     _ chunk: Manifest.Load.Chunk, of definition: DatasetDefinition, from identity: SourceIdentity,
-    expecting relations: [Watermark.Relation], on connection: Connection, to writer: PartWriter
+    expecting relations: [Watermark.Relation], on connection: Connection, to writer: PartWriter,
+    progress: ProgressSink
   ) throws -> (rows: ReadRows, horizon: Int64) {
     try connection.transaction(.repeatableReadReadOnly()) {
       try connection.runScript("LOCK TABLE \(definition.sqlSource) IN ACCESS SHARE MODE")
@@ -164,11 +168,12 @@ struct TableLoad {
       guard cut.source == identity else {
         throw PipelineError.sourceChanged(dataset: definition.name)
       }
-      var rows = ReadRows(lifting: LiftedColumns(wireFields: plan.wireFields, fields: plan.fields))
+      var rows = ReadRows(lifting: plan.lifting)
       guard let relation = plan.table?.relations.first(where: { $0.oid == chunk.relation }),
         relations.contains(Watermark.Relation(oid: relation.oid, filenode: relation.filenode))
       else { return (rows, cut.horizon) }
-      let reader = PieceReader(plan: plan, writer: writer, maximumWaitingRows: 0, held: nil)
+      let reader = PieceReader(
+        plan: plan, writer: writer, maximumWaitingRows: 0, held: nil, progress: progress)
       let piece = SourcePiece(relation: relation, start: chunk.start, end: chunk.end)
       rows = try reader.read(
         ReadTask(dataset: 0, piece: piece), in: CutSession(connection, cut: cut))

@@ -44,6 +44,7 @@ package struct ExtractStage: Stage {
       manifest.datasets[result.plan.definition.name] = entry
       manifest[load: result.plan.definition.name] = nil
       reports.append(report)
+      context.findings[result.plan.definition.name] = result.findings
     }
     try context.directory.commit(manifest)
     try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)

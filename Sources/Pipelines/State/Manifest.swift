@@ -87,6 +87,8 @@ package struct Manifest: Codable, Equatable, Sendable {
       package var rows: Int?
       /// The files of these rows.
       package var parts: [Part]?
+      /// How their values that arrive as text were read; `nil` where there are none.
+      package var lifted: [LiftedValues]?
     }
   }
 
