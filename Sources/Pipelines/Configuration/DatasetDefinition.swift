@@ -16,8 +16,12 @@ package struct DatasetDefinition: Hashable, Sendable {
   package enum Mode: String, Hashable, Sendable, CaseIterable {
     /// Rows are only added.
     case append
+    /// Rows change or disappear; every version that a run sees is kept.
+    case changes
     /// Rows change or disappear, so each run reads all of them.
     case full
+    /// Rows of the last while are read again, and replace those of their keys.
+    case overlap
   }
 
   /// The dataset's name.

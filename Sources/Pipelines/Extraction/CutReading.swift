@@ -60,7 +60,7 @@ struct CutReading: Sendable {
     readers = plans.indices.map { index in
       PieceReader(
         plan: plans[index], writer: writer,
-        maximumWaitingRows: DayPartitioner.maximumWaitingRows / pieces[index].count,
+        maximumWaitingRows: RowPartitioner.maximumWaitingRows / pieces[index].count,
         held: held[index], progress: progress)
     }
     tasks = plans.indices.flatMap { index in
@@ -164,9 +164,7 @@ extension DatasetPlan {
   }
 
   /// A partitioner of the dataset's rows.
-  func partitioner(_ writer: PartWriter) -> DayPartitioner {
-    DayPartitioner(
-      dataset: definition.name, time: definition.timeColumn,
-      order: [definition.timeColumn].compactMap { $0 } + definition.key, writer: writer)
+  func partitioner(_ writer: PartWriter) -> RowPartitioner {
+    RowPartitioner(layout: PartLayout(definition), writer: writer)
   }
 }

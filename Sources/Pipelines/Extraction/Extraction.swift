@@ -147,29 +147,18 @@ struct Extraction {
     if case .whole(let reason?) = result.extent {
       notices.append("\(definition.name) is read whole: \(reason)")
     }
-    var current = DatasetMerge.Merged(parts: whole)
-    if result.extent.isIncrement, let base = result.base {
-      current = merge.adding(increment, to: base.parts)
-      if !whole.isEmpty {
-        current = try merge.replacing(whole, over: current.parts, keepsTransactions: true)
-      }
-    }
-    // Nothing else is known to be of the same history of transactions as what was read.
-    let isContinued = result.extent.isIncrement && result.base == held
-    if definition.readsByTransaction, let held, !isContinued {
-      current = try merge.replacing(current.parts, over: held.parts, keepsTransactions: false)
-      if current.rowsKept > 0 {
-        notices.append(
-          "\(definition.name): \(current.rowsKept) rows that the source no longer has are kept "
-            + "(mode append)")
-      }
-    }
-    let parts = current.parts
+    let merged = try merge.merging(
+      DatasetMerge.Read(
+        whole: whole, increment: result.extent.isIncrement ? increment : nil, base: result.base),
+      over: held)
+    notices += merged.notices
+    let parts = merged.parts
     var entry = Manifest.Dataset(
       watermark: result.watermark, definitionDigest: definition.digest,
       parts: parts.sorted { $0.path < $1.path })
     entry.firstCut = held?.firstCut ?? held?.watermark.takenAt ?? result.watermark.takenAt
     entry.floor = held?.floor
+    entry.layout = definition.layout
     let known = Set(held?.parts.map(\.path) ?? [])
     let report = ExtractionReport(
       dataset: definition.name, rowsRead: result.rows.read + result.loadedRows,

@@ -128,7 +128,7 @@ struct PieceReader: Sendable {
     let counter = TransactionCounter(next: session.cut.next)
     var rows = ReadRows(lifting: plan.lifting)
     var waitingRows = 0
-    var partitioner: DayPartitioner?
+    var partitioner: RowPartitioner?
     rows.read = try session.connection.copyOut(
       plan.query(of: task.piece, where: conditions), fields: plan.queryFields,
       source: plan.definition.sourceInFull, key: plan.definition.key

@@ -186,7 +186,7 @@ extension DatasetDefinition {
   }
 
   /// Whether rows are read by the transactions that wrote them, which are stored with them.
-  var readsByTransaction: Bool { mode != .full }
+  var readsByTransaction: Bool { mode == .append || mode == .changes }
 
   /// The digest of all that decides which rows there are and what they hold: not of comments, and
   /// not of checks.

@@ -1,8 +1,6 @@
 package import AlmanacCore
 import Codecs
-package import Columns
 import Files
-import Parquet
 
 /// The folder of snapshots: Parquet parts under a manifest.
 ///
@@ -135,65 +133,4 @@ package final class DataDirectory {
 
   /// A view for reading that threads may share.
   package var reader: PartReader { PartReader(path: path, manifest: manifest) }
-}
-
-/// Reads the parts a manifest lists, each checked against its digest.
-package struct PartReader: Sendable {
-  /// The path of the data directory.
-  package let path: String
-  /// The manifest to read by.
-  package let manifest: Manifest
-
-  /// The rows of a dataset, one batch a part, in the order of the parts.
-  ///
-  /// - Parameters:
-  ///   - dataset: the dataset's name; unknown names have no rows.
-  ///   - days: UTC days to read, or `nil` for all parts.
-  ///   - columns: the columns to read.
-  /// - Returns: batches with exactly these columns.
-  /// - Throws: ``PipelineError/damagedPart(path:reason:)`` if a part is missing, or is not the one
-  ///   the manifest lists.
-  package func read(
-    _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
-  ) throws -> [Batch] {
-    let parts: [Manifest.Part] = manifest.datasets[dataset]?.parts ?? []
-    return try parts.compactMap { part -> Batch? in
-      if let days, let date = part.date.flatMap({ CalendarDate($0) }), !days.contains(date) {
-        return nil
-      }
-      let bytes = try bytes(of: part)
-      do throws(ParquetError) {
-        return try ParquetFile.decode(bytes, columns: columns)
-      } catch {
-        throw PipelineError.damagedPart(path: part.path, reason: error.description)
-      }
-    }
-  }
-
-  /// Whether a part is the one that the manifest lists.
-  ///
-  /// - Throws: what reading the file throws, unless it is missing.
-  package func isSound(_ part: Manifest.Part) throws -> Bool {
-    do {
-      _ = try bytes(of: part)
-      return true
-    } catch let error as PipelineError {
-      guard case .damagedPart = error else { throw error }
-      return false
-    }
-  }
-
-  /// The bytes of a part, which are those that the manifest lists.
-  ///
-  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
-  package func bytes(of part: Manifest.Part) throws -> [UInt8] {
-    guard try FileSystem.exists(path + "/" + part.path) else {
-      throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
-    }
-    let bytes = try FileSystem.read(path + "/" + part.path)
-    guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
-      throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
-    }
-    return bytes
-  }
 }

@@ -53,6 +53,20 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var firstCut: String?
     /// The first UTC day that is kept, `YYYY-MM-DD`; earlier rows were pruned and are ignored.
     package var floor: String?
+    /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
+    package var layout: Layout?
+
+    /// The roles of a dataset's columns, and how its rows change.
+    package struct Layout: Codable, Equatable, Sendable {
+      /// The mode as the dataset's file writes it.
+      package var mode: String
+      /// The column that decides on the day of a row.
+      package var time: String?
+      /// The column that says when a row was recorded.
+      package var recorded: String?
+      /// The columns that identify a row.
+      package var key: [String]
+    }
 
     /// The number of rows of all parts.
     package var rows: Int { parts.reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) } }
@@ -173,7 +187,9 @@ package struct DatasetDays: Sendable {
 
   /// The number of rows on some days.
   package func rowCount(_ days: ClosedRange<CalendarDate>) -> Int {
-    days.reduce(0) { sum, day in sum + (parts[day] ?? []).reduce(0) { $0 + $1.rows } }
+    days.reduce(0) { sum, day in
+      sum + (parts[day] ?? []).reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) }
+    }
   }
 
   /// The digest of the rows on some days.
