@@ -246,7 +246,7 @@ struct DamagedPartTests {
       var bytes = try FileSystem.read(path)
       bytes[bytes.count / 2] ^= 1
       try FileSystem.writeAtomically(bytes, to: path)
-      try DamagedParts.note([part.path], in: source.place.path + "/data")
+      try DamageList(directory: source.place.path + "/data").add([part.path])
     }
   }
 

@@ -114,7 +114,8 @@ struct Extraction {
       guard case .increment(let horizon, _) = extents[index] else { return nil }
       return try HeldRows(
         bases[index]?.parts ?? [], reader: context.directory.reader,
-        key: plans[index].definition.key, horizon: horizon)
+        key: plans[index].definition.key,
+        window: TransactionWindow(horizon: horizon, next: cut.next))
     }
     let log = context.log
     let rows = try CutReading(

@@ -179,7 +179,7 @@ package struct PipelineRunner {
       try ledger.finish(failure: nil)
     } catch {
       if let error = error as? PipelineError, case .damagedPart(let path, _) = error {
-        try? DamagedParts.note([path], in: directory.path)
+        try? DamageList(directory: directory.path).add([path])
       }
       // The first error counts: recording it may fail for the same reason.
       try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")

@@ -70,7 +70,7 @@ package struct ExtractStage: Stage {
           try !directory.reader.isSound(part)
         }
         guard !damaged.isEmpty else { throw error }
-        try DamagedParts.note(damaged.map(\.path), in: directory.path)
+        try DamageList(directory: directory.path).add(damaged.map(\.path))
       }
     }
     return try work()

@@ -108,6 +108,6 @@ package struct SnapshotVerification: Equatable, Sendable {
 
   /// The files of a data directory beside the parts.
   private static let ownFiles: Set<String> = [
-    "manifest.json", "directory-id", ".lock", DamagedParts.fileName,
+    "manifest.json", "directory-id", ".lock", DamageList.name,
   ]
 }

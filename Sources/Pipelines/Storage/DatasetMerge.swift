@@ -236,7 +236,7 @@ extension StoredColumn {
 extension Manifest.Part {
   /// Lets the transactions of the rows mean nothing, those that the file stores included.
   mutating func forgetTransactions() {
-    if maximumXID != nil { maximumXID = 0 }
+    if maximumXID != nil { (minimumXID, maximumXID) = (0, 0) }
   }
 }
 
