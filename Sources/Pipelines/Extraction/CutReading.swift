@@ -50,8 +50,8 @@ struct CutReading: Sendable {
   private let tasks: [ReadTask]
 
   init(
-    _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], at cut: SourceCut,
-    writer: PartWriter, progress: ProgressSink = .silent
+    _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], repairs: [Repair?],
+    at cut: SourceCut, writer: PartWriter, progress: ProgressSink = .silent
   ) {
     self.plans = plans
     self.extents = extents
@@ -64,9 +64,15 @@ struct CutReading: Sendable {
         held: held[index], progress: progress)
     }
     tasks = plans.indices.flatMap { index in
-      pieces[index].map { piece in
+      let asked = pieces[index].map { piece in
         ReadTask(dataset: index, piece: piece, horizon: extents[index].horizon(of: piece.relation))
       }
+      let definition = plans[index].definition
+      guard extents[index].isIncrement, let time = definition.timeColumn,
+        let condition = definition[column: time].flatMap({ repairs[index]?.condition(on: $0) })
+      else { return asked }
+      return asked
+        + pieces[index].map { ReadTask(dataset: index, piece: $0, condition: condition) }
     }
   }
 

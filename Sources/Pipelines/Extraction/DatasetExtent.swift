@@ -14,7 +14,8 @@ enum DatasetExtent: Hashable, Sendable {
   /// An increment needs proof that the identifiers of transactions mean the same as at the last cut:
   /// the same cluster on the same timeline, the same database and table, and a horizon that the
   /// server has reached and that 32 bits can still tell from later ones.
-  init(_ plan: DatasetPlan, held: Manifest.Dataset?, at cut: SourceCut) {
+  /// What is damaged without a day is read whole.
+  init(_ plan: DatasetPlan, held: Manifest.Dataset?, repair: Repair?, at cut: SourceCut) {
     guard plan.definition.readsByTransaction, let table = plan.table, let held else {
       self = .whole(reason: nil)
       return
@@ -26,6 +27,10 @@ enum DatasetExtent: Hashable, Sendable {
     let watermark = held.watermark
     if let reason = watermark.obstacle(to: table, at: cut) {
       self = .whole(reason: reason)
+      return
+    }
+    if let repair, repair.days == nil {
+      self = .whole(reason: nil)
       return
     }
     guard let horizon = watermark.horizon, let known = watermark.relations else {
@@ -43,7 +48,8 @@ extension Watermark {
 
   /// Why no increment on this watermark can be read of a table, `nil` if one can.
   func obstacle(to table: SourceTable, at cut: SourceCut) -> String? {
-    guard let horizon, relations != nil else { return "it was never read by transactions" }
+    guard relations != nil else { return "it was never read by transactions" }
+    guard let horizon else { return "the source might have forgotten its last transactions" }
     let source = cut.source
     if source.systemIdentifier == SourceIdentity.unknown || source.timeline == nil {
       return "the role may not read which cluster the source is"

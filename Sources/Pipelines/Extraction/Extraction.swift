@@ -8,9 +8,11 @@ struct Extraction {
   private let writer: PartWriter
 
   private let loading: LoadSettings
+  private let held: HeldDatasets
 
-  init(context: RunContext, loading: LoadSettings) {
+  init(context: RunContext, loading: LoadSettings, held: HeldDatasets) {
     self.context = context
+    self.held = held
     self.loading = loading
     writer = PartWriter(path: context.directory.path)
   }
@@ -36,14 +38,14 @@ struct Extraction {
     for dataset in datasets {
       let plan = try DatasetPlan(dataset, on: coordinator)
       // How much an increment brings is not known before.
-      let isWhole =
-        !dataset.readsByTransaction || context.directory.manifest.datasets[dataset.name] == nil
+      let isWhole = !dataset.readsByTransaction || held.datasets[dataset.name] == nil
       context.progress.report(
         dataset: dataset.name, rows: 0, bytes: 0,
         expectedRows: isWhole ? plan.table?.expectedRows : nil)
     }
-    let (notices, loaded) = try TableLoad(context: context, settings: loading, writer: writer)
-      .run(datasets, on: coordinator)
+    let (notices, loaded) = try TableLoad(
+      context: context, settings: loading, held: held, writer: writer
+    ).run(datasets, on: coordinator)
     var results = try readCut(datasets, on: coordinator)
     for index in results.indices {
       results[index].loadedRows = loaded[results[index].plan.definition.name] ?? 0
@@ -69,8 +71,12 @@ struct Extraction {
       let cut = try SourceCut(coordinator, isShared: true, oldestTransaction: oldest)
       context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
       var results = try read(plans, at: cut)
+      let isDurable = try cut.isDurable(coordinator, patience: 1_000)
       for index in results.indices {
-        results[index].findings = try findings(of: results[index], on: coordinator)
+        let result = results[index]
+        results[index].watermark = cut.watermark(
+          of: result.plan.table, horizon: isDurable ? cut.horizon : result.extent.horizon)
+        results[index].findings = try findings(of: result, on: coordinator)
       }
       return results
     }
@@ -96,27 +102,32 @@ struct Extraction {
   private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
     let manifest = context.directory.manifest
     let bases = plans.map { plan in
-      manifest[load: plan.definition.name]?.dataset ?? manifest.datasets[plan.definition.name]
+      manifest[load: plan.definition.name]?.dataset ?? held.datasets[plan.definition.name]
     }
-    let extents = plans.indices.map { DatasetExtent(plans[$0], held: bases[$0], at: cut) }
-    let held = try plans.indices.map { index -> HeldRows? in
+    let repairs = plans.map { plan in
+      manifest[load: plan.definition.name] == nil ? held.repairs[plan.definition.name] : nil
+    }
+    let extents = plans.indices.map { index in
+      DatasetExtent(plans[index], held: bases[index], repair: repairs[index], at: cut)
+    }
+    let heldRows = try plans.indices.map { index -> HeldRows? in
       guard case .increment(let horizon, _) = extents[index] else { return nil }
       return try HeldRows(
         bases[index]?.parts ?? [], reader: context.directory.reader,
-        key: plans[index].definition.key, horizon: horizon)
+        key: plans[index].definition.key,
+        window: TransactionWindow(horizon: horizon, next: cut.next))
     }
     let log = context.log
     let rows = try CutReading(
-      plans, extents, held: held, at: cut, writer: writer, progress: context.progress
-    ).read(
-      from: context.source, jobs: context.jobs
-    ) { dataset, rows in
+      plans, extents, held: heldRows, repairs: repairs, at: cut, writer: writer,
+      progress: context.progress
+    ).read(from: context.source, jobs: context.jobs) { dataset, rows in
       log(.info, "extract: \(plans[dataset].definition.name), \(rows) rows")
     }
     return plans.indices.map { index in
       Result(
         plan: plans[index], extent: extents[index], base: bases[index], rows: rows[index],
-        loadedRows: 0, watermark: cut.watermark(of: plans[index].table))
+        loadedRows: 0, watermark: cut.watermark(of: plans[index].table, horizon: nil))
     }
   }
 
@@ -125,12 +136,15 @@ struct Extraction {
   /// - Returns: the dataset's entry of the manifest, and what to tell of it.
   func merge(_ result: Result) throws -> (Manifest.Dataset, ExtractionReport) {
     let definition = result.plan.definition
-    let held = context.directory.manifest.datasets[definition.name]
+    let held = held.datasets[definition.name]
     let merge = DatasetMerge(
       definition: definition, reader: context.directory.reader, writer: writer)
     let whole = try parts(of: result.rows.whole, plan: result.plan)
     let increment = try parts(of: result.rows.increment, plan: result.plan)
     var notices = result.rows.notices(dataset: definition.name)
+    if let repair = self.held.repairs[definition.name] {
+      notices.append(repair.notice(of: definition.name))
+    }
     if case .whole(let reason?) = result.extent {
       notices.append("\(definition.name) is read whole: \(reason)")
     }
@@ -163,8 +177,33 @@ struct Extraction {
 }
 
 extension DatasetExtent {
+  /// The horizon of the increment, `nil` where everything is read.
+  var horizon: Int64? {
+    if case .increment(let horizon, _) = self { horizon } else { nil }
+  }
+
   /// Whether what is held goes on.
   var isIncrement: Bool {
     if case .increment = self { true } else { false }
+  }
+}
+
+/// What is held and sound, and what is damaged.
+struct HeldDatasets {
+  /// The datasets by name, without the damaged files.
+  private(set) var datasets: [String: Manifest.Dataset] = [:]
+  /// What has to be read again, by dataset.
+  private(set) var repairs: [String: Repair] = [:]
+
+  /// Looks at the files of some datasets.
+  init(_ definitions: [DatasetDefinition], in directory: DataDirectory) throws {
+    for definition in definitions {
+      guard var dataset = directory.manifest.datasets[definition.name] else { continue }
+      let damaged = try DamagedParts.of(dataset, in: directory.path)
+      repairs[definition.name] = Repair(damaged, of: definition)
+      let paths = Set(damaged.map(\.path))
+      dataset.parts.removeAll { paths.contains($0.path) }
+      datasets[definition.name] = dataset
+    }
   }
 }

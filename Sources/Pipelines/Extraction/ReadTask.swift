@@ -10,6 +10,8 @@ struct ReadTask: Sendable {
   var piece: SourcePiece
   /// Only rows that transactions from this one on wrote; `nil` for all rows.
   var horizon: Int64?
+  /// A further condition in SQL.
+  var condition: String?
 }
 
 /// What reading a piece gave.
@@ -120,7 +122,9 @@ struct PieceReader: Sendable {
 
   /// Reads a piece.
   func read(_ task: ReadTask, in session: CutSession) throws -> ReadRows {
-    let conditions = try task.horizon.map { [try session.condition(horizon: $0)] } ?? []
+    let conditions =
+      try [task.condition, task.horizon.map { try session.condition(horizon: $0) }]
+      .compactMap(\.self)
     let counter = TransactionCounter(next: session.cut.next)
     var rows = ReadRows(lifting: plan.lifting)
     var waitingRows = 0

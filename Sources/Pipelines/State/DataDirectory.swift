@@ -105,6 +105,7 @@ package final class DataDirectory {
   /// Removes the Parquet files that the manifest does not list: what a crash or an older extraction
   /// left.
   package func removeStrayFiles() throws {
+    _ = try FileSystem.removeTemporaries(in: path)
     let listed = manifest.paths
     for dataset in try FileSystem.list(path) {
       let datasetPath = path + "/" + dataset

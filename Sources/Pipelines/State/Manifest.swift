@@ -36,6 +36,8 @@ package struct Manifest: Codable, Equatable, Sendable {
     /// The greatest transaction identifier that wrote one of the rows, widened to 64 bits; `nil`
     /// where the part stores none.
     package var maximumXID: Int64?
+    /// The least such identifier; `nil` where the part stores none.
+    package var minimumXID: Int64?
 
     /// Whether the part holds rows of the source.
     package var holdsRows: Bool { kind == nil || kind == .rows }

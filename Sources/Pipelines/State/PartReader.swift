@@ -119,6 +119,19 @@ package struct PartReader: Sendable {
     }
   }
 
+  /// Whether a part is the one that the manifest lists.
+  ///
+  /// - Throws: what reading the file throws, unless it is missing.
+  package func isSound(_ part: Manifest.Part) throws -> Bool {
+    do {
+      _ = try bytes(of: part)
+      return true
+    } catch let error as PipelineError {
+      guard case .damagedPart = error else { throw error }
+      return false
+    }
+  }
+
   /// The bytes of a part, which are those that the manifest lists.
   ///
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.

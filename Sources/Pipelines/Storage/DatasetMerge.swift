@@ -87,7 +87,7 @@ struct DatasetMerge {
     // What was found about days that lost no row still holds.
     let remaining = Set(merged.parts.map(\.path))
     let goesOn = known.subtracting(remaining).isEmpty
-    let found = try RepeatedKeys(
+    let found = try CrossDayKeys(
       layout: PartLayout(definition), reader: reader, writer: writer, maximumKeys: maximumRows
     ).finding(in: merged.parts, fresh: goesOn ? touched : nil)
     merged.parts = found.parts
@@ -236,7 +236,7 @@ extension StoredColumn {
 extension Manifest.Part {
   /// Lets the transactions of the rows mean nothing, those that the file stores included.
   mutating func forgetTransactions() {
-    if maximumXID != nil { maximumXID = 0 }
+    if maximumXID != nil { (minimumXID, maximumXID) = (0, 0) }
   }
 }
 

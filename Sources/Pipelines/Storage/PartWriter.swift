@@ -29,6 +29,7 @@ struct PartWriter: Sendable {
     if kind != .rows { part.kind = kind }
     if case .int64(let writers)? = batch[StoredColumn.xid]?.storage {
       part.maximumXID = writers.max()
+      part.minimumXID = writers.min()
     }
     return part
   }
