@@ -29,6 +29,7 @@ package struct ExtractStage: Stage {
     let (results, notices) = try extraction.read(datasets)
     outcome.notices += notices
     var manifest = context.directory.manifest
+    manifest.maintainedFrom = nil
     for result in results {
       let (entry, report) = try extraction.merge(result)
       manifest.datasets[result.plan.definition.name] = entry
@@ -55,7 +56,7 @@ package struct ExtractStage: Stage {
       ]
     }
     // A load that was cut off has written the manifest, and says itself that it goes on.
-    if last.manifestDigest != directory.foundDigest, directory.manifest.loads == nil {
+    if last.manifestDigest != directory.extractedDigest, directory.manifest.loads == nil {
       return directory.notices + [
         "\(path) is not as the last run left it (an older copy, or a run that was cut off?); "
           + "what is read goes by what it holds"

@@ -6,7 +6,7 @@ import Columns
 /// The row that was recorded first counts, of equal ones that of the earlier day (DECISIONS.md,
 /// D-135). Only the columns of the key and the recorded clock are read, part by part; memory holds
 /// at most ``maximumKeys`` keys, and more passes are made where there are more.
-struct RepeatedKeys {
+struct CrossDayKeys {
   let layout: PartLayout
   let reader: PartReader
   let writer: PartWriter
