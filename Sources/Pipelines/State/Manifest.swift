@@ -119,6 +119,8 @@ package struct Manifest: Codable, Equatable, Sendable {
   package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
   package var loads: [String: Load]?
+  /// The digest of the manifest that the last extraction left, where commands changed it since.
+  package var maintainedFrom: String?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
