@@ -42,10 +42,10 @@ package struct ExtractStage: Stage {
     var reports: [ExtractionReport] = []
     for result in results {
       let (entry, report) = try extraction.merge(result)
-      manifest.datasets[result.plan.definition.name] = entry
-      manifest[load: result.plan.definition.name] = nil
+      manifest.datasets[result.definition.name] = entry
+      manifest[load: result.definition.name] = nil
       reports.append(report)
-      context.findings[result.plan.definition.name] = result.findings
+      context.findings[result.definition.name] = result.findings
     }
     try context.directory.commit(manifest)
     try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)
