@@ -8,6 +8,9 @@ package struct DatasetFindings: Codable, Equatable, Sendable {
   package var lifted: [LiftedValues]
   /// How many keys the source held, counted at the cut; `nil` where nobody counted.
   package var sourceCounts: SourceCounts?
+  /// The rows that the last increment without a bound found and that `increment_bound` would have
+  /// left out; `nil` where no bound is declared.
+  package var missedByBound: Int?
 
   /// The given findings.
   package init(lifted: [LiftedValues] = [], sourceCounts: SourceCounts? = nil) {

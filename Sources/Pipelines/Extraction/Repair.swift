@@ -22,7 +22,8 @@ struct Repair: Sendable {
     let dates = parts.map { part in
       part.holdsRows ? part.date.flatMap { CalendarDate($0) } : nil
     }
-    guard definition.timeColumn != nil, !dates.contains(nil) else { return }
+    guard definition.mode == .append, definition.timeColumn != nil, !dates.contains(nil)
+    else { return }
     let days = Set(dates.compactMap(\.self)).sorted()
     if days.count <= Repair.maximumDays { self.days = days }
   }

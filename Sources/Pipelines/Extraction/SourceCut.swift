@@ -10,6 +10,8 @@ struct SourceCut: Sendable {
   let snapshot: String
   /// When it was taken by the source's clock, ISO 8601.
   let takenAt: String
+  /// The same instant; of the clock of an unreadable one nothing is known.
+  var clock: Timestamp { Timestamp(takenAt) ?? Timestamp(microseconds: 0) }
   /// Which database it is of.
   let source: SourceIdentity
   /// Every transaction below was finished, so all it wrote is in the cut.

@@ -173,7 +173,8 @@ struct TableLoad {
         relations.contains(Watermark.Relation(oid: relation.oid, filenode: relation.filenode))
       else { return (rows, cut.horizon) }
       let reader = PieceReader(
-        plan: plan, writer: writer, maximumWaitingRows: 0, held: nil, progress: progress)
+        plan: plan, writer: writer, maximumWaitingRows: 0, keepsSmallDaysLoose: true,
+        progress: progress)
       let piece = SourcePiece(relation: relation, start: chunk.start, end: chunk.end)
       rows = try reader.read(
         ReadTask(dataset: 0, piece: piece), in: CutSession(connection, cut: cut))

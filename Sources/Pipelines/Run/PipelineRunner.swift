@@ -233,7 +233,7 @@ package struct PipelineRunner {
     }
     guard let last = try reading.lastExtraction(),
       last.directoryID == directory.identity.description,
-      last.manifestDigest == directory.foundDigest
+      last.manifestDigest == directory.extractedDigest
     else { return nil }
     return newest
   }

@@ -38,13 +38,14 @@ package struct ExtractStage: Stage {
       held: try HeldDatasets(datasets, in: context.directory))
     let (results, notices) = try extraction.read(datasets)
     var manifest = context.directory.manifest
+    manifest.maintainedFrom = nil
     var reports: [ExtractionReport] = []
     for result in results {
       let (entry, report) = try extraction.merge(result)
-      manifest.datasets[result.plan.definition.name] = entry
-      manifest[load: result.plan.definition.name] = nil
+      manifest.datasets[result.definition.name] = entry
+      manifest[load: result.definition.name] = nil
       reports.append(report)
-      context.findings[result.plan.definition.name] = result.findings
+      context.findings[result.definition.name] = result.findings
     }
     try context.directory.commit(manifest)
     try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)
@@ -91,7 +92,7 @@ package struct ExtractStage: Stage {
       ]
     }
     // A load that was cut off has written the manifest, and says itself that it goes on.
-    if last.manifestDigest != directory.foundDigest, directory.manifest.loads == nil {
+    if last.manifestDigest != directory.extractedDigest, directory.manifest.loads == nil {
       return directory.notices + [
         "\(path) is not as the last run left it (an older copy, or a run that was cut off?); "
           + "what is read goes by what it holds"

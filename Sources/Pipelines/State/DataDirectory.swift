@@ -15,6 +15,9 @@ package final class DataDirectory {
   package private(set) var manifest: Manifest
   /// The digest of the manifest as it was found, `nil` where there was none.
   package let foundDigest: String?
+  /// The digest of the manifest that the last extraction left, before commands changed it; `nil`
+  /// where there was none.
+  package let extractedDigest: String?
   /// What was noticed on opening, in words.
   package private(set) var notices: [String] = []
   private let lock: DirectoryLock
@@ -69,6 +72,7 @@ package final class DataDirectory {
     let settled = identity ?? .zero
     self.identity = settled
     foundDigest = try found?.digest()
+    extractedDigest = found?.maintainedFrom ?? foundDigest
     manifest = found ?? Manifest(directoryID: settled.description)
   }
 
@@ -86,6 +90,15 @@ package final class DataDirectory {
     try DataDirectory.write(next, in: path)
     manifest = next
     try removeStrayFiles()
+  }
+
+  /// Replaces the manifest by one that a command made of it, and remembers which it was, so that the
+  /// next run knows that nobody else changed it.
+  func commitMaintenance(_ next: Manifest) throws {
+    if next == manifest { return }
+    var next = next
+    next.maintainedFrom = try manifest.maintainedFrom ?? manifest.digest()
+    try commit(next)
   }
 
   /// Writes a manifest that records how far a load has come, from any thread.

@@ -55,6 +55,9 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var firstCut: String?
     /// The first UTC day that is kept, `YYYY-MM-DD`; earlier rows were pruned and are ignored.
     package var floor: String?
+    /// The rows that the last increment without a bound found and that the bound would have left
+    /// out; `nil` where no bound is declared.
+    package var missedByBound: Int?
     /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
     package var layout: Layout?
 
@@ -119,6 +122,8 @@ package struct Manifest: Codable, Equatable, Sendable {
   package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
   package var loads: [String: Load]?
+  /// The digest of the manifest that the last extraction left, where commands changed it since.
+  package var maintainedFrom: String?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
@@ -234,6 +239,9 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var oldestTransaction: String?
   /// When the last increment without a bound on the recorded clock was read, ISO 8601.
   package var unboundedAt: String?
+  /// The horizon of that cut, where later increments were bounded; the next one without a bound
+  /// begins there.
+  package var unboundedHorizon: Int64?
 
   /// A table with blocks of its own.
   package struct Relation: Codable, Hashable, Sendable {

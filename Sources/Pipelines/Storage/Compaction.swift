@@ -56,7 +56,7 @@ struct Compaction {
     let date = group.date.flatMap { CalendarDate($0) }
     var partitioner = RowPartitioner(
       layout: layout, writer: writer, maximumWaitingRows: maximumRows, kind: group.kind,
-      date: group.kind == .rows ? nil : date)
+      date: layout.time == nil ? date : nil)
     for part in parts.sorted(by: { $0.path < $1.path }) {
       try partitioner.add(reader.storedRows(of: part))
     }

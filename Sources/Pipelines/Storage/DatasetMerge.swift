@@ -200,15 +200,22 @@ struct DatasetMerge {
 
   /// The rows of a part with the columns of the definition.
   ///
+  /// Where parts of another mode do not tell which cut saw their rows, it was the one at `seen`.
+  ///
   /// - Throws: ``PipelineError/columnsChanged(dataset:column:)`` where a column is new and may not
   ///   be missing, or has another type.
-  func conformed(rows part: Manifest.Part, forgetting: Bool = false) throws -> Batch {
+  func conformed(
+    rows part: Manifest.Part, forgetting: Bool = false, seen: Timestamp? = nil
+  ) throws -> Batch {
     let batch = try reader.storedRows(of: part, forgetting: forgetting)
     let columns = try definition.storedFields.map { field in
       if let column = batch[field.name] {
         if column.field.type == field.type { return column }
       } else if field.name == StoredColumn.xid {
         return Column(field, .int64([Int64](repeating: 0, count: batch.rowCount)))
+      } else if field.name == StoredColumn.seen, let seen {
+        return Column(
+          field, .int64([Int64](repeating: seen.microseconds, count: batch.rowCount)))
       } else if field.isNullable {
         return Column(nulls: batch.rowCount, field)
       }

@@ -13,14 +13,16 @@ extension DatasetMerge {
     guard let held, read.increment == nil || read.base != held else { return merged }
     let conforms = held.definitionDigest != definition.digest
     let versions = try held.parts.map { part -> Manifest.Part in
-      try keptVersions(part, conforms: conforms)
+      try keptVersions(part, conforms: conforms, seen: Timestamp(held.watermark.takenAt))
     }
     merged.parts = versions + (try newVersions(merged.parts, beside: versions))
     return merged
   }
 
   /// A part of an earlier history of transactions, with the columns of the definition.
-  private func keptVersions(_ part: Manifest.Part, conforms: Bool) throws -> Manifest.Part {
+  private func keptVersions(
+    _ part: Manifest.Part, conforms: Bool, seen: Timestamp?
+  ) throws -> Manifest.Part {
     guard conforms, part.holdsSourceRows else {
       var part = part
       part.forgetTransactions()
@@ -28,7 +30,7 @@ extension DatasetMerge {
     }
     return try writer.write(
       dataset: definition.name, date: part.date.flatMap { CalendarDate($0) },
-      batch: try conformed(rows: part, forgetting: true), kind: part.kind ?? .rows)
+      batch: try conformed(rows: part, forgetting: true, seen: seen), kind: part.kind ?? .rows)
   }
 
   /// The parts of what was read without the rows that hold the same as what is held.
