@@ -8,7 +8,8 @@ package struct Program {
 
   /// Every command, in the order the overview lists them.
   package static let commands: [any Command.Type] = [
-    InitCommand.self, LoadCommand.self, RunCommand.self, StatusCommand.self, DigestCommand.self,
+    InitCommand.self, LoadCommand.self, CheckCommand.self, RunCommand.self, StatusCommand.self,
+    DigestCommand.self,
     DatasetsCommand.self,
   ]
 

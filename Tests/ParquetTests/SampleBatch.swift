@@ -10,7 +10,7 @@ enum SampleBatch {
       ("bool", .bool), ("int16", .int16), ("int32", .int32), ("int64", .int64),
       ("float32", .float32), ("float64", .float64), ("money", .money),
       ("wide", .decimal(scale: 10)), ("text", .text), ("json", .json), ("bytes", .bytes),
-      ("uuid", .uuid), ("date", .date), ("timestamp", .timestamp),
+      ("uuid", .uuid), ("uuids", .uuidList), ("date", .date), ("timestamp", .timestamp),
     ]
     let columns = types.map { name, type in
       var column = ColumnBuilder(Field(name, type, isNullable: Bool.random(using: &generator)))

@@ -17,11 +17,12 @@ extension DatasetDefinition {
     tenantColumn = try reader.optional("tenant", as: .name)
     mode = try Self.mode(&reader)
     columns = try reader.optional("columns", as: .columns) ?? []
-    for key in ["increment_bound", "deletes", "checks", "trusted_from"] {
+    let checkList = try reader.optional("checks", as: .node)
+    for key in ["increment_bound", "deletes", "trusted_from"] {
       try reader.refuse(key, instead: "the dataset without it: every row is read each time")
     }
     try reader.finish()
-    canonicalText = node.canonicalText
+    canonicalText = node.without("checks").canonicalText
     if case .query = source, mode != .full {
       throw .unexpected(
         reader.mark(of: "mode"), found: "mode \(mode.rawValue) for a query",
@@ -29,6 +30,10 @@ extension DatasetDefinition {
     }
     try checkRoles(reader)
     try checkCurrencies()
+    if let checkList {
+      checks = try DatasetCheck.read(checkList, of: self)
+      checksText = checkList.canonicalText
+    }
   }
 
   private static func source(_ reader: inout MappingReader) throws(DocumentError) -> Source {

@@ -16,8 +16,12 @@ package struct DatasetDefinition: Hashable, Sendable {
   package enum Mode: String, Hashable, Sendable, CaseIterable {
     /// Rows are only added.
     case append
+    /// Rows change or disappear; every version that a run sees is kept.
+    case changes
     /// Rows change or disappear, so each run reads all of them.
     case full
+    /// Rows of the last while are read again, and replace those of their keys.
+    case overlap
   }
 
   /// The dataset's name.
@@ -39,7 +43,13 @@ package struct DatasetDefinition: Hashable, Sendable {
   /// The columns as declared, without those only named as key, tenant or clock.
   package var columns: [DatasetColumn]
   /// The definition as one text for a digest; see ``Node/canonicalText``.
+  ///
+  /// The checks are not in it: rows do not depend on what is demanded of them.
   package var canonicalText: String
+  /// What the rows have to fulfil, in the order of the file.
+  package var checks: [DatasetCheck] = []
+  /// The checks as one text for a digest, empty where there are none.
+  package var checksText = ""
 
   /// Every column in the order in which it is extracted: key, tenant, time, recorded, then the rest
   /// as declared.

@@ -9,6 +9,18 @@ import FoundationEssentials
 package struct Manifest: Codable, Equatable, Sendable {
   /// One Parquet file.
   package struct Part: Codable, Equatable, Sendable {
+    /// What the rows of a part are.
+    package enum Kind: String, Codable, Sendable {
+      /// Rows of the source.
+      case rows
+      /// Rows of many days that an unfinished load keeps together until it ends.
+      case loose
+      /// Keys of rows that the source deleted, with the cut that first missed them.
+      case tombstones
+      /// Keys to leave out on the part's day: another day holds the row, recorded earlier.
+      case repeats
+    }
+
     /// The path below the data directory.
     package var path: String
     /// The UTC day of the rows as `YYYY-MM-DD`; `nil` for a dataset without a time.
@@ -19,6 +31,14 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var bytes: Int
     /// The SHA-256 of the file in hexadecimal.
     package var sha256: String
+    /// What the rows are; rows of the source where a manifest does not tell.
+    package var kind: Kind?
+    /// The greatest transaction identifier that wrote one of the rows, widened to 64 bits; `nil`
+    /// where the part stores none.
+    package var maximumXID: Int64?
+
+    /// Whether the part holds rows of the source.
+    package var holdsRows: Bool { kind == nil || kind == .rows }
   }
 
   /// The state of one dataset.
@@ -29,15 +49,65 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var definitionDigest: String
     /// The files, ordered by path.
     package var parts: [Part]
+    /// When the first cut was taken, ISO 8601: what the source held before is not known.
+    package var firstCut: String?
+    /// The first UTC day that is kept, `YYYY-MM-DD`; earlier rows were pruned and are ignored.
+    package var floor: String?
+    /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
+    package var layout: Layout?
+
+    /// The roles of a dataset's columns, and how its rows change.
+    package struct Layout: Codable, Equatable, Sendable {
+      /// The mode as the dataset's file writes it.
+      package var mode: String
+      /// The column that decides on the day of a row.
+      package var time: String?
+      /// The column that says when a row was recorded.
+      package var recorded: String?
+      /// The columns that identify a row.
+      package var key: [String]
+    }
 
     /// The number of rows of all parts.
-    package var rows: Int { parts.reduce(0) { $0 + $1.rows } }
+    package var rows: Int { parts.reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) } }
     /// The size of all parts.
     package var bytes: Int { parts.reduce(0) { $0 + $1.bytes } }
   }
 
+  /// How far the first reading of a large table has come.
+  ///
+  /// Chunks are read in transactions of their own, so this is no state of the source at one
+  /// instant: the rows at or above ``horizon`` are read again under the cut that ends the load.
+  package struct Load: Codable, Equatable, Sendable {
+    /// Which source is read; its horizon is the lowest of all chunks'.
+    package var watermark: Watermark
+    /// The digest of the dataset's definition.
+    package var definitionDigest: String
+    /// The chunks of all relations, in the order of the relations and their blocks.
+    package var chunks: [Chunk]
+
+    /// The files of the chunks that are done.
+    package var parts: [Part] { chunks.flatMap { $0.parts ?? [] } }
+
+    /// A range of blocks of one relation.
+    package struct Chunk: Codable, Equatable, Sendable {
+      /// The relation's oid.
+      package var relation: String
+      /// The first block.
+      package var start: Int
+      /// The block after the last one; `nil` for all that follow.
+      package var end: Int?
+      /// The rows that were read, `nil` while the chunk is to be done.
+      package var rows: Int?
+      /// The files of these rows.
+      package var parts: [Part]?
+      /// How their values that arrive as text were read; `nil` where there are none.
+      package var lifted: [LiftedValues]?
+    }
+  }
+
   /// The version of the manifest's form.
-  package static let currentVersion = 1
+  package static let currentVersion = 2
 
   /// The version the file was written in.
   package var version = Manifest.currentVersion
@@ -45,6 +115,8 @@ package struct Manifest: Codable, Equatable, Sendable {
   package var directoryID: String
   /// The datasets by name.
   package var datasets: [String: Dataset] = [:]
+  /// The loads that have not ended, by dataset.
+  package var loads: [String: Load]?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
@@ -74,6 +146,12 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// The SHA-256 of the encoded form in hexadecimal.
   package func digest() throws -> String { SHA256.hexadecimalDigest(of: try encoded()) }
+
+  /// The paths of all files that count, those of loads that have not ended among them.
+  package var paths: Set<String> {
+    let parts = datasets.values.flatMap(\.parts) + (loads ?? [:]).values.flatMap(\.parts)
+    return Set(parts.map(\.path))
+  }
 
   /// The dated parts of a dataset by UTC day.
   package func days(of dataset: String) -> DatasetDays {
@@ -109,7 +187,9 @@ package struct DatasetDays: Sendable {
 
   /// The number of rows on some days.
   package func rowCount(_ days: ClosedRange<CalendarDate>) -> Int {
-    days.reduce(0) { sum, day in sum + (parts[day] ?? []).reduce(0) { $0 + $1.rows } }
+    days.reduce(0) { sum, day in
+      sum + (parts[day] ?? []).reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) }
+    }
   }
 
   /// The digest of the rows on some days.
@@ -137,4 +217,27 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var databaseOID: String
   /// The oid of the table, or `nil` for a query.
   package var tableOID: String?
+  /// The timeline of the cluster's write-ahead log, `nil` where it could not be told.
+  ///
+  /// A cluster that was restored or promoted continues on another one and may give out identifiers
+  /// anew.
+  package var timeline: Int?
+  /// The tables whose blocks hold the rows: the table itself, or the leaves of a partitioned one.
+  package var relations: [Relation]?
+  /// The lowest transaction identifier that was not known to be finished, widened to 64 bits: the
+  /// next increment reads the rows written by it or later ones.
+  package var horizon: Int64?
+  /// When the oldest transaction began that was open or prepared at the cut, ISO 8601; `nil` where
+  /// the role may not see it.
+  package var oldestTransaction: String?
+  /// When the last increment without a bound on the recorded clock was read, ISO 8601.
+  package var unboundedAt: String?
+
+  /// A table with blocks of its own.
+  package struct Relation: Codable, Hashable, Sendable {
+    /// Its oid.
+    package var oid: String
+    /// The number of its file, which changes when it is truncated or rewritten.
+    package var filenode: String
+  }
 }

@@ -96,11 +96,11 @@ struct DatasetErrorTests {
       #"f.yaml:1:1: found unknown key "datset", expected dataset (did you mean "dataset"?)"#),
     BrokenDefinition(
       "misspelt key", "tenant: company_id", "tennant: company_id",
-      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns (did you mean "tenant"?)"#
+      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, checks (did you mean "tenant"?)"#
     ),
     BrokenDefinition(
       "unknown key", "tenant: company_id", "owner: company_id",
-      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns"#
+      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, checks"#
     ),
     BrokenDefinition(
       "name with a dash", "dataset: payments", "dataset: pay-ments",
@@ -158,10 +158,6 @@ struct DatasetErrorTests {
     BrokenDefinition(
       "deletes", "mode: append", "mode: append\ndeletes: none",
       #"f.yaml:8:1: found the key "deletes", which this version does not support, expected the dataset without it: every row is read each time"#
-    ),
-    BrokenDefinition(
-      "checks", "mode: append", "mode: append\nchecks:\n  - {unique: id}",
-      #"f.yaml:8:1: found the key "checks", which this version does not support, expected the dataset without it: every row is read each time"#
     ),
     BrokenDefinition(
       "increment bound", "mode: append", "increment_bound: 7d\nmode: append",
@@ -309,15 +305,15 @@ struct PipelineErrorTests {
       "stages: []\n", "f.yaml:5:1: found no stage, expected at least one"),
     BrokenDefinition(
       "unknown stage", "- publish", "- publsh",
-      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, rollup, fit, predict, publish (did you mean "publish"?)"#
+      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "publish"?)"#
     ),
     BrokenDefinition(
       "unknown stage with a parameter", "- extract: all", "- extrakt: all",
-      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, rollup, fit, predict, publish (did you mean "extract"?)"#
+      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "extract"?)"#
     ),
     BrokenDefinition(
       "unknown stage unlike any", "- publish", "- metrics",
-      #"f.yaml:10:5: found "metrics", expected a stage, one of extract, rollup, fit, predict, publish"#
+      #"f.yaml:10:5: found "metrics", expected a stage, one of extract, check, rollup, fit, predict, publish"#
     ),
     BrokenDefinition(
       "stage as a list", "- publish", "- [publish]",
