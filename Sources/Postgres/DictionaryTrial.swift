@@ -41,6 +41,7 @@ struct DictionaryTrial {
   /// - Parameters:
   ///   - entries: the number of entries, the new one included.
   ///   - rows: the number of rows, that of the new entry included.
+  /// - Returns: true once for a dictionary; the caller then makes the column plain.
   mutating func shouldGiveUp(entries: Int, rows: Int) -> Bool {
     guard entries == nextEntries else { return false }
     let recentRows = rows - rowsAtHalf
