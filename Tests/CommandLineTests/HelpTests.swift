@@ -5,7 +5,9 @@ import Testing
 /// What the program says about itself.
 @Suite("Help")
 struct HelpTests {
-  private static let commands = ["init", "load", "simulate", "run", "status", "digest", "datasets"]
+  private static let commands = [
+    "init", "load", "simulate", "check", "run", "status", "digest", "datasets",
+  ]
 
   private func almanac(_ arguments: String...) throws -> ProcessOutcome {
     try runProcess(try builtProgram(), arguments, environment: [:])
