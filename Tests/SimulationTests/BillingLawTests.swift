@@ -28,19 +28,9 @@ struct BillingLawTests {
 
   /// The periods that a subscription has to be charged for, from its changes alone.
   private func periods(_ changes: [ChangeRow], cut: Int64) -> [Period] {
-    let begins: [SubscriptionChangeKind] = [.new, .trialConvert, .reactivate, .resume]
     var found: [Period] = []
-    for begin in changes where begins.contains(begin.change) {
-      let ends = changes.filter { change in
-        guard change.sequence > begin.sequence else { return false }
-        if change.change == .pause { return true }
-        let isWithdrawn = changes.contains {
-          $0.change == .cancelWithdrawn && $0.sequence > change.sequence
-            && $0.effectiveAt < change.effectiveAt
-        }
-        return change.change == .cancel && !isWithdrawn
-      }
-      let end = min(cut, ends.map(\.effectiveAt).min() ?? cut)
+    for (begin, planned) in paidSpans(changes) {
+      let end = min(cut, planned)
       var period = 0
       while true {
         let start = bound(begin.effectiveAt, months: period * begin.interval.rawValue)

@@ -24,6 +24,24 @@ func records(of world: World) -> [CompanyRecord] {
   (0..<world.companyCount).map { world.company($0, includesUse: false) }
 }
 
+/// When a subscription is paid for, from its changes alone: the change each span begins with, and
+/// where it ends, which may be planned only; `Int64.max` where no end is known.
+func paidSpans(_ changes: [ChangeRow]) -> [(begin: ChangeRow, end: Int64)] {
+  let begins: [SubscriptionChangeKind] = [.new, .trialConvert, .reactivate, .resume]
+  return changes.filter { begins.contains($0.change) }.map { begin in
+    let ends = changes.filter { change in
+      guard change.sequence > begin.sequence else { return false }
+      if change.change == .pause { return true }
+      let isWithdrawn = changes.contains {
+        $0.change == .cancelWithdrawn && $0.sequence > change.sequence
+          && $0.effectiveAt < change.effectiveAt
+      }
+      return change.change == .cancel && !isWithdrawn
+    }
+    return (begin, ends.map(\.effectiveAt).min() ?? .max)
+  }
+}
+
 /// The probability that a yes gets a higher number than a no, ties counting half: the AUC, by ranks.
 func rocAUC(_ pairs: [(score: Double, isYes: Bool)]) -> Double {
   let ordered = pairs.sorted { $0.score < $1.score }
