@@ -42,7 +42,8 @@ func paidSpans(_ changes: [ChangeRow]) -> [(begin: ChangeRow, end: Int64)] {
   }
 }
 
-/// The probability that a yes gets a higher number than a no, ties counting half: the AUC, by ranks.
+/// The probability that a yes gets a higher number than a no, ties counting half: the AUC, by
+/// ranks.
 func rocAUC(_ pairs: [(score: Double, isYes: Bool)]) -> Double {
   let ordered = pairs.sorted { $0.score < $1.score }
   var rankSum = 0.0

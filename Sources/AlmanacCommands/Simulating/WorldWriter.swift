@@ -8,8 +8,8 @@ import Simulation
 /// Writes a simulated world into a database, some companies at a time, on several connections.
 ///
 /// The record of the world says what is complete. A first generation that was cut short is begun
-/// anew; an addition that was cut short is taken back and made again. Each piece of companies is one
-/// transaction.
+/// anew; an addition that was cut short is taken back and made again. Each piece of companies is
+/// one transaction.
 struct WorldWriter {
   let target: ConnectionSettings
   let jobs: Int
@@ -52,6 +52,9 @@ struct WorldWriter {
       let rows = try write(world, after: nil, on: connection)
       log(.info, "Creating \(indexes.count) indexes")
       try create(indexes)
+      for table in SimulatedTables.all {
+        try connection.run("ANALYZE \(WorldWriter.name(table).quoted)")
+      }
       try asOwner(connection) {
         try WorldRecord(settings: settings, pendingEnd: nil, isComplete: true).write(connection)
       }
@@ -322,7 +325,7 @@ enum SimulateError: ExitStatusConvertible, Equatable {
   var description: String {
     switch self {
     case .worldExists(let settings):
-      "the database holds a world of \(settings.companies) companies up to \(settings.end) already; "
+      "the database holds a world of \(settings.companies) companies up to \(settings.end); "
         + "add to it with --continue, or name an empty database"
     case .noWorld:
       "there is no complete world to continue; make one with --companies, --months and --seed"

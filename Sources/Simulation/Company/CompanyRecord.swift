@@ -1,7 +1,7 @@
 /// Everything a company produced: its rows, its events, and the truth behind them.
 ///
-/// A class, because the simulator that fills it is a value that forward simulations copy; those have
-/// none and leave no trace.
+/// A class, because the simulator that fills it is a value that forward simulations copy; those
+/// have none and leave no trace.
 package final class CompanyRecord {
   /// Who it is about.
   package let profile: CompanyProfile

@@ -8,7 +8,8 @@ extension CompanySimulator {
 
   /// The covariates of churn, upgrade and adoption at midnight UTC of a day.
   ///
-  /// Use counts the company's local days up to the one before. All else is known before the instant.
+  /// Use counts the company's local days up to the one before. All else is known before the
+  /// instant.
   func covariates(_ question: Question, module: Int = 0, at day: CalendarDate) -> [Double] {
     let main = state.subscriptions[state.main]
     let recent = Double(state.use(before: day, from: 1, through: 30))

@@ -280,7 +280,8 @@ extension CompanySimulator {
 
   // MARK: Changes of what is paid
 
-  /// Applies a change of the price: writes it down and charges the rest of the period where it rose.
+  /// Applies a change of the price: writes it down and charges the rest of the period where it
+  /// rose.
   private mutating func reprice(
     _ index: Int, _ kind: SubscriptionChangeKind, module: Int? = nil, at: Int64
   ) {

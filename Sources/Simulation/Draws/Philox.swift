@@ -1,7 +1,7 @@
 /// A counter-based random number generator: a keyed bijection of 128-bit counters.
 ///
-/// There is no state to carry along. Whoever knows the key and the counter has the draw, so any part
-/// of a world can be generated alone, in any order and on any thread, and comes out the same.
+/// There is no state to carry along. Whoever knows the key and the counter has the draw, so any
+/// part of a world can be generated alone, in any order and on any thread, and comes out the same.
 ///
 /// - SeeAlso: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
 ///   doi:10.1145/2063384.2063405: Philox4x32 with 10 rounds.

@@ -38,6 +38,7 @@ extension World {
   ///   - index: the company.
   ///   - start: only instants after this one; `nil` for all.
   ///   - simulations: the number of copies, up to 65,535; with 0 there are no probabilities.
+  /// - Returns: the probabilities, by instant; none where the company is not in the sample.
   package func labelProbabilities(
     of index: Int, after start: Timestamp? = nil, simulations: Int = World.simulations
   ) -> [LabelProbability] {

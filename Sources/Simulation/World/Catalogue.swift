@@ -22,8 +22,8 @@ package enum BillingInterval: Int, CaseIterable, Sendable {
 /// What is sold: plans of four tiers in every interval and currency, and modules on top.
 ///
 /// A tier and a module have one price in dollars for a seat and a month; a price list in another
-/// currency is that price at the usual rate, rounded to three digits. `unit_amount` of a module is in
-/// dollars, for a seat and a month.
+/// currency is that price at the usual rate, rounded to three digits. `unit_amount` of a module is
+/// in dollars, for a seat and a month.
 package enum Catalogue {
   /// The codes of the tiers, lowest first; the rank is the position plus one.
   package static let tiers = ["starter", "team", "business", "enterprise"]

@@ -14,9 +14,9 @@ package struct ExchangeRateRow: Sendable {
 /// The daily rates of a world.
 ///
 /// A rate is published at 16:00 UTC of every working day, so none is dated on a weekend; on some
-/// days one is left out, for up to four working days in a row, which with a weekend is less than the
-/// seven days a last known rate may be old. About one rate in 200 was wrong and is corrected by a
-/// further row within three days.
+/// days one is left out, for up to four working days in a row, which with a weekend is less than
+/// the seven days a last known rate may be old. About one rate in 200 was wrong and is corrected by
+/// a further row within three days.
 package enum ExchangeRates {
   /// The days of rates before the first day of the world.
   private static let lead = 14

@@ -46,7 +46,9 @@ package enum Geography {
     ("KWD", 0.307, 3), ("BHD", 0.376, 3), ("JOD", 0.709, 3), ("ISK", 138, 0),
   ].map { SimulatedCurrency(code: $0.0, perDollar: $0.1, decimals: $0.2) }
 
-  /// Every country. The zones reach from -12 (`Etc/GMT+12`) to +14 hours, with half and quarter
+  /// Every country.
+  ///
+  /// The zones reach from -12 (`Etc/GMT+12`) to +14 hours, with half and quarter
   /// hours, and with daylight-saving changes of both hemispheres.
   package static let countries: [SimulatedCountry] = [
     country("US", ["America/New_York", "America/Chicago", "America/Los_Angeles"], "USD", 80, 150),

@@ -2,8 +2,9 @@ package import AlmanacCore
 
 /// A simulated business: a pure function of its settings and the rules of time zones.
 ///
-/// Companies are independent of each other, so that any of them can be generated alone. A world that
-/// ends later has the same past: all that was recorded before an earlier end is the same in both.
+/// Companies are independent of each other, so that any of them can be generated alone. A world
+/// that ends later has the same past: all that was recorded before an earlier end is the same in
+/// both.
 package struct World: Sendable {
   /// What determines it.
   package let settings: WorldSettings
@@ -36,6 +37,7 @@ package struct World: Sendable {
   ///   - index: the position among the companies.
   ///   - includesUse: whether the single events of daily use are written down, which are most of
   ///     the work; nothing else depends on them.
+  /// - Returns: its rows, events and truth.
   package func company(_ index: Int, includesUse: Bool = true) -> CompanyRecord {
     var simulator = simulator(of: index)
     simulator.includesUse = includesUse
