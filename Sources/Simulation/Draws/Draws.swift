@@ -102,7 +102,7 @@ package struct Draws: Sendable {
 /// The number of successes in `trials` at `probability`, from one uniform number.
 ///
 /// Exact by inversion up to 100 trials, by the normal approximation above.
-func binomial(trials: Int, probability: Double, unit: Double) -> Int {
+package func binomial(trials: Int, probability: Double, unit: Double) -> Int {
   guard trials > 0, probability > 0 else { return 0 }
   guard probability < 1 else { return trials }
   if trials > 100 {
@@ -125,7 +125,7 @@ func binomial(trials: Int, probability: Double, unit: Double) -> Int {
 /// A Poisson number of a mean, from one uniform number.
 ///
 /// Exact by inversion up to a mean of 60, by the normal approximation above.
-func poisson(mean: Double, unit: Double) -> Int {
+package func poisson(mean: Double, unit: Double) -> Int {
   guard mean > 0 else { return 0 }
   if mean > 60 { return max(0, Int((mean + normalQuantile(unit) * sqrt(mean)).rounded())) }
   var mass = exp(-mean)
@@ -140,7 +140,7 @@ func poisson(mean: Double, unit: Double) -> Int {
 }
 
 /// The standard normal quantile, to about 4.5e-4 (Abramowitz & Stegun 1964, formula 26.2.23).
-func normalQuantile(_ probability: Double) -> Double {
+package func normalQuantile(_ probability: Double) -> Double {
   let tail = min(probability, 1 - probability)
   let t = sqrt(-2 * log(tail))
   let numerator = 2.515517 + t * (0.802853 + t * 0.010328)
