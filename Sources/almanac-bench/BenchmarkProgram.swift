@@ -8,10 +8,6 @@ struct BenchmarkProgram {
   /// The exit status: 0, 1 when a figure misses its target, else that of the failure.
   func run() -> Int32 {
     do {
-      if arguments.first == "zz" {
-        try ZZProfile.run(Array(arguments.dropFirst()))
-        return 0
-      }
       if arguments.first == ReadBack.command {
         try ReadBack.printResult(Array(arguments.dropFirst()))
         return 0
