@@ -92,6 +92,9 @@ let package = Package(
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
       ], swiftSettings: settings),
+    .executableTarget(
+      name: "almanac-fuzz", dependencies: ["AlmanacCore", "Columns", "Files", "Postgres"],
+      swiftSettings: settings),
 
     // Tests.
     .target(
