@@ -93,7 +93,8 @@ let package = Package(
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
       ], swiftSettings: settings),
     .executableTarget(
-      name: "almanac-fuzz", dependencies: ["AlmanacCore", "Columns", "Files", "Postgres"],
+      name: "almanac-fuzz",
+      dependencies: ["AlmanacCore", "Columns", "Files", "Postgres", "Parquet"],
       swiftSettings: settings),
 
     // Tests.

@@ -10,5 +10,5 @@ struct FuzzTarget: Sendable {
   let check: @Sendable ([UInt8]) -> Void
 
   /// Every target.
-  static let all = [FuzzTarget.copyDecoder]
+  static let all = [FuzzTarget.copyDecoder, .parquet]
 }
