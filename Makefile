@@ -65,6 +65,11 @@ test-address: setup ## Run every test under the address sanitizer
 test-thread: setup ## Run every test under the thread sanitizer
 	$(with_server) $(swift_test) --sanitize=thread --scratch-path .build/thread
 
+NIGHTS ?= 20
+.PHONY: soak
+soak: setup ## Extract over many nights with kills and changes (NIGHTS=200 SEED=7 to choose)
+	@$(scripts)/soak $(NIGHTS) $(SEED)
+
 .PHONY: check
 check: setup ## Check the format, the imports, the warnings and the modules' tests
 	swift format lint --strict --recursive $(sources)

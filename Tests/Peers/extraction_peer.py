@@ -9,14 +9,15 @@ Each line of standard input asks for one comparison, as JSON:
     expected  a file of expected lines, each the values of the columns joined by "|"
     view      rows: everything held; first: of each key the row recorded first;
               latest: of each key the version seen last, without those deleted since
+    asof      the cut, ISO 8601, whose state the view "latest" shows; the last one without it
     time      the column of the day, if the rows lie in partitions
     recorded  the column of the second clock, for the view "first"
     repeats   whether the source itself repeats keys within a transaction
     relation  equal; holds: the directory may hold more; within: it may hold less
     stray     whether files that the manifest does not list are tolerated
 
-Each answer is one line of JSON: the verdict ("equal", or what is wrong), the number of lines held
-and the number of rows of an unfinished load. A value is written as PostgreSQL's text of it: null as
+Each answer is one line of JSON: the verdict ("equal", or what is wrong), the number of lines held,
+the number of rows of an unfinished load, and the cut of the dataset. A value is written as PostgreSQL's text of it: null as
 "-", a time as microseconds since 1970, a number with the decimals of its type.
 """
 
@@ -66,6 +67,12 @@ def read(data, part):
     return table
 
 
+def parts_of(entry):
+    """The parts of a dataset, or of the chunks of a load."""
+    chunks = entry.get("chunks", [])
+    return entry.get("parts", []) + [part for chunk in chunks for part in chunk.get("parts") or []]
+
+
 def is_kind(part, *kinds):
     return (part.get("kind") or "rows") in kinds
 
@@ -74,9 +81,8 @@ def check_files(data, manifest, tolerates_stray):
     """Every listed file is listed once, and no other file lies in the folder."""
     listed = collections.Counter(
         part["path"]
-        for group in (manifest["datasets"], manifest.get("loads") or {})
-        for entry in group.values()
-        for part in entry["parts"])
+        for entry in [*manifest["datasets"].values(), *(manifest.get("loads") or {}).values()]
+        for part in parts_of(entry))
     twice = [path for path, count in listed.items() if count > 1]
     if twice:
         raise Wrong(f"{twice[0]} is listed twice")
@@ -119,6 +125,14 @@ def refuse_repeats(rows):
         raise Wrong(f"{len(twice)} versions are held more than once, such as {twice[0]}")
 
 
+def limit_of(request):
+    """The last cut that counts, in microseconds since 1970."""
+    if not request.get("asof"):
+        return float("inf")
+    return round(datetime.datetime.fromisoformat(
+        request["asof"].replace("Z", "+00:00")).timestamp() * 1_000_000)
+
+
 def deleted(request, parts):
     """The last cut that missed each key."""
     missed = {}
@@ -126,7 +140,8 @@ def deleted(request, parts):
         table = read(request["data"], part)
         keys = zip(*(texts(table[name]) for name in request["key"]))
         for key, seen in zip(keys, texts(table["_seen_at"])):
-            missed[key] = max(missed.get(key, 0), int(seen))
+            if int(seen) <= limit_of(request):
+                missed[key] = max(missed.get(key, 0), int(seen))
     return missed
 
 
@@ -147,6 +162,8 @@ def held_lines(request, dataset):
     latest = {}
     for row in rows:
         order = (int(row[3]), int(row[4]))
+        if order[0] > limit_of(request):
+            continue
         if row[0] not in latest or order > latest[row[0]][0]:
             latest[row[0]] = (order, row[1])
     return [line for key, (order, line) in latest.items() if missed.get(key, -1) < order[0]]
@@ -155,14 +172,14 @@ def held_lines(request, dataset):
 def compare(request):
     path = f"{request['data']}/manifest.json"
     if not os.path.exists(path) and request["relation"] == "within":
-        return "equal", 0, 0
+        return "equal", 0, 0, None
     with open(path) as file:
         manifest = json.load(file)
     check_files(request["data"], manifest, request.get("stray", False))
     load = (manifest.get("loads") or {}).get(request["dataset"])
     # The parts of an unfinished load may hold many days each.
     undated = {name: value for name, value in request.items() if name != "time"}
-    loaded = rows_of(undated, load["parts"]) if load else []
+    loaded = rows_of(undated, parts_of(load)) if load else []
     refuse_repeats(loaded)
     dataset = manifest["datasets"].get(request["dataset"], {"parts": []})
     held = held_lines(request, dataset)
@@ -177,17 +194,19 @@ def compare(request):
         faults.append(f"{extra.total()} rows are too many, such as {min(extra)}")
     if faults:
         faults.append(f"{len(expected)} are expected and {len(held)} held")
-    return "; ".join(faults) or "equal", len(held), len(loaded)
+    cut = dataset.get("watermark", {}).get("takenAt")
+    return "; ".join(faults) or "equal", len(held), len(loaded), cut
 
 
 def answer(request):
+    held, loaded, cut = 0, 0, None
     try:
-        verdict, held, loaded = compare(request)
+        verdict, held, loaded, cut = compare(request)
     except Wrong as wrong:
-        verdict, held, loaded = str(wrong), 0, 0
+        verdict = str(wrong)
     except Exception as error:  # A malformed manifest or file is a finding, not the end.
-        verdict, held, loaded = f"{type(error).__name__}: {error}", 0, 0
-    return {"verdict": verdict, "held": held, "loaded": loaded}
+        verdict = f"{type(error).__name__}: {error}"
+    return {"verdict": verdict, "held": held, "loaded": loaded, "cut": cut}
 
 
 for line in sys.stdin:

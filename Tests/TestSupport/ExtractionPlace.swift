@@ -66,6 +66,12 @@ package final class ExtractionPlace {
     END $$;
     """
 
+  /// Makes the table's rows so wide that four fill a block and 4,200 are read in chunks.
+  package static let padding = """
+    ALTER TABLE app.rows ADD pad text DEFAULT repeat('x', 1900);
+    ALTER TABLE app.rows ALTER pad SET STORAGE PLAIN;
+    """
+
   /// Prepares a folder, and the schema of the ledger in the target.
   ///
   /// - Parameters:
@@ -73,9 +79,10 @@ package final class ExtractionPlace {
   ///   - source: the database to read; the test's own if `nil`.
   ///   - target: the database of the ledger; the test's own if `nil`.
   ///   - rows: how many rows the table begins with, `nil` for no table.
+  ///   - isPadded: whether the rows are wide; see ``padding``.
   package init(
     _ datasets: [String: String] = ["rows": ExtractionPlace.rows("append")],
-    source: String? = nil, target: String? = nil, rows: Int? = 3_000
+    source: String? = nil, target: String? = nil, rows: Int? = 3_000, isPadded: Bool = false
   ) throws {
     oracle = try PartsOracle.shared()
     self.source = source ?? TestDatabase.current.url
@@ -93,6 +100,7 @@ package final class ExtractionPlace {
     for (name, text) in datasets { try define(name, text) }
     if let rows {
       try sql(ExtractionPlace.schema)
+      if isPadded { try sql(ExtractionPlace.padding) }
       try add(1...rows)
     }
     let result = try almanac(["init", "--target", self.target])
@@ -235,11 +243,12 @@ package final class ExtractionPlace {
     return (0..<rows.count).compactMap { rows[$0, 0] }
   }
 
-  /// Compares what is held with lines, each the values of ``columns`` joined by `|`.
+  /// Compares what is held, or was held at a cut, with lines, each the values of ``columns`` joined
+  /// by `|`.
   package func compare(
     withLines expected: [String], dataset: String = "rows",
     view: PartsOracle.Question.View = .rows, relation: PartsOracle.Question.Relation = .equal,
-    toleratesStray: Bool = false, repeats: Bool = false
+    asOf cut: String? = nil, toleratesStray: Bool = false, repeats: Bool = false
   ) throws -> PartsOracle.Answer {
     let file = folder.appending(path: "expected")
     try Data(expected.map { $0 + "\n" }.joined().utf8).write(to: file)
@@ -247,7 +256,7 @@ package final class ExtractionPlace {
       PartsOracle.Question(
         data: data, dataset: dataset, key: ["id"], columns: ExtractionPlace.columns.map(\.key),
         expected: file.path(percentEncoded: false), view: view, relation: relation, time: "at",
-        recorded: "recorded", stray: toleratesStray, repeats: repeats))
+        recorded: "recorded", asof: cut, stray: toleratesStray, repeats: repeats))
   }
 
   /// Fails the test unless what is held relates to a query as expected; see `compare`.

@@ -45,6 +45,8 @@ package final class PartsOracle: Sendable {
     package var time: String?
     /// The column of the second clock.
     package var recorded: String?
+    /// The cut, ISO 8601, whose state ``View/latest`` shows; the last one if `nil`.
+    package var asof: String?
     /// Whether files are tolerated that the manifest does not list.
     package var stray: Bool
     /// Whether the source itself repeats keys within a transaction.
@@ -53,7 +55,8 @@ package final class PartsOracle: Sendable {
     /// A question of the given parts.
     package init(
       data: String, dataset: String, key: [String], columns: [String], expected: String,
-      view: View, relation: Relation, time: String?, recorded: String?, stray: Bool, repeats: Bool
+      view: View, relation: Relation, time: String?, recorded: String?,
+      asof: String?, stray: Bool, repeats: Bool
     ) {
       self.data = data
       self.dataset = dataset
@@ -64,6 +67,7 @@ package final class PartsOracle: Sendable {
       self.relation = relation
       self.time = time
       self.recorded = recorded
+      self.asof = asof
       self.stray = stray
       self.repeats = repeats
     }
@@ -77,6 +81,8 @@ package final class PartsOracle: Sendable {
     package var held: Int
     /// The rows of a load that has not ended.
     package var loaded: Int
+    /// The cut the dataset was read at, ISO 8601.
+    package var cut: String?
   }
 
   /// The oracle of this test run.

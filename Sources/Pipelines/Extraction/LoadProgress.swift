@@ -42,10 +42,11 @@ final class LoadProgress: Sendable {
   /// Counts a chunk as done, and writes the manifest if it is time to and nobody does.
   func finish(
     _ chunk: Int, of dataset: String, blocks: Int, rows: Int, parts: [Manifest.Part],
-    horizon: Int64
+    lifted: [LiftedValues], horizon: Int64
   ) throws {
     let isDue = state.withLock { state in
-      state.manifest.loads?[dataset]?.finish(chunk, rows: rows, parts: parts, horizon: horizon)
+      state.manifest.loads?[dataset]?.finish(
+        chunk, rows: rows, parts: parts, lifted: lifted, horizon: horizon)
       state.uncommittedBlocks += blocks
       guard !state.isWriting,
         state.uncommittedBlocks * LoadProgress.waitingShare >= totalBlocks
@@ -75,10 +76,11 @@ final class LoadProgress: Sendable {
 extension Manifest.Load {
   /// Counts a chunk as done.
   fileprivate mutating func finish(
-    _ chunk: Int, rows: Int, parts: [Manifest.Part], horizon: Int64
+    _ chunk: Int, rows: Int, parts: [Manifest.Part], lifted: [LiftedValues], horizon: Int64
   ) {
     chunks[chunk].rows = rows
     chunks[chunk].parts = parts
+    chunks[chunk].lifted = lifted.isEmpty ? nil : lifted
     watermark.horizon = min(watermark.horizon ?? horizon, horizon)
   }
 }

@@ -11,6 +11,8 @@ struct SourceRelation: Hashable, Sendable {
   var filenode: String
   /// The number of blocks when the catalogue was asked.
   var blocks: Int
+  /// About how many rows there are; `nil` where the table was never analyzed.
+  var expectedRows: Int?
 }
 
 /// What the source's catalogue tells of the table that a dataset is read from.
@@ -30,6 +32,8 @@ struct SourceTable: Sendable {
   let obstacle: String?
   /// Whether the role may read each of the relations by itself; otherwise only all of them together.
   let mayReadRelations: Bool
+  /// About how many rows there are; `nil` where the server has no estimate.
+  let expectedRows: Int?
   /// The names of the columns.
   let columns: [String]
 
@@ -57,6 +61,10 @@ struct SourceTable: Sendable {
     obstacle = SourceTable.obstacle(kind: kind, members: found)
     relations = obstacle == nil ? found.compactMap(\.relation) : []
     mayReadRelations = found.allSatisfy(\.mayRead)
+    let estimates = found.compactMap(\.relation).map(\.expectedRows)
+    expectedRows =
+      obstacle != nil || estimates.contains(nil)
+      ? nil : estimates.compactMap(\.self).reduce(0, +)
   }
 
   /// The number of blocks of all relations.
@@ -85,6 +93,7 @@ struct SourceTable: Sendable {
         UNION
         SELECT inhrelid FROM pg_catalog.pg_inherits JOIN members ON inhparent = members.oid)
       SELECT c.oid, c.relkind, n.nspname, c.relname,
+        CASE WHEN c.reltuples >= 0 THEN c.reltuples::int8 END AS expected,
         pg_catalog.pg_relation_filenode(c.oid) AS filenode,
         CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid)
           / pg_catalog.current_setting('block_size')::int8 END AS blocks,
@@ -102,7 +111,8 @@ struct SourceTable: Sendable {
         kind == "r"
         ? SourceRelation(
           oid: rows[row, "oid"] ?? "", name: name, filenode: rows[row, "filenode"] ?? "",
-          blocks: rows[row, "blocks"].flatMap { Int($0) } ?? 0) : nil
+          blocks: rows[row, "blocks"].flatMap { Int($0) } ?? 0,
+          expectedRows: rows[row, "expected"].flatMap { Int($0) }) : nil
       return Member(
         kind: kind, name: name, mayRead: rows[row, "readable"] == "t", relation: relation)
     }
