@@ -91,6 +91,7 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   ///   - definition: the dataset.
   ///   - days: the UTC days to count; ignored for a dataset without a time, which is counted whole.
   ///   - connection: a connection to the source.
+  /// - Throws: what the server reports.
   init(
     _ definition: DatasetDefinition, days: [CalendarDate], on connection: Connection
   ) throws {
@@ -115,13 +116,14 @@ package struct SourceCounts: Codable, Equatable, Sendable {
     // A day and a key together decide, so that the server may use a hash for each worker.
     let rows = try connection.query(
       """
-      SELECT day, pg_catalog.count(*) AS keys FROM (
-        SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS day, \(key)
+      SELECT counted_day, pg_catalog.count(*) AS keys FROM (
+        SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS counted_day,
+          \(key)
         FROM \(definition.sqlSource) WHERE \(ranges.joined(separator: " OR "))
-      ) AS counted GROUP BY day
+      ) AS counted GROUP BY counted_day
       """)
     for row in 0..<rows.count {
-      guard let day = rows[row, "day"], keysByDay[day] != nil else { continue }
+      guard let day = rows[row, "counted_day"], keysByDay[day] != nil else { continue }
       keysByDay[day] = rows[row, "keys"].flatMap { Int($0) }
     }
   }
