@@ -26,7 +26,7 @@ struct TransactionTests {
     let window = TransactionWindow(horizon: horizon, next: horizon + Int64(random.next() % 5_000))
     /// Whether some number of circles further it is one of the increment's.
     func mayCome(_ transaction: Int64) -> Bool {
-      (-4...4).contains { turns in
+      (Int64(-4)...4).contains { turns in
         let other = transaction + turns * Self.circle
         return other >= window.horizon && other < window.next
       }
