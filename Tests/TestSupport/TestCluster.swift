@@ -33,6 +33,7 @@ package final class TestCluster: Sendable {
   /// - Parameters:
   ///   - origin: where its files come from.
   ///   - settings: settings such as `max_standby_streaming_delay=0`.
+  /// - Throws: ``CommandFailed`` with what a program of the server said.
   package init(_ origin: Origin = .template, settings: [String] = []) throws {
     folder = try TestCluster.makeFolder()
     self.settings = settings
