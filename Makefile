@@ -13,6 +13,8 @@ with_server := $(scripts)/private-server with env \
 ROWS ?= 1000000
 run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/almanac-bench" \
   --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql"
+TARGET ?= copy-decoder
+SECONDS ?= 60
 swift_test := swift test --disable-xctest
 # The tests of more than one module; the others are those of one module each.
 whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
@@ -103,6 +105,14 @@ var/bench-peers/stamp: Tests/Peers/requirements.txt Tests/Peers/bench-requiremen
 	  install --only-binary :all: --requirement Tests/Peers/bench-requirements.txt </dev/null
 	@touch $@
 
+.PHONY: fuzz
+fuzz: packages ## Look for bytes that break a decoder (TARGET=copy-decoder or parquet, SECONDS=60)
+	swift build -c release --scratch-path .build/fuzz --product almanac-fuzz \
+	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -DFUZZING -Xswiftc -use-ld=lld
+	@mkdir -p var/fuzz
+	cd var/fuzz && ASAN_OPTIONS=detect_leaks=0 ../../.build/fuzz/release/almanac-fuzz \
+	  $(TARGET) $(TARGET) -max_total_time=$(SECONDS) -max_len=4096
+
 .PHONY: format
 format: ## Format the sources in place
 	swift format --in-place --recursive $(sources)
@@ -110,4 +120,4 @@ format: ## Format the sources in place
 .PHONY: clean
 clean: ## Delete what was built; keeps the demo and the peers
 	swift package clean
-	rm -rf .build/address .build/thread
+	rm -rf .build/address .build/thread .build/fuzz

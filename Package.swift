@@ -92,6 +92,10 @@ let package = Package(
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
       ], swiftSettings: settings),
+    .executableTarget(
+      name: "almanac-fuzz",
+      dependencies: ["AlmanacCore", "Columns", "Files", "Postgres", "Parquet"],
+      swiftSettings: settings),
 
     // Tests.
     .target(

@@ -6,7 +6,7 @@ extension Batch {
   ///
   /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
   /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
-  /// than one entry for two rows) is plain.
+  /// than three entries for four rows) is plain.
   package func compacted() -> Batch {
     Batch(columns.map { $0.compacted() }, rowCount: rowCount)
   }
@@ -24,7 +24,9 @@ extension Column {
         rebuilt.bytes.append(contentsOf: values.entry(entry))
         rebuilt.offsets.append(rebuilt.bytes.count)
       }
-      if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
+      if !ColumnBuilder.dictionarySaves(entries: used.count, rows: rowCount) {
+        rebuilt = rebuilt.plain(validity: validity)
+      }
       return Column(field, .text(rebuilt), validity: validity)
     case .uuid(let values):
       return Column(field, .uuid(values.compacted(validity)), validity: validity)
@@ -47,7 +49,8 @@ extension UUIDStorage {
     guard let codes else { return coded(validity) ?? self }
     let (remapped, used) = recoded(codes, validity, entryCount: values.count)
     let rebuilt = UUIDStorage(values: used.map { values[$0] }, codes: remapped)
-    return 2 * used.count > rowCount ? rebuilt.plain(validity: validity) : rebuilt
+    let saves = ColumnBuilder.dictionarySaves(entries: used.count, rows: rowCount)
+    return saves ? rebuilt : rebuilt.plain(validity: validity)
   }
 
   /// Plain identifiers with a dictionary, or `nil` if that saves nothing.
@@ -65,7 +68,9 @@ extension UUIDStorage {
       } else {
         let code = UInt32(coded.values.count)
         coded.values.append(values[row])
-        if 2 * coded.values.count > rowCount { return nil }
+        if !ColumnBuilder.dictionarySaves(entries: coded.values.count, rows: rowCount) {
+          return nil
+        }
         entries[values[row]] = code
         coded.codes?.append(code)
       }

@@ -3,7 +3,7 @@ package import AlmanacCore
 /// Collects the values of one column, row by row.
 ///
 /// Text and identifiers are dictionary-coded until there are more than
-/// ``maximumDictionaryEntries`` entries and fewer than two rows an entry; plain from then on. The
+/// ``maximumDictionaryEntries`` entries that save nothing; plain from then on. The
 /// wire decoder has a faster builder of its own; this one serves loaders, aggregates and tests.
 package struct ColumnBuilder: Sendable {
   /// Name, type and nullability of the column.
@@ -29,10 +29,14 @@ package struct ColumnBuilder: Sendable {
   /// Entries above which a dictionary has to pay for itself.
   package static let maximumDictionaryEntries = 65_536
 
-  /// Whether a dictionary of so many entries is worth its codes.
+  /// Whether a dictionary of so many entries is worth its codes, or small enough not to matter.
   static func dictionaryPays(entries: Int, rows: Int) -> Bool {
-    entries <= maximumDictionaryEntries || rows >= 2 * entries
+    entries <= maximumDictionaryEntries || dictionarySaves(entries: entries, rows: rows)
   }
+
+  /// Whether identifiers, or texts of about their length, take less memory with a dictionary of so
+  /// many entries: there are at most three of them for four rows.
+  static func dictionarySaves(entries: Int, rows: Int) -> Bool { 4 * entries <= 3 * rows }
 
   /// An empty column of a field.
   package init(_ field: Field) {

@@ -80,18 +80,20 @@ struct DecodingColumn: ~Copyable {
   private var wide: [Int128]?
   /// The number of decimals that were rounded, over all batches.
   private(set) var roundedValues = 0
-  private var text = ByteTable()
-  private var identifiers = IdentifierTable()
+  private var text: ByteTable
+  private var identifiers: IdentifierTable
   private var lists = IdentifierLists()
 
   /// A column without rows; `nil` if the wire type cannot be read as the field's type.
-  init?(_ field: Field, wire: WireType, capacity: Int) {
+  init?(_ field: Field, wire: WireType, capacity: Int, rowsPerBatch: Int) {
     guard let reading = Reading(wire, as: field.type) else { return nil }
     self.field = field
     self.reading = reading
     self.capacity = capacity
     width = wire.width ?? -1
     isUnsigned = wire == .uint32
+    text = ByteTable(rowsPerBatch: rowsPerBatch)
+    identifiers = IdentifierTable(rowsPerBatch: rowsPerBatch)
     isInt16 = field.type == .int16
     if case .decimal(let decimals) = field.type {
       scale = NumericScale(decimals)

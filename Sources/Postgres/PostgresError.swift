@@ -163,6 +163,26 @@ package enum CopyProblem: Hashable, Sendable {
   case trailingBytes
 }
 
+extension PostgresError {
+  /// Whether the same work, on a new connection if the old one is lost, may well succeed at once or
+  /// soon; see ``SQLState/isRetryable``.
+  ///
+  /// Every such error leads to the exit status `unavailable` or `temporaryFailure`; a cancelled
+  /// statement leads to the latter as well, but is nothing to repeat within a run.
+  package var isRetryable: Bool {
+    switch self {
+    case .connectionLost: true
+    case .server(let failure): failure.state.isRetryable
+    case .cannotConnect(let failure):
+      switch failure.reason {
+      case .unreachable, .notAccepting, .tooManyConnections: true
+      case .refused, .missingDatabase, .missingService: false
+      }
+    default: false
+    }
+  }
+}
+
 extension PostgresError: ExitStatusConvertible {
   /// The status the program exits with when nothing handles the error.
   package var exitStatus: ExitStatus {

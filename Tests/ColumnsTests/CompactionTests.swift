@@ -45,7 +45,8 @@ struct CompactionTests {
       return false
     }
     #expect(isCoded([1, 2, 1, 2]))
-    #expect(!isCoded([1, 2, 3, 1]))
+    #expect(isCoded([1, 2, 3, 1]))
+    #expect(!isCoded([1, 2, 3, 4, 1]))
     #expect(!isCoded([1, 2, 3, 4]))
   }
 

@@ -90,7 +90,7 @@ struct DatasetPlanTests {
     let connection = try TestDatabase.current.connect(purpose: .source)
     let plan = try DatasetPlan(place.dataset, on: connection)
     let writer = PartWriter(path: place.path + "/data")
-    let reader = PieceReader(plan: plan, writer: writer, maximumWaitingRows: 0, held: nil)
+    let reader = PieceReader(plan: plan, writer: writer, maximumWaitingRows: 0)
     let rows = try connection.transaction(.repeatableReadReadOnly()) {
       let cut = try SourceCut(connection, isShared: false)
       return try reader.read(

@@ -1,5 +1,6 @@
 import AlmanacCore
 import Columns
+import Files
 import Postgres
 import TestSupport
 import Testing
@@ -229,5 +230,85 @@ struct IncrementTests {
         == .noTransactions(
           dataset: "events", table: "app.events", kind: "a view", mode: "append"))
     #expect(error.exitStatus == .configuration)
+  }
+}
+
+@Suite("Damaged parts", .database)
+struct DamagedPartTests {
+  /// Breaks the file of a part.
+  private func damage(_ part: Manifest.Part, of source: AppendSource, by damage: String) throws {
+    let path = source.place.path + "/data/" + part.path
+    switch damage {
+    case "missing": try FileSystem.remove(path)
+    case "truncated":
+      try FileSystem.writeAtomically(Array(try FileSystem.read(path).dropLast(9)), to: path)
+    default:
+      var bytes = try FileSystem.read(path)
+      bytes[bytes.count / 2] ^= 1
+      try FileSystem.writeAtomically(bytes, to: path)
+      try DamageList(directory: source.place.path + "/data").add([part.path])
+    }
+  }
+
+  @Test(
+    "are replaced by their days, read again", arguments: ["missing", "truncated", "flipped"])
+  func days(kind: String) throws {
+    let source = try AppendSource()
+    for day in 1...5 { try source.add(["a\(day)", "b\(day)"], at: "'2026-01-0\(day)Z'") }
+    try source.extract()
+    try source.add(["late"], at: "'2026-01-02T23:59:59.999999Z'")
+    try source.extract()
+    let parts = try #require(source.entry).parts.filter { $0.date == "2026-01-02" }
+    #expect(parts.count == 2)
+    try source.run("DELETE FROM app.events WHERE value IN ('a1', 'a2')")
+    try source.add(["new"], at: "'2026-01-02Z'")
+    let first = try #require(parts.first { $0.rows == 2 })
+    try damage(first, of: source, by: kind)
+    let result = try source.extract()
+    #expect(
+      result.notices == [
+        "events: the file \(first.path) was damaged; 2026-01-02 was read again from the source"
+      ])
+    // Only the damaged file held a2; a1 is on a day that is as it was.
+    #expect(try source.held() == (source.source() + ["a1"]).sorted())
+    #expect(try SnapshotVerification(path: source.place.path + "/data").damages.isEmpty)
+    #expect(try !FileSystem.exists(source.place.path + "/data/damaged"))
+    #expect(try source.extract().new == 0)
+    #expect(try source.held() == (source.source() + ["a1"]).sorted())
+  }
+
+  @Test("have everything read again where they are of no day")
+  func undated() throws {
+    let source = try AppendSource(
+      definition: AppendSource.definition.replacing("time: at\n", with: ""))
+    try source.add(["a", "b"])
+    try source.extract()
+    try source.add(["c"])
+    try source.extract()
+    try damage(try #require(source.entry?.parts.first), of: source, by: "missing")
+    #expect(try source.extract().read == 3)
+    #expect(try source.held() == ["a", "b", "c"])
+    #expect(try source.extract().new == 0)
+  }
+
+  @Test("are noticed where an increment meets them, and replaced at once")
+  func met() throws {
+    let source = try AppendSource()
+    let open = try source.connect()
+    try open.run("BEGIN")
+    try source.add(["open"], on: open)
+    try source.add(["a", "b"], at: "'2026-01-01Z'")
+    try source.extract()
+    // The increment compares the rows of this file, since the open transaction holds the horizon.
+    let part = try #require(source.entry?.parts.first)
+    let path = source.place.path + "/data/" + part.path
+    var bytes = try FileSystem.read(path)
+    bytes[bytes.count / 2] ^= 1
+    try FileSystem.writeAtomically(bytes, to: path)
+    try source.extract()
+    #expect(try source.held() == ["a", "b"])
+    try open.run("COMMIT")
+    try source.extract()
+    #expect(try source.held() == ["a", "b", "open"])
   }
 }

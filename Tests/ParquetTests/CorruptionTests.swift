@@ -101,6 +101,19 @@ struct CorruptionTests {
     }
   }
 
+  @Test("refuses pages that grow beyond the memory allowed when they are decompressed")
+  func decompressionBomb() throws {
+    let length = 32 << 20
+    let text = TextStorage(bytes: [UInt8](repeating: 0x61, count: length), offsets: [0, length])
+    let batch = Batch([Column(Field("text", .text), .text(text))])
+    let file = ParquetFile.encode(batch)
+    #expect(file.count < 20_000)
+    #expect(throws: ParquetError.tooLarge(maximumBytes: 1 << 20)) {
+      try ParquetFile.decode(file, maximumBytes: 1 << 20)
+    }
+    #expect(try ParquetFile.decode(file).rowCount == 1)
+  }
+
   @Test("shows the name of a column on one line, whatever it is")
   func namesInErrors() {
     let name = "a\nb\u{7}\u{2028}c" + String(repeating: "x", count: 500)

@@ -322,6 +322,61 @@ struct CopyDecoderTests {
     #expect(fields.map { isCoded(decoded[1][$0.name]) } == [true, false, true, false])
   }
 
+  /// A stream of identifiers made of numbers, and of texts of them.
+  private func identifierStream(_ numbers: [UInt64]) -> [UInt8] {
+    CopyEncoder.header
+      + numbers.flatMap { number in
+        let text = Array("\(number)".utf8)
+        return [0, 2, 0, 0, 0, 16] + UUIDValue(high: number, low: 1).bytes
+          + bigEndian(Int32(text.count)) + text
+      } + CopyEncoder.trailer
+  }
+
+  @Test(
+    "keeps a dictionary as long as it will have at most three entries for four rows of the batch",
+    arguments: [
+      (.max, 1, false), (70_000, 1, true), (200_000, 1, false), (.max, 0.6, true),
+    ] as [(UInt64, Double, Bool)])
+  func repetition(distinct: UInt64, share: Double, isCoded: Bool) throws {
+    var generator = SplitMix64(seed: distinct)
+    // The share of rows with a new value or one of `distinct`; the others have one of ten.
+    let numbers = (0..<65_536).map { _ in
+      Double.random(in: 0..<1, using: &generator) < share
+        ? UInt64.random(in: 0..<distinct, using: &generator)
+        : UInt64.random(in: 0..<10, using: &generator)
+    }
+    let bytes = identifierStream(numbers)
+    let fields = [Field("id", .uuid), Field("text", .text)]
+    let batches = try decode(bytes, fields)
+    let chunks = (0..<2000).map { _ in Int.random(in: 0...3000, using: &generator) }
+    #expect(try decode(bytes, fields, chunks: chunks) == batches)
+    #expect(batches.count == 1)
+    guard case .uuid(let identifiers) = batches[0].columns[0].storage,
+      case .text(let texts) = batches[0].columns[1].storage
+    else { throw TestFailure() }
+    #expect((identifiers.codes != nil) == isCoded && (texts.codes != nil) == isCoded)
+    for (row, number) in numbers.enumerated() where row % 97 == 0 {
+      #expect(identifiers.row(row) == UUIDValue(high: number, low: 1))
+      #expect(texts.row(row).elementsEqual("\(number)".utf8))
+    }
+  }
+
+  @Test("tries a dictionary again some rows after one was given up")
+  func secondTrial() throws {
+    let numbers = (0..<UInt64(320_000)).map { $0 < 20_000 ? $0 : $0 % 100 }
+    let batches = try decode(
+      identifierStream(numbers), [Field("id", .uuid), Field("text", .text)], rowsPerBatch: 20_000)
+    let isCoded = batches.map { batch in
+      if case .uuid(let identifiers) = batch.columns[0].storage {
+        identifiers.codes != nil
+      } else {
+        false
+      }
+    }
+    let first = try #require(isCoded.firstIndex(of: true))
+    #expect((2...15).contains(first) && isCoded[first...].allSatisfy { $0 })
+  }
+
   @Test("refuses types that do not fit their fields before reading anything")
   func unsuitableTypes() {
     #expect(

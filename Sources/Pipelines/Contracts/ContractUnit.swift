@@ -85,11 +85,13 @@ struct ContractReader: Sendable {
     _ key: [String], jobs: Int, _ body: ([UUIDValue]) throws -> Void
   ) throws {
     for window in units.windows(of: jobs) {
-      let read = try mapConcurrently(window, jobs: jobs, context: {}) { _, unit in
-        try self.read(unit, columns: key).map { batch in
-          KeyFingerprint.fingerprints(of: batch, key: key).compactMap(\.self)
-        }
-      }
+      let read = try mapConcurrently(
+        window, jobs: jobs, context: {},
+        work: { _, unit in
+          try self.read(unit, columns: key).map { batch in
+            KeyFingerprint.fingerprints(of: batch, key: key).compactMap(\.self)
+          }
+        })
       for keys in read.joined() { try body(keys) }
     }
   }

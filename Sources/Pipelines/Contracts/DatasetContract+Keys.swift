@@ -9,7 +9,7 @@ extension DatasetContract {
     let content = ContractReader(definition, reader)
     let inputs = inputsDigest(check, [content.digest])
     if let known = known(check, inputs) { return known }
-    let repeated = try RepeatedKeys(rows: content.rows) { take in
+    let repeated = try RepeatedKeyCount(rows: content.rows) { take in
       try content.forEachKeys(columns, jobs: jobs, take)
     }
     let examples = try texts(of: repeated.examples, columns, in: content)
@@ -37,9 +37,9 @@ extension DatasetContract {
     for bucket in 0..<buckets {
       let keys = try ReferencedKeys(
         other, column: referenced ?? target.key[0], bucket: bucket, of: buckets, jobs: jobs)
-      let findings = try mapConcurrently(content.units, jobs: jobs, context: {}) { _, unit in
-        try self.orphans(in: unit, column, keys, content)
-      }
+      let findings = try mapConcurrently(
+        content.units, jobs: jobs, context: {},
+        work: { _, unit in try self.orphans(in: unit, column, keys, content) })
       bad += findings.reduce(0) { $0 + $1.count }
       examples += findings.flatMap(\.examples)
     }

@@ -96,9 +96,9 @@ extension DatasetContract {
     let units = Dictionary(
       content.units.compactMap { unit in unit.date.map { ($0.description, unit) } },
       uniquingKeysWith: { first, _ in first })
-    let held = try mapConcurrently(days, jobs: jobs, context: {}) { _, day in
-      try self.distinctKeys(units[day].map { [$0] } ?? [], content)
-    }
+    let held = try mapConcurrently(
+      days, jobs: jobs, context: {},
+      work: { _, day in try self.distinctKeys(units[day].map { [$0] } ?? [], content) })
     return result(
       check, zip(days, held).map { ("on \($0)", $1, counts.keysByDay[$0] ?? 0) }, expected)
   }

@@ -125,9 +125,9 @@ extension DatasetContract {
       }
     let open = groups.filter { memory.soundDays[$0.date] != $0.digests }
     let units = open.flatMap(\.units)
-    let findings = try mapConcurrently(units, jobs: jobs, context: {}) { _, unit in
-      try self.finding(of: rules, in: unit, content)
-    }
+    let findings = try mapConcurrently(
+      units, jobs: jobs, context: {},
+      work: { _, unit in try self.finding(of: rules, in: unit, content) })
     var position = 0
     for group in open {
       let own = findings[position..<(position + group.units.count)]

@@ -8,6 +8,9 @@ package struct DatasetFindings: Codable, Equatable, Sendable {
   package var lifted: [LiftedValues]
   /// How many keys the source held, counted at the cut; `nil` where nobody counted.
   package var sourceCounts: SourceCounts?
+  /// The rows that the last increment without a bound found and that `increment_bound` would have
+  /// left out; `nil` where no bound is declared.
+  package var missedByBound: Int?
 
   /// The given findings.
   package init(lifted: [LiftedValues] = [], sourceCounts: SourceCounts? = nil) {
@@ -91,6 +94,7 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   ///   - definition: the dataset.
   ///   - days: the UTC days to count; ignored for a dataset without a time, which is counted whole.
   ///   - connection: a connection to the source.
+  /// - Throws: what the server reports.
   init(
     _ definition: DatasetDefinition, days: [CalendarDate], on connection: Connection
   ) throws {
@@ -115,13 +119,14 @@ package struct SourceCounts: Codable, Equatable, Sendable {
     // A day and a key together decide, so that the server may use a hash for each worker.
     let rows = try connection.query(
       """
-      SELECT day, pg_catalog.count(*) AS keys FROM (
-        SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS day, \(key)
+      SELECT counted_day, pg_catalog.count(*) AS keys FROM (
+        SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS counted_day,
+          \(key)
         FROM \(definition.sqlSource) WHERE \(ranges.joined(separator: " OR "))
-      ) AS counted GROUP BY day
+      ) AS counted GROUP BY counted_day
       """)
     for row in 0..<rows.count {
-      guard let day = rows[row, "day"], keysByDay[day] != nil else { continue }
+      guard let day = rows[row, "counted_day"], keysByDay[day] != nil else { continue }
       keysByDay[day] = rows[row, "keys"].flatMap { Int($0) }
     }
   }

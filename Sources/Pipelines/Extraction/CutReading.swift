@@ -41,33 +41,80 @@ struct DatasetRows: Sendable {
   var held: Int { whole.held + increment.held }
 }
 
+/// A dataset that is read under a cut.
+struct DatasetReading: Sendable {
+  var plan: DatasetPlan
+  var extent: DatasetExtent
+  /// What an increment is added to: what is held, or the load that ends with this cut.
+  var base: Manifest.Dataset?
+  /// The days to read again.
+  var repair: Repair?
+  /// The rows that are held and may come again.
+  var heldRows: HeldRows?
+  /// The bound of an increment.
+  var bound: IncrementBound?
+  /// What finds out which keys are gone; `nil` if nothing has to.
+  var sweep: KeySweep?
+
+  /// What is to be read, piece by piece.
+  fileprivate func tasks(_ index: Int, pieces: [SourcePiece]) -> [ReadTask] {
+    let definition = plan.definition
+    var tasks = pieces.map { ReadTask(dataset: index, piece: $0) }
+    guard extent.isIncrement else { return tasks }
+    for position in tasks.indices { restrict(&tasks[position]) }
+    if let time = definition.timeColumn.flatMap({ definition[column: $0] }),
+      let condition = repair?.condition(on: time)
+    {
+      tasks += pieces.map { ReadTask(dataset: index, piece: $0, condition: condition) }
+    }
+    if sweep != nil {
+      tasks += pieces.map { ReadTask(dataset: index, piece: $0, isSweep: true) }
+    }
+    return tasks
+  }
+
+  /// Restricts a task to the rows of the increment, unless its relation is read whole.
+  private func restrict(_ task: inout ReadTask) {
+    let definition = plan.definition
+    switch extent {
+    case .whole: return
+    case .recent(let since):
+      guard let updated = definition.updatedColumn.flatMap({ definition[column: $0] })
+      else { return }
+      task.condition = "\(updated.sql) >= '\(since)'::pg_catalog.timestamptz"
+    case .increment(let horizon, let fresh):
+      // What is read by the name of the whole source is read whole as soon as a part of it is new.
+      if task.piece.relation.map({ fresh.contains($0.oid) }) ?? !fresh.isEmpty { return }
+      task.horizon = horizon
+      if let recorded = definition.recordedColumn.flatMap({ definition[column: $0] }) {
+        task.condition = bound?.condition(on: recorded)
+      }
+    }
+    task.isIncrement = true
+  }
+}
+
 /// Reads datasets under one cut, over several connections.
 struct CutReading: Sendable {
-  let plans: [DatasetPlan]
-  let extents: [DatasetExtent]
-  let readers: [PieceReader]
-  let cut: SourceCut
+  private let datasets: [DatasetReading]
+  private let readers: [PieceReader]
+  private let cut: SourceCut
   private let tasks: [ReadTask]
 
   init(
-    _ plans: [DatasetPlan], _ extents: [DatasetExtent], held: [HeldRows?], at cut: SourceCut,
-    writer: PartWriter, progress: ProgressSink = .silent
+    _ datasets: [DatasetReading], at cut: SourceCut, writer: PartWriter,
+    progress: ProgressSink = .silent
   ) {
-    self.plans = plans
-    self.extents = extents
+    self.datasets = datasets
     self.cut = cut
-    let pieces = plans.map { SourcePieces.pieces(of: $0.table) }
-    readers = plans.indices.map { index in
+    let pieces = datasets.map { SourcePieces.pieces(of: $0.plan.table) }
+    readers = zip(datasets, pieces).map { dataset, pieces in
       PieceReader(
-        plan: plans[index], writer: writer,
-        maximumWaitingRows: DayPartitioner.maximumWaitingRows / pieces[index].count,
-        held: held[index], progress: progress)
+        plan: dataset.plan, writer: writer,
+        maximumWaitingRows: RowPartitioner.maximumWaitingRows / pieces.count,
+        held: dataset.heldRows, bound: dataset.bound, sweep: dataset.sweep, progress: progress)
     }
-    tasks = plans.indices.flatMap { index in
-      pieces[index].map { piece in
-        ReadTask(dataset: index, piece: piece, horizon: extents[index].horizon(of: piece.relation))
-      }
-    }
+    tasks = datasets.indices.flatMap { datasets[$0].tasks($0, pieces: pieces[$0]) }
   }
 
   /// Reads everything.
@@ -88,7 +135,7 @@ struct CutReading: Sendable {
       return blocks == others ? left < right : blocks > others
     }
     let progress = Mutex(
-      plans.indices.map { index in (open: tasks.count { $0.dataset == index }, rows: 0) })
+      datasets.indices.map { index in (open: tasks.count { $0.dataset == index }, rows: 0) })
     let work: @Sendable (CutSession, Int) throws -> ReadRows = { session, index in
       let task = tasks[index]
       let rows = try readers[task.dataset].read(task, in: session)
@@ -117,39 +164,33 @@ struct CutReading: Sendable {
 
   /// The rows of each dataset, in the order of its pieces.
   private func collect(_ results: [ReadRows]) -> [DatasetRows] {
-    var rows = plans.map { plan in
-      let none = ReadRows(lifting: plan.lifting)
+    var rows = datasets.map { dataset in
+      let none = ReadRows(lifting: dataset.plan.lifting)
       return DatasetRows(whole: none, increment: none)
     }
     for (task, result) in zip(tasks, results) {
-      if task.horizon == nil {
-        rows[task.dataset].whole.add(result)
-      } else {
+      if task.isIncrement {
         rows[task.dataset].increment.add(result)
+      } else {
+        rows[task.dataset].whole.add(result)
       }
     }
     return rows
   }
 }
 
-extension DatasetExtent {
-  /// From which transaction on the rows of a relation are read, `nil` for all of them.
-  func horizon(of relation: SourceRelation?) -> Int64? {
-    guard case .increment(let horizon, let fresh) = self else { return nil }
-    // What is read by the name of the whole source is read whole as soon as a part of it is new.
-    guard let relation else { return fresh.isEmpty ? horizon : nil }
-    return fresh.contains(relation.oid) ? nil : horizon
-  }
-}
-
 extension DatasetPlan {
-  /// A batch as it is stored: with the transactions widened.
-  func storedBatch(_ batch: Batch, counter: TransactionCounter) -> Batch {
+  /// A batch as it is stored: with the transactions widened, and with the instant at which
+  /// versions were seen.
+  func storedBatch(_ batch: Batch, counter: TransactionCounter, seen: Timestamp) -> Batch {
     guard case .int64(let stored)? = batch[StoredColumn.xid]?.storage else { return batch }
     let wide = Column(StoredColumn.xidField, .int64(stored.map { counter.widened($0) }))
-    return Batch(
-      batch.columns.map { $0.field.name == StoredColumn.xid ? wide : $0 },
-      rowCount: batch.rowCount)
+    var columns = batch.columns.map { $0.field.name == StoredColumn.xid ? wide : $0 }
+    if definition.mode == .changes {
+      let instants = [Int64](repeating: seen.microseconds, count: batch.rowCount)
+      columns.append(Column(StoredColumn.seenField, .int64(instants)))
+    }
+    return Batch(columns, rowCount: batch.rowCount)
   }
 
   /// What parses the columns that arrive as text.
@@ -158,9 +199,10 @@ extension DatasetPlan {
   }
 
   /// A partitioner of the dataset's rows.
-  func partitioner(_ writer: PartWriter) -> DayPartitioner {
-    DayPartitioner(
-      dataset: definition.name, time: definition.timeColumn,
-      order: [definition.timeColumn].compactMap { $0 } + definition.key, writer: writer)
+  func partitioner(
+    _ writer: PartWriter, keepsSmallDaysLoose: Bool = false
+  ) -> RowPartitioner {
+    RowPartitioner(
+      layout: PartLayout(definition), writer: writer, keepsSmallDaysLoose: keepsSmallDaysLoose)
   }
 }

@@ -10,6 +10,12 @@ struct ReadTask: Sendable {
   var piece: SourcePiece
   /// Only rows that transactions from this one on wrote; `nil` for all rows.
   var horizon: Int64?
+  /// A further condition in SQL.
+  var condition: String?
+  /// Whether the rows are those of an increment, to be added to what is held.
+  var isIncrement = false
+  /// Whether only the keys are read, to find out which are gone.
+  var isSweep = false
 }
 
 /// What reading a piece gave.
@@ -18,6 +24,8 @@ struct ReadRows: Sendable {
   var read = 0
   /// How many of them are held already and were left out.
   var held = 0
+  /// Rows that are new and that a bound on the recorded clock would have left out.
+  var beyondBound = 0
   /// The files of the rows that were written.
   var parts: [Manifest.Part] = []
   /// The rows that were not, in the order in which they arrived.
@@ -31,6 +39,7 @@ struct ReadRows: Sendable {
   mutating func add(_ other: ReadRows) {
     read += other.read
     held += other.held
+    beyondBound += other.beyondBound
     parts += other.parts
     waiting += other.waiting
     lifting.addCounts(of: other.lifting)
@@ -115,16 +124,25 @@ struct PieceReader: Sendable {
   let maximumWaitingRows: Int
   /// The rows at or above the horizon that are held already.
   var held: HeldRows?
+  /// The bound on the recorded clock of an increment.
+  var bound: IncrementBound?
+  /// Where the keys of a sweep go.
+  var sweep: KeySweep?
+  /// Whether rows of days that have few are kept together, as those of a load are.
+  var keepsSmallDaysLoose = false
   /// Where each batch is reported.
   var progress = ProgressSink.silent
 
   /// Reads a piece.
   func read(_ task: ReadTask, in session: CutSession) throws -> ReadRows {
-    let conditions = try task.horizon.map { [try session.condition(horizon: $0)] } ?? []
+    if task.isSweep { return try sweep(task, in: session) }
+    let conditions =
+      try [task.condition, task.horizon.map { try session.condition(horizon: $0) }]
+      .compactMap(\.self)
     let counter = TransactionCounter(next: session.cut.next)
     var rows = ReadRows(lifting: plan.lifting)
     var waitingRows = 0
-    var partitioner: DayPartitioner?
+    var partitioner: RowPartitioner?
     rows.read = try session.connection.copyOut(
       plan.query(of: task.piece, where: conditions), fields: plan.queryFields,
       source: plan.definition.sourceInFull, key: plan.definition.key
@@ -132,10 +150,11 @@ struct PieceReader: Sendable {
       progress.report(
         dataset: plan.definition.name, rows: batch.rowCount, bytes: batch.valueBytes)
       let parsed = try rows.lifting.parse(batch, dataset: plan.definition.name)
-      let stored = plan.storedBatch(parsed, counter: counter)
+      let stored = plan.storedBatch(parsed, counter: counter, seen: session.cut.clock)
       let fresh = withoutHeld(stored, since: task.horizon, dropped: &rows.held)
+      if task.isIncrement { rows.beyondBound += rowsBeyondBound(fresh) }
       if partitioner == nil, waitingRows + fresh.rowCount > maximumWaitingRows {
-        partitioner = plan.partitioner(writer)
+        partitioner = plan.partitioner(writer, keepsSmallDaysLoose: keepsSmallDaysLoose)
         for batch in rows.waiting { try partitioner?.add(batch) }
         rows.waiting = []
       }
@@ -149,6 +168,28 @@ struct PieceReader: Sendable {
     rows.parts = try partitioner?.finish() ?? []
     rows.rounded = session.connection.lastCopyCounters.roundedValues
     return rows
+  }
+
+  /// Reads the keys of a piece.
+  private func sweep(_ task: ReadTask, in session: CutSession) throws -> ReadRows {
+    let fields = plan.keyFields
+    var lifting = LiftedColumns(
+      wireFields: fields.wire, fields: fields.parsed, key: plan.definition.key)
+    try session.connection.copyOut(
+      plan.keyQuery(of: task.piece), fields: fields.wire, source: plan.definition.sourceInFull,
+      key: plan.definition.key
+    ) { batch in
+      sweep?.see(try lifting.parse(batch, dataset: plan.definition.name))
+    }
+    return ReadRows(lifting: plan.lifting)
+  }
+
+  /// The rows that the bound would leave out.
+  private func rowsBeyondBound(_ batch: Batch) -> Int {
+    guard let instant = bound?.instant, let recorded = plan.definition.recordedColumn,
+      let column = batch[recorded], case .int64(let values) = column.storage
+    else { return 0 }
+    return values.indices.count { !column.isNull($0) && values[$0] < instant.microseconds }
   }
 
   /// The rows without those that an earlier cut held.

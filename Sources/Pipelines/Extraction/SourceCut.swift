@@ -1,4 +1,5 @@
 import AlmanacCore
+import Glibc
 import Postgres
 
 /// The state of the source that one transaction sees, and the instant it was taken at.
@@ -9,6 +10,8 @@ struct SourceCut: Sendable {
   let snapshot: String
   /// When it was taken by the source's clock, ISO 8601.
   let takenAt: String
+  /// The same instant; of the clock of an unreadable one nothing is known.
+  var clock: Timestamp { Timestamp(takenAt) ?? Timestamp(microseconds: 0) }
   /// Which database it is of.
   let source: SourceIdentity
   /// Every transaction below was finished, so all it wrote is in the cut.
@@ -17,6 +20,9 @@ struct SourceCut: Sendable {
   let next: Int64
   /// When the oldest transaction began that was open or prepared, ISO 8601; `nil` if unknown.
   let oldestTransaction: String?
+  /// How far the server's log went once the cut was taken; `nil` for a standby, which shows only
+  /// what its log holds.
+  private let logPosition: String?
 
   /// Takes the cut of the connection's transaction.
   ///
@@ -46,6 +52,32 @@ struct SourceCut: Sendable {
     self.next = next
     self.oldestTransaction = oldestTransaction
     source = try SourceIdentity(connection)
+    logPosition =
+      source.writesLog
+      ? try connection.query("SELECT pg_catalog.pg_current_wal_insert_lsn()")[0, 0] : nil
+  }
+
+  /// Whether a crash of the server can no longer undo what the cut shows.
+  ///
+  /// Until its log is on the disk, a server may forget transactions that readers have seen, and give
+  /// their identifiers out again: rows of those would lie below the horizon (DECISIONS.md, D-113).
+  /// The server writes its log several times a second, so this waits for a while.
+  ///
+  /// - Parameters:
+  ///   - connection: a connection to the server.
+  ///   - patience: the milliseconds to wait at the most.
+  /// - Returns: whether the log is on the disk.
+  /// - Throws: what the server reports.
+  func isDurable(_ connection: Connection, patience: Int) throws -> Bool {
+    guard let logPosition else { return true }
+    let step = 20
+    for attempt in 0...max(0, patience / step) {
+      if attempt > 0 { usleep(UInt32(step) * 1_000) }
+      let rows = try connection.query(
+        "SELECT pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn", [logPosition])
+      if rows[0, 0] == "t" { return true }
+    }
+    return false
   }
 
   /// When the oldest transaction began that is open or prepared in the database now, ISO 8601.
@@ -71,8 +103,8 @@ struct SourceCut: Sendable {
     return rows[0, "oldest"]
   }
 
-  /// The watermark of what was read of a table at this cut.
-  func watermark(of table: SourceTable?) -> Watermark {
+  /// The watermark of what was read of a table at this cut; `horizon` may be an earlier one.
+  func watermark(of table: SourceTable?, horizon: Int64?) -> Watermark {
     var watermark = Watermark(
       snapshot: snapshot, takenAt: takenAt, systemIdentifier: source.systemIdentifier,
       databaseOID: source.databaseOID, tableOID: table?.oid)

@@ -9,6 +9,9 @@ struct SourceIdentity: CustomStringConvertible, Hashable, Sendable {
   /// The timeline of the cluster's write-ahead log, `nil` where the role may not read it.
   let timeline: Int?
 
+  /// Whether the server writes its own log, and tells how far: a primary does.
+  let writesLog: Bool
+
   /// The word for an identifier that may not be read.
   static let unknown = "unknown"
 
@@ -25,6 +28,8 @@ struct SourceIdentity: CustomStringConvertible, Hashable, Sendable {
         pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')
           AS readable,
         pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_lsn()', 'EXECUTE')
+          AND pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_insert_lsn()', 'EXECUTE')
+          AND pg_catalog.has_function_privilege('pg_catalog.pg_current_wal_flush_lsn()', 'EXECUTE')
           AND pg_catalog.has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'EXECUTE')
           AS written
       """)
@@ -37,7 +42,8 @@ struct SourceIdentity: CustomStringConvertible, Hashable, Sendable {
         ?? SourceIdentity.unknown : SourceIdentity.unknown
     // The name of a segment of the log begins with the timeline in eight hexadecimal digits, but
     // only a primary tells the segment it writes to.
-    if !holds("standby"), holds("written") {
+    writesLog = !holds("standby") && holds("written")
+    if writesLog {
       let name = try connection.query(
         "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())")[0, 0]
       timeline = name.flatMap { Int($0.prefix(8), radix: 16) }

@@ -27,10 +27,12 @@ struct LoadSettings: Sendable {
 struct TableLoad {
   private let context: RunContext
   private let settings: LoadSettings
+  private let held: HeldDatasets
   private let writer: PartWriter
 
-  init(context: RunContext, settings: LoadSettings, writer: PartWriter) {
+  init(context: RunContext, settings: LoadSettings, held: HeldDatasets, writer: PartWriter) {
     self.context = context
+    self.held = held
     self.settings = settings
     self.writer = writer
   }
@@ -57,7 +59,7 @@ struct TableLoad {
         let plan = try DatasetPlan(definition, on: coordinator)
         let cut = try SourceCut(coordinator, isShared: false)
         identity = cut.source
-        return try prepare(plan, at: cut)
+        return try prepare(plan, at: cut, on: coordinator)
       }
       manifest[load: definition.name] = load
       notices += [notice].compactMap(\.self)
@@ -81,19 +83,19 @@ struct TableLoad {
 
   /// The load that a dataset needs, with the chunks that are done; `nil` if it needs none.
   private func prepare(
-    _ plan: DatasetPlan, at cut: SourceCut
+    _ plan: DatasetPlan, at cut: SourceCut, on coordinator: Connection
   ) throws -> (load: Manifest.Load?, notice: String?) {
     let manifest = context.directory.manifest
     let name = plan.definition.name
-    let held = manifest.datasets[name]
     guard plan.definition.readsByTransaction, let table = plan.table, table.mayReadRelations,
-      case .whole = DatasetExtent(plan, held: held, at: cut)
+      case .whole = DatasetExtent(
+        plan, held: held.datasets[name], repair: held.repairs[name], at: cut)
     else { return (nil, nil) }
     if let begun = manifest.loads?[name], begun.fits(plan, table: table, at: cut) {
       var load = begun
       let done = load.chunks.count { $0.rows != nil }
       for (index, chunk) in load.chunks.enumerated() where chunk.rows != nil {
-        if try !isSound(chunk) {
+        if try !(chunk.parts ?? []).allSatisfy({ try context.directory.reader.isSound($0) }) {
           load.chunks[index].rows = nil
           load.chunks[index].parts = nil
           load.chunks[index].lifted = nil
@@ -107,6 +109,8 @@ struct TableLoad {
       )
     }
     guard table.blocks >= settings.minimumBlocks else { return (nil, nil) }
+    // A load may be cut off by a crash of the server and then goes on, so its horizon has to last.
+    guard try cut.isDurable(coordinator, patience: 30_000) else { return (nil, nil) }
     let length = max(1, (table.blocks + settings.minimumChunks - 1) / settings.minimumChunks)
     let chunks = table.relations.flatMap { relation in
       SourcePieces.ranges(of: relation, length: length).map { piece in
@@ -115,22 +119,10 @@ struct TableLoad {
     }
     return (
       Manifest.Load(
-        watermark: cut.watermark(of: table), definitionDigest: plan.definition.digest,
+        watermark: cut.watermark(of: table, horizon: cut.horizon),
+        definitionDigest: plan.definition.digest,
         chunks: chunks), nil
     )
-  }
-
-  /// Whether the files of a chunk are those that the manifest lists.
-  private func isSound(_ chunk: Manifest.Load.Chunk) throws -> Bool {
-    for part in chunk.parts ?? [] {
-      do {
-        _ = try context.directory.reader.bytes(of: part)
-      } catch let error as PipelineError {
-        guard case .damagedPart = error else { throw error }
-        return false
-      }
-    }
-    return true
   }
 
   private func read(
@@ -181,7 +173,8 @@ struct TableLoad {
         relations.contains(Watermark.Relation(oid: relation.oid, filenode: relation.filenode))
       else { return (rows, cut.horizon) }
       let reader = PieceReader(
-        plan: plan, writer: writer, maximumWaitingRows: 0, held: nil, progress: progress)
+        plan: plan, writer: writer, maximumWaitingRows: 0, keepsSmallDaysLoose: true,
+        progress: progress)
       let piece = SourcePiece(relation: relation, start: chunk.start, end: chunk.end)
       rows = try reader.read(
         ReadTask(dataset: 0, piece: piece), in: CutSession(connection, cut: cut))

@@ -178,6 +178,9 @@ package struct PipelineRunner {
       }
       try ledger.finish(failure: nil)
     } catch {
+      if let error = error as? PipelineError, case .damagedPart(let path, _) = error {
+        try? DamageList(directory: directory.path).add([path])
+      }
       // The first error counts: recording it may fail for the same reason.
       try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
       throw error
@@ -230,7 +233,7 @@ package struct PipelineRunner {
     }
     guard let last = try reading.lastExtraction(),
       last.directoryID == directory.identity.description,
-      last.manifestDigest == directory.foundDigest
+      last.manifestDigest == directory.extractedDigest
     else { return nil }
     return newest
   }

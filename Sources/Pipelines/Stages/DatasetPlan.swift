@@ -12,8 +12,8 @@ struct DatasetPlan: Sendable {
   let wireFields: [Field]
   /// The declared columns as they are stored.
   let fields: [Field]
-  /// What stands between `SELECT` and `FROM`, for the declared columns.
-  private let selectList: String
+  /// What stands between `SELECT` and `FROM`, for each declared column.
+  private let selectList: [String]
   /// The source as the whole of it is read.
   private let relation: String
 
@@ -65,7 +65,6 @@ struct DatasetPlan: Sendable {
     }
     self.wireFields = wireFields
     selectList = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
-      .joined(separator: ", ")
   }
 
   /// The table that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
@@ -74,10 +73,29 @@ struct DatasetPlan: Sendable {
   /// The query that copies the rows of some blocks out that fulfil all conditions.
   func query(of piece: SourcePiece, where conditions: [String] = []) -> String {
     var list = selectList
-    if definition.readsByTransaction { list += ", xmin AS \(quoteIdentifier(StoredColumn.xid))" }
+    if definition.readsByTransaction {
+      list.append("xmin AS \(quoteIdentifier(StoredColumn.xid))")
+    }
     let conditions = piece.conditions + conditions
-    return "SELECT \(list) FROM \(source(of: piece))"
+    return "SELECT \(list.joined(separator: ", ")) FROM \(source(of: piece))"
       + (conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))")
+  }
+
+  /// The query that copies the keys of the rows of some blocks out.
+  func keyQuery(of piece: SourcePiece) -> String {
+    let list = keyIndices.map { selectList[$0] }
+    let conditions = piece.conditions
+    return "SELECT \(list.joined(separator: ", ")) FROM \(source(of: piece))"
+      + (conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))")
+  }
+
+  /// The fields of ``keyQuery(of:)``, on the wire and parsed.
+  var keyFields: (wire: [Field], parsed: [Field]) {
+    (keyIndices.map { wireFields[$0] }, keyIndices.map { fields[$0] })
+  }
+
+  private var keyIndices: [Int] {
+    definition.key.compactMap { name in fields.firstIndex { $0.name == name } }
   }
 
   /// The fields of ``query(of:where:)``.
@@ -186,7 +204,7 @@ extension DatasetDefinition {
   }
 
   /// Whether rows are read by the transactions that wrote them, which are stored with them.
-  var readsByTransaction: Bool { mode != .full }
+  var readsByTransaction: Bool { mode == .append || mode == .changes }
 
   /// The digest of all that decides which rows there are and what they hold: not of comments, and
   /// not of checks.

@@ -24,21 +24,57 @@ package struct ExtractStage: Stage {
     var outcome = StageOutcome()
     outcome.notices += try noticesOnDirectory(context)
     try context.directory.removeStrayFiles()
-    let extraction = Extraction(
-      context: context, loading: loading ?? LoadSettings(jobs: context.jobs))
-    let (results, notices) = try extraction.read(datasets)
-    outcome.notices += notices
-    var manifest = context.directory.manifest
-    for result in results {
-      let (entry, report) = try extraction.merge(result)
-      manifest.datasets[result.plan.definition.name] = entry
-      manifest[load: result.plan.definition.name] = nil
-      outcome.add(report)
-      context.findings[result.plan.definition.name] = result.findings
-    }
-    try context.directory.commit(manifest)
+    let manifest = try repairing(in: context) { try extract(in: context, into: &outcome) }
     try record(manifest, in: context)
     return outcome
+  }
+
+  /// Reads everything and replaces the manifest.
+  private func extract(
+    in context: RunContext, into outcome: inout StageOutcome
+  ) throws -> Manifest {
+    let extraction = Extraction(
+      context: context, loading: loading ?? LoadSettings(jobs: context.jobs),
+      held: try HeldDatasets(datasets, in: context.directory))
+    let (results, notices) = try extraction.read(datasets)
+    var manifest = context.directory.manifest
+    manifest.maintainedFrom = nil
+    var reports: [ExtractionReport] = []
+    for result in results {
+      let (entry, report) = try extraction.merge(result)
+      manifest.datasets[result.definition.name] = entry
+      manifest[load: result.definition.name] = nil
+      reports.append(report)
+      context.findings[result.definition.name] = result.findings
+    }
+    try context.directory.commit(manifest)
+    try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)
+    outcome.notices += notices
+    for report in reports { outcome.add(report) }
+    return manifest
+  }
+
+  /// Does some work again when it meets a damaged part, as long as there are further ones.
+  ///
+  /// The whole dataset of the part is looked through then, so that it is not met part by part.
+  private func repairing<Result>(
+    in context: RunContext, _ work: () throws -> Result
+  ) throws -> Result {
+    let directory = context.directory
+    for _ in datasets {
+      do {
+        return try work()
+      } catch let error as PipelineError {
+        guard case .damagedPart(let path, _) = error else { throw error }
+        let name = String(path.prefix { $0 != "/" })
+        let damaged = try (directory.manifest.datasets[name]?.parts ?? []).filter { part in
+          try !directory.reader.isSound(part)
+        }
+        guard !damaged.isEmpty else { throw error }
+        try DamageList(directory: directory.path).add(damaged.map(\.path))
+      }
+    }
+    return try work()
   }
 
   /// What the state of the data directory tells against the ledger.
@@ -56,7 +92,7 @@ package struct ExtractStage: Stage {
       ]
     }
     // A load that was cut off has written the manifest, and says itself that it goes on.
-    if last.manifestDigest != directory.foundDigest, directory.manifest.loads == nil {
+    if last.manifestDigest != directory.extractedDigest, directory.manifest.loads == nil {
       return directory.notices + [
         "\(path) is not as the last run left it (an older copy, or a run that was cut off?); "
           + "what is read goes by what it holds"

@@ -36,6 +36,8 @@ package struct Manifest: Codable, Equatable, Sendable {
     /// The greatest transaction identifier that wrote one of the rows, widened to 64 bits; `nil`
     /// where the part stores none.
     package var maximumXID: Int64?
+    /// The least such identifier; `nil` where the part stores none.
+    package var minimumXID: Int64?
 
     /// Whether the part holds rows of the source.
     package var holdsRows: Bool { kind == nil || kind == .rows }
@@ -53,6 +55,23 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var firstCut: String?
     /// The first UTC day that is kept, `YYYY-MM-DD`; earlier rows were pruned and are ignored.
     package var floor: String?
+    /// The rows that the last increment without a bound found and that the bound would have left
+    /// out; `nil` where no bound is declared.
+    package var missedByBound: Int?
+    /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
+    package var layout: Layout?
+
+    /// The roles of a dataset's columns, and how its rows change.
+    package struct Layout: Codable, Equatable, Sendable {
+      /// The mode as the dataset's file writes it.
+      package var mode: String
+      /// The column that decides on the day of a row.
+      package var time: String?
+      /// The column that says when a row was recorded.
+      package var recorded: String?
+      /// The columns that identify a row.
+      package var key: [String]
+    }
 
     /// The number of rows of all parts.
     package var rows: Int { parts.reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) } }
@@ -103,6 +122,8 @@ package struct Manifest: Codable, Equatable, Sendable {
   package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
   package var loads: [String: Load]?
+  /// The digest of the manifest that the last extraction left, where commands changed it since.
+  package var maintainedFrom: String?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
@@ -173,7 +194,9 @@ package struct DatasetDays: Sendable {
 
   /// The number of rows on some days.
   package func rowCount(_ days: ClosedRange<CalendarDate>) -> Int {
-    days.reduce(0) { sum, day in sum + (parts[day] ?? []).reduce(0) { $0 + $1.rows } }
+    days.reduce(0) { sum, day in
+      sum + (parts[day] ?? []).reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) }
+    }
   }
 
   /// The digest of the rows on some days.
@@ -216,6 +239,9 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var oldestTransaction: String?
   /// When the last increment without a bound on the recorded clock was read, ISO 8601.
   package var unboundedAt: String?
+  /// The horizon of that cut, where later increments were bounded; the next one without a bound
+  /// begins there.
+  package var unboundedHorizon: Int64?
 
   /// A table with blocks of its own.
   package struct Relation: Codable, Hashable, Sendable {

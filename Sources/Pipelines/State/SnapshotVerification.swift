@@ -107,5 +107,7 @@ package struct SnapshotVerification: Equatable, Sendable {
   }
 
   /// The files of a data directory beside the parts.
-  private static let ownFiles: Set<String> = ["manifest.json", "directory-id", ".lock"]
+  private static let ownFiles: Set<String> = [
+    "manifest.json", "directory-id", ".lock", DamageList.name,
+  ]
 }

@@ -14,8 +14,8 @@ struct DataDirectoryTests {
 
   /// Writes rows of the dataset `events` as parts and returns the manifest that lists them.
   private func extract(_ rows: [Row], into directory: DataDirectory) throws -> Manifest {
-    var partitioner = DayPartitioner(
-      dataset: "events", time: "time", order: ["time", "id"],
+    var partitioner = RowPartitioner(
+      layout: PartLayout(dataset: "events", time: "time", key: ["id"]),
       writer: PartWriter(path: directory.path))
     try partitioner.add(StateSample.batch(rows))
     var manifest = directory.manifest

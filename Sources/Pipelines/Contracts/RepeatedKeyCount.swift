@@ -6,7 +6,7 @@ import AlmanacCore
 /// set already; a second pass collects the keys that meet a bit of the second filter and counts
 /// these exactly. Of more keys than a filter suits, or of more repeated ones than memory holds,
 /// each pass takes one bucket of the hashes, so there are more passes.
-struct RepeatedKeys {
+struct RepeatedKeyCount {
   /// Bits of a filter at the most: 64 MB.
   static let maximumFilterBits = 1 << 29
   /// Keys that are collected at the most: 192 MB.
@@ -25,8 +25,8 @@ struct RepeatedKeys {
   ///   - maximumCollected: keys that may be collected at once.
   ///   - forEachKeys: calls its argument with all keys, in pieces; the same keys each time.
   init(
-    rows: Int, maximumBits: Int = RepeatedKeys.maximumFilterBits,
-    maximumCollected: Int = RepeatedKeys.maximumCollected,
+    rows: Int, maximumBits: Int = RepeatedKeyCount.maximumFilterBits,
+    maximumCollected: Int = RepeatedKeyCount.maximumCollected,
     forEachKeys: (([UUIDValue]) throws -> Void) throws -> Void
   ) rethrows {
     // Eight bits for each key let one key in eight be collected for nothing.
@@ -39,7 +39,7 @@ struct RepeatedKeys {
       for bucket in 0..<buckets {
         let slots = Slots(bucket: UInt64(bucket), buckets: UInt64(buckets), bits: bits)
         guard
-          let collection = try RepeatedKeys.collect(
+          let collection = try RepeatedKeyCount.collect(
             slots, limit: maximumCollected, forEachKeys: forEachKeys)
         else {
           counted = nil

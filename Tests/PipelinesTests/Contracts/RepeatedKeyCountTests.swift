@@ -6,7 +6,7 @@ import Testing
 @testable import Pipelines
 
 @Suite("Counting repeated keys")
-struct RepeatedKeysTests {
+struct RepeatedKeyCountTests {
   /// Keys from a small range, so that many repeat.
   private func keys(_ count: Int, below limit: UInt64, seed: UInt64) -> [UUIDValue] {
     var random = SplitMix64(seed: seed)
@@ -20,7 +20,7 @@ struct RepeatedKeysTests {
     var random = SplitMix64(seed: seed)
     let count = Int.random(in: 0...3_000, using: &random)
     let keys = keys(count, below: UInt64.random(in: 1...6_000, using: &random), seed: seed + 100)
-    let repeated = try RepeatedKeys(
+    let repeated = try RepeatedKeyCount(
       rows: count, maximumBits: 64 << Int.random(in: 0...6, using: &random),
       maximumCollected: Int.random(in: 8...4_000, using: &random)
     ) { take in
@@ -36,7 +36,7 @@ struct RepeatedKeysTests {
   @Test("ends where one key is all there is, more often than memory holds")
   func oneKey() throws {
     let key = UUIDValue(high: 1, low: 2)
-    let repeated = try RepeatedKeys(rows: 1_000, maximumCollected: 10) { take in
+    let repeated = try RepeatedKeyCount(rows: 1_000, maximumCollected: 10) { take in
       for _ in 0..<1_000 { try take([key]) }
     }
     #expect(repeated.count == 999)
