@@ -90,7 +90,8 @@ struct DatasetMergeTests {
       #expect(merged.notices.count { $0.contains("mode append") } == (kept.isEmpty ? 0 : 1))
       // Forgotten transactions are held back by nobody.
       let again = try HeldRows(
-        merged.parts, reader: sample.reader, key: sample.definition.key, horizon: 1)
+        merged.parts, reader: sample.reader, key: sample.definition.key,
+        window: TransactionWindow(horizon: 1, next: 1 + 1_000_000))
       #expect(again.count == Set(new.map { [Int($0.id), Int($0.writer)] }).count)
     }
   }
@@ -129,7 +130,8 @@ struct DatasetMergeTests {
       let arriving = StoreSample.rows(200, keys: 30, days: 3, using: &random)
       let horizon: Int64 = 20
       let rows = try HeldRows(
-        try sample.parts(held), reader: sample.reader, key: sample.definition.key, horizon: horizon)
+        try sample.parts(held), reader: sample.reader, key: sample.definition.key,
+        window: TransactionWindow(horizon: horizon, next: horizon + 1_000_000))
       let known = Set(held.filter { $0.writer >= horizon }.map { [Int64($0.id), $0.writer] })
       let expected = arriving.filter { !known.contains([Int64($0.id), $0.writer]) }
       let (remaining, dropped) = rows.removingHeld(from: sample.batch(arriving))
