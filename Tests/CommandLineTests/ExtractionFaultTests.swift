@@ -223,20 +223,25 @@ struct ExtractionFaultTests {
     try place.expectHeld()
   }
 
-  @Test("removes what a run left that was killed while it wrote", arguments: [true, false])
-  func leftovers(inFolder: Bool) throws {
+  @Test("removes what a run left that was killed while it wrote")
+  func leftovers() throws {
     let place = try ExtractionPlace()
     try place.night()
-    // The names that files have while they are written.
-    let day = inFolder ? "/rows/date=2025-06-03" : ""
-    for name in ["/.4242-1.almanac-tmp", "\(day)/.4242-2.almanac-tmp"] {
-      try Data("half".utf8).write(to: URL(filePath: place.data + name))
+    // A manifest on its way, and parts that were written before a manifest could list them.
+    for name in [
+      ".4242-1.almanac-tmp", "rows/date=2025-06-03/part-0123456789abcdef.parquet",
+      "rows/date=1999-01-01/part-0123456789abcdef.parquet",
+    ] {
+      let file = URL(filePath: place.data + "/" + name)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("half".utf8).write(to: file)
     }
     try place.add(3_001...3_010)
     try place.night()
     try place.expectHeld()
     let verified = try place.almanac(["datasets", "verify", "--data", place.data])
-    #expect(verified.status == 0 && !verified.stdout.contains("almanac-tmp"), "\(verified.stdout)")
+    #expect(verified.status == 0 && !verified.stdout.contains("stray"), "\(verified.stdout)")
   }
 
   @Test("survives SIGKILL at 50 random moments", arguments: [1, 2, 3, 4, 5] as [UInt64])
