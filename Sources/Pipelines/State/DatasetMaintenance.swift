@@ -27,6 +27,7 @@ package struct DatasetMaintenance {
   /// the same (DECISIONS.md, D-134).
   ///
   /// - Parameter name: the dataset, or `nil` for all.
+  /// - Returns: what came of each dataset, ordered by name.
   /// - Throws: ``DataDirectoryError/unknownDataset(name:suggestion:known:)``,
   ///   ``PipelineError/damagedPart(path:reason:)``, `FileError`.
   package func compact(_ name: String?) throws -> [Compacted] {
