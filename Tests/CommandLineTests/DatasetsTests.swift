@@ -229,7 +229,14 @@ struct DatasetsTests {
 
   @Test("are pruned only with a retention, and not where a stage needs all days", .database)
   func pruning() throws {
-    let place = try extracted()
+    let place = try Workplace()
+    try place.sql(
+      """
+      INSERT INTO billing.credit_notes (id, company_id, amount, currency, issued_at)
+      SELECT gen_random_uuid(), gen_random_uuid(), 5, 'GBP', timestamptz '2025-06-01' + day * interval '1 day'
+      FROM generate_series(1, 3) AS day
+      """)
+    try #require(try place.night("2025-12-30", "--only", "extract").status == 0)
     let refused = try datasets(place, "prune", "credit_notes")
     #expect(refused.status == 78 && refused.stderr.contains("has no retention"))
     for name in ["credit_notes", "events"] {
