@@ -49,8 +49,8 @@ extension Column {
       }
     }
     guard let validity else { return Column(field, taken) }
-    var bits = ValidityBitmap(repeating: false, count: 0)
-    for row in rows { bits.append(validity[row]) }
+    var bits = ValidityBitmap(repeating: true, count: rows.count)
+    for position in rows.indices where !validity[rows[position]] { bits[position] = false }
     return Column(field, taken, validity: bits)
   }
 }

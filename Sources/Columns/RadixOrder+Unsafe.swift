@@ -36,8 +36,9 @@ enum RadixOrder {
       unsafe places.initialize(repeating: 0)
       unsafe keys.withUnsafeBufferPointer { keys in
         unsafe source.withUnsafeBufferPointer { source in
-          for unsafe row in unsafe source {
-            unsafe places[Int(keys[Int(row)] &>> shift & mask)] += 1
+          for position in 0..<source.count {
+            let key = unsafe keys[Int(source[position])]
+            unsafe places[Int(key &>> shift & mask)] += 1
           }
           var start = 0
           for digit in 0..<digitCount {
@@ -46,7 +47,8 @@ enum RadixOrder {
             start += count
           }
           unsafe target.withUnsafeMutableBufferPointer { target in
-            for unsafe row in unsafe source {
+            for position in 0..<source.count {
+              let row = unsafe source[position]
               let digit = unsafe Int(keys[Int(row)] &>> shift & mask)
               unsafe target[places[digit]] = row
               unsafe places[digit] += 1

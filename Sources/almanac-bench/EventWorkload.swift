@@ -120,7 +120,6 @@ final class EventWorkload {
   func create() throws {
     guard !isCreated else { return }
     isCreated = true
-    note("creating \(options.rows) events")
     let server = try Connection(
       settings(database: "postgres"), purpose: .target, applicationName: "almanac-bench")
     // Several runs beside one server share the events, if they want as many.
@@ -128,6 +127,7 @@ final class EventWorkload {
       "SELECT shobj_description(oid, 'pg_database') FROM pg_database"
         + " WHERE datname = '\(EventWorkload.database)'")
     if existing.count == 1, existing[0, 0] == "\(options.rows) events" { return }
+    note("creating \(options.rows) events")
     try server.run("CREATE DATABASE \(EventWorkload.database) TEMPLATE template0")
     let connection = try Connection(
       settings(), purpose: .target, applicationName: "almanac-bench")

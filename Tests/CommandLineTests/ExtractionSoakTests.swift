@@ -4,8 +4,10 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A long campaign from one seed: writers, changes of the table, kills of the program and of the
-/// server, night after night, each compared with the source. `make soak` runs it.
+/// A long campaign from one seed, night after night, each compared with the source.
+///
+/// Writers go on meanwhile, the table is changed, the program and its server are killed. `make soak`
+/// runs it.
 @Suite("Soak")
 struct ExtractionSoakTests {
   private static let environment = ProcessInfo.processInfo.environment

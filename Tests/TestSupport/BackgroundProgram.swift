@@ -52,6 +52,8 @@ package final class BackgroundProgram {
   /// Waits for its end.
   ///
   /// - Parameter limit: how long at the most; then it is killed, and its status tells so.
+  /// - Returns: status and output.
+  /// - Throws: an error of Foundation if the output cannot be read.
   package func wait(atMost limit: Duration = .seconds(120)) throws -> ProcessOutcome {
     while process.isRunning, age < limit { Thread.sleep(forTimeInterval: 0.002) }
     if process.isRunning { kill() }

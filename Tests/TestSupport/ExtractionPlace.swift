@@ -90,6 +90,7 @@ package final class ExtractionPlace {
   ///   - target: the database of the ledger; the test's own if `nil`.
   ///   - rows: how many rows the table begins with, `nil` for no table.
   ///   - isPadded: whether the rows are wide; see ``padding``.
+  /// - Throws: what the databases report, or a failed requirement where `almanac init` does.
   package init(
     _ datasets: [String: String] = ["rows": ExtractionPlace.rows("append")],
     source: String? = nil, target: String? = nil, rows: Int? = 3_000, isPadded: Bool = false
@@ -235,6 +236,8 @@ package final class ExtractionPlace {
   ///   - relation: how they relate to the query's.
   ///   - toleratesStray: whether files may lie about that the manifest does not list.
   ///   - repeats: whether the source repeats keys within a transaction.
+  /// - Returns: the verdict, `equal` where all is as it should be.
+  /// - Throws: what the source or the peers report.
   package func compare(
     with query: String = "app.rows", dataset: String = "rows",
     view: PartsOracle.Question.View = .rows, relation: PartsOracle.Question.Relation = .equal,

@@ -33,6 +33,7 @@ package final class TestCluster: Sendable {
   /// - Parameters:
   ///   - origin: where its files come from.
   ///   - settings: settings such as `max_standby_streaming_delay=0`.
+  /// - Throws: ``CommandFailed`` with what a program of the server said.
   package init(_ origin: Origin = .template, settings: [String] = []) throws {
     folder = try TestCluster.makeFolder()
     self.settings = settings
@@ -160,12 +161,13 @@ package final class TestCluster: Sendable {
       # After a kill the id may be another's by now.
       if [[ -n $id && $(readlink "/proc/$id/cwd") == "$0/data" ]]; then
         kill -QUIT "$id"
-        for ((tries = 0; tries < 200; tries++)); do
+        for ((tries = 0; tries < 500; tries++)); do
           kill -0 "$id" 2>/dev/null || break
           sleep 0.02
         done
       fi
-      rm -rf "$0"
+      # Processes of the server may write a last file while the others are deleted.
+      rm -rf "$0" || { sleep 1; rm -rf "$0"; }
       """
     // A session of its own: what ends the tests must not end it.
     guardian.executableURL = URL(filePath: "/usr/bin/env")

@@ -190,7 +190,7 @@ struct Extraction {
     let read = result.rows.read + result.loadedRows
     context.log(
       .info,
-      "extract: \(definition.name), \(read) rows read, \(read - result.rows.held) new, "
+      "\(definition.name): \(read) rows read, \(read - result.rows.held) new, "
         + "\(result.rows.held) held already")
     let report = ExtractionReport(
       dataset: definition.name, rowsRead: read, rowsNew: read - result.rows.held,

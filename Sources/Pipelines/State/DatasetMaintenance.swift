@@ -27,6 +27,7 @@ package struct DatasetMaintenance {
   /// the same (DECISIONS.md, D-134).
   ///
   /// - Parameter name: the dataset, or `nil` for all.
+  /// - Returns: what came of each dataset, ordered by name.
   /// - Throws: ``DataDirectoryError/unknownDataset(name:suggestion:known:)``,
   ///   ``PipelineError/damagedPart(path:reason:)``, `FileError`.
   package func compact(_ name: String?) throws -> [Compacted] {
@@ -57,10 +58,15 @@ package struct DatasetMaintenance {
     package var parts: Int
   }
 
-  /// Removes the days of a dataset that its retention does not cover, counted back from the day of
-  /// its last cut. The floor stays: rows of earlier days that still arrive are counted and ignored
-  /// (DECISIONS.md, D-136). A floor never moves back.
+  /// Removes the days of a dataset that its retention does not cover.
   ///
+  /// Days are counted back from that of the last cut. The floor stays and never moves back: rows of
+  /// earlier days that still arrive are counted and ignored (DECISIONS.md, D-136).
+  ///
+  /// - Parameters:
+  ///   - name: the dataset.
+  ///   - project: the definitions, which tell the retention and what needs all days.
+  /// - Returns: the first day that is kept, and what was removed.
   /// - Throws: ``MaintenanceError`` where the dataset has no retention or a stage needs all of it;
   ///   ``DataDirectoryError/unknownDataset(name:suggestion:known:)``; `FileError`.
   package func prune(_ name: String, by project: Project) throws -> Pruned {

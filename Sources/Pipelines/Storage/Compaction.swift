@@ -20,6 +20,7 @@ struct Compaction {
   ///   - touched: the days to look at, a `nil` among them for rows without a day; every one if
   ///     `nil`.
   /// - Returns: the parts ordered by path, and the number of days that were rewritten.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``; `FileError`.
   func compacting(
     _ parts: [Manifest.Part], days touched: Set<String?>? = nil
   ) throws -> (parts: [Manifest.Part], days: Int) {

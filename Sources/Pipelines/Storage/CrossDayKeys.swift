@@ -19,6 +19,7 @@ struct CrossDayKeys {
   ///   - parts: all parts of the dataset.
   ///   - fresh: the parts whose rows have not been compared with the others; `nil` for all.
   /// - Returns: the parts ordered by path, and the number of keys that all lists hold.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``; `FileError`.
   func finding(
     in parts: [Manifest.Part], fresh: [Manifest.Part]?
   ) throws -> (parts: [Manifest.Part], rows: Int) {

@@ -121,9 +121,14 @@ struct DatasetMerge {
   /// its day, the others stay and are counted.
   ///
   /// - Parameters:
+  ///   - new: the parts that were read.
+  ///   - held: the parts that are held.
   ///   - keepsTransactions: whether the transactions of held rows are of the same history as those
   ///     of new ones; otherwise they are forgotten.
   ///   - conforms: whether the definition changed, so that the rows that stay need its columns.
+  /// - Returns: the parts and the number of rows that stay.
+  /// - Throws: ``PipelineError/columnsChanged(dataset:column:)``,
+  ///   ``PipelineError/damagedPart(path:reason:)``, `FileError`.
   func replacing(
     _ new: [Manifest.Part], over held: [Manifest.Part], keepsTransactions: Bool,
     conforms: Bool = false

@@ -35,7 +35,10 @@ final class KeySweep: Sendable {
   ///   - parts: all parts of the dataset, those of this cut included.
   ///   - dataset: its name.
   ///   - instant: the clock of the cut.
+  ///   - reader: the way to the files of the parts.
+  ///   - writer: the way to the data directory.
   /// - Returns: the part, or `nil` if no key is gone.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``; `FileError`.
   func tombstones(
     over parts: [Manifest.Part], of dataset: String, at instant: Timestamp, reader: PartReader,
     writer: PartWriter

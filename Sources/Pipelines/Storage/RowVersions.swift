@@ -2,7 +2,9 @@ import AlmanacCore
 import Columns
 
 extension DatasetMerge {
-  /// Mode changes: versions are added. Of what was read whole those are left out that hold the same
+  /// Mode changes: versions are added.
+  ///
+  /// Of what was read whole those are left out that hold the same
   /// as the latest one that is held.
   func mergingVersions(_ read: Read, over held: Manifest.Dataset?) throws -> Merged {
     var merged = Merged(parts: read.whole)
@@ -89,6 +91,7 @@ struct LatestVersions: Sendable {
   ///   - key: the columns that identify a row.
   ///   - content: the columns to compare versions by; none if they are not to be compared.
   ///   - instant: the instant to look back to: what a later cut saw or missed is left out.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
   init(
     _ parts: [Manifest.Part], reader: PartReader, key: [String], content: [String] = [],
     asOf instant: Timestamp? = nil

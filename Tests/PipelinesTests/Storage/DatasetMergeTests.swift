@@ -91,7 +91,7 @@ struct DatasetMergeTests {
       // Forgotten transactions are held back by nobody.
       let again = try HeldRows(
         merged.parts, reader: sample.reader, key: sample.definition.key,
-        window: TransactionWindow(horizon: 1, next: 1_000_000))
+        window: TransactionWindow(horizon: 1, next: 1_000))
       #expect(again.count == Set(new.map { [Int($0.id), Int($0.writer)] }).count)
     }
   }
@@ -131,7 +131,7 @@ struct DatasetMergeTests {
       let horizon: Int64 = 20
       let rows = try HeldRows(
         try sample.parts(held), reader: sample.reader, key: sample.definition.key,
-        window: TransactionWindow(horizon: horizon, next: 1_000_000))
+        window: TransactionWindow(horizon: horizon, next: 1_000))
       let known = Set(held.filter { $0.writer >= horizon }.map { [Int64($0.id), $0.writer] })
       let expected = arriving.filter { !known.contains([Int64($0.id), $0.writer]) }
       let (remaining, dropped) = rows.removingHeld(from: sample.batch(arriving))
