@@ -176,6 +176,34 @@ struct SimulateTests {
       try place.value("SELECT count(*)::text FROM simulation_truth.coefficients") == "32")
   }
 
+  @Test("a login role that may not create roles is told what an administrator has to do")
+  func missingRole() throws {
+    let place = try Workplace(isFilled: false, isInitialised: false)
+    let role = "plain_\(TestDatabase.current.name)"
+    try place.sql(
+      """
+      CREATE ROLE \(role) LOGIN;
+      GRANT CREATE ON DATABASE \(TestDatabase.current.name) TO \(role);
+      """)
+    defer { try? place.sql("DROP OWNED BY \(role); DROP ROLE \(role)") }
+    let url = try TestServer.url(database: TestDatabase.current.name, user: role)
+    let refused = try place.almanac([
+      "simulate", "--target", url, "--companies", "1", "--months", "1", "--simulations", "0",
+    ])
+    #expect(refused.status == 77)
+    #expect(refused.stderr.contains("GRANT almanac_simulator TO \"\(role)\""))
+    try place.sql(
+      """
+      DO $$ BEGIN CREATE ROLE almanac_simulator NOLOGIN;
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+      GRANT almanac_simulator TO \(role);
+      """)
+    let made = try place.almanac([
+      "simulate", "--target", url, "--companies", "1", "--months", "1", "--simulations", "0",
+    ])
+    #expect(made.status == 0, "\(made.stderr)")
+  }
+
   @Test("a login role that is no superuser simulates, and cannot read the truth afterwards")
   func plainLogin() throws {
     let place = try Workplace(isFilled: false, isInitialised: false)

@@ -2,7 +2,7 @@ import AlmanacCore
 import Postgres
 import Simulation
 
-/// The schema of what a simulated world was made by, and the role that alone may read it.
+/// The schema of what a simulated world was made by, and the role that alone may read it (D-207).
 ///
 /// No role of the pipeline is a member of the owner, and the login role that simulates is one only
 /// while it does: what is measured against the truth cannot look at it by accident.
@@ -20,7 +20,20 @@ struct TruthSchema {
   }
 
   /// Creates role and schema where they are missing and joins the role.
+  ///
+  /// - Throws: `SimulateError.missingRole` where an administrator has to do it.
   func open() throws {
+    let user = try connection.query(
+      """
+      SELECT current_user, rolsuper OR rolcreaterole,
+        EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '\(TruthSchema.role)')
+      FROM pg_catalog.pg_roles WHERE rolname = current_user
+      """)
+    let exists = user[0, 2] == "t"
+    if user[0, 1] != "t" {
+      let isMember = try exists && !needsMembership()
+      guard isMember else { throw SimulateError.missingRole(user: user[0, 0] ?? "") }
+    }
     try connection.runScript(TruthSchema.roleScript)
     if try needsMembership() {
       let options = connection.serverVersion >= 160_000 ? " WITH INHERIT FALSE, SET TRUE" : ""

@@ -62,7 +62,7 @@ struct WorldWriter {
     }
   }
 
-  /// Adds what is recorded until a later day, which follows from the last complete one.
+  /// Adds what is recorded until a later day, which follows from the last complete one (D-208).
   func extend(to next: (CalendarDate) -> CalendarDate) throws -> Summary {
     try withTruth { connection, truth in
       guard var record = truth, record.isComplete else { throw SimulateError.noWorld }
@@ -313,12 +313,14 @@ enum SimulateError: ExitStatusConvertible, Equatable {
   case noWorld
   case tableHoldsRows(String)
   case isLocked
+  case missingRole(user: String)
 
   var exitStatus: ExitStatus {
     switch self {
     case .worldExists, .tableHoldsRows: .cannotCreate
     case .noWorld: .missingInput
     case .isLocked: .temporaryFailure
+    case .missingRole: .noPermission
     }
   }
 
@@ -331,6 +333,10 @@ enum SimulateError: ExitStatusConvertible, Equatable {
       "there is no complete world to continue; make one with --companies, --months and --seed"
     case .tableHoldsRows(let table):
       "\(table) holds rows that are not a simulated world's; name an empty database"
+    case .missingRole(let user):
+      "the role \(TruthSchema.role) is missing or not granted; an administrator runs: "
+        + "CREATE ROLE \(TruthSchema.role) NOLOGIN; "
+        + "GRANT \(TruthSchema.role) TO \(quoteIdentifier(user));"
     case .isLocked: "another simulation is writing into this database; wait for its end"
     }
   }

@@ -1,7 +1,7 @@
 import AlmanacCore
 import Glibc
 
-// What a company decides at the end of a month for the 28 days that follow.
+// What a company decides at the end of a month for the 28 days that follow (D-202).
 extension CompanySimulator {
   /// The span of days within which a decision takes effect.
   static let decisionDays = 28.0

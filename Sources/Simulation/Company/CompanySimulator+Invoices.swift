@@ -1,7 +1,7 @@
 import AlmanacCore
 import Billing
 
-// What companies are asked to pay, and what is taken off again.
+// What companies are asked to pay (D-204, D-206), and what is taken off again.
 extension CompanySimulator {
   /// Issues the invoice of a subscription for its present period, or for the rest of it.
   mutating func bill(_ index: Int, at: Int64, reason: BillingReason, amount: Int64? = nil) {

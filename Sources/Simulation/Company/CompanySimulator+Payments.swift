@@ -2,7 +2,7 @@ import AlmanacCore
 import Billing
 import Glibc
 
-// How invoices are collected: attempts, refusals, retries, and the methods they are made with.
+// How invoices are collected (D-205): attempts, refusals, retries, and the payment methods.
 extension CompanySimulator {
   /// The most attempts at one invoice before it waits for a new payment method.
   private static let attemptLimit = 6

@@ -1,7 +1,7 @@
 import AlmanacCore
 import Billing
 
-// What happens to subscriptions: every change is a row with its sequence, and an event.
+// What happens to subscriptions (D-204): every change is a row with its sequence, and an event.
 extension CompanySimulator {
   /// The contract's plan of a subscription at present.
   private func planID(_ subscription: SubscriptionState) -> UUIDValue {

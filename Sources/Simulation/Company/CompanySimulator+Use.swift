@@ -2,7 +2,7 @@ import AlmanacCore
 import Billing
 import Glibc
 
-// What users do on a day: how much is part of the state, the single events are not.
+// What users do on a day (D-203): how much is part of the state, the single events are not.
 extension CompanySimulator {
   /// The level of use of a day from the one before: it returns to the usual one, except while the
   /// company loses interest.

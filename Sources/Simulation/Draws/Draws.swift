@@ -36,7 +36,7 @@ package enum DrawStream: UInt8, Sendable {
   case rates
 }
 
-/// The draws of one entity of a world, which is a company, or the world itself.
+/// The draws of one entity of a world, which is a company, or the world itself (D-201).
 ///
 /// The counter is (entity, stream and replicate, step, index). The replicate is 0 in the world that
 /// is written down; a forward simulation takes another one from its first day on, and so has the
