@@ -13,6 +13,7 @@ struct SimulateTests {
     "billing.refunds", "billing.credit_notes", "billing.exchange_rates",
     "simulation_truth.decisions", "simulation_truth.month_states", "simulation_truth.retry_slots",
     "simulation_truth.label_probabilities", "simulation_truth.coefficients",
+    "simulation_truth.company_effects",
   ]
 
   /// Runs `almanac simulate` on the workplace's database.
@@ -100,10 +101,12 @@ struct SimulateTests {
   func interruptedAddition() throws {
     let place = try Workplace(isFilled: false, isInitialised: false)
     let first = try simulate(
-      place, "--companies", "12", "--months", "1", "--end", "2025-03-31", "--simulations", "0")
+      place, "--companies", "70", "--months", "1", "--end", "2025-03-31", "--simulations", "0",
+      "--world", "hard")
     try #require(first.status == 0, "\(first.stderr)")
     try #require(try simulate(place, "--continue", "day", "--simulations", "0").status == 0)
     let whole = try digests(place)
+    #expect(whole["simulation_truth.company_effects"]?.hasPrefix("284 ") == true)
     // As if the end of the first addition had not been written down.
     try place.sql(
       """

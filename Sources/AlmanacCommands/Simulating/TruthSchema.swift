@@ -154,7 +154,8 @@ struct TruthSchema {
     CREATE TABLE IF NOT EXISTS \(name).company_effects (
       company_id uuid NOT NULL,
       question text NOT NULL,
-      effect double precision NOT NULL
+      effect double precision NOT NULL,
+      signed_up_at timestamptz NOT NULL
     );
     COMMENT ON TABLE \(name).company_effects IS
       'Unobserved standard normal effects; only in a hard world.';

@@ -143,6 +143,7 @@ struct WorldWriter {
     try asOwner(connection) {
       for (table, column) in [
         ("decisions", "decided_at"), ("month_states", "month_end"), ("retry_slots", "refused_at"),
+        ("company_effects", "signed_up_at"),
       ] {
         try connection.run(
           "DELETE FROM \(WorldWriter.truth(table).quoted) WHERE \(column) >= \(micros)")

@@ -13,9 +13,6 @@ struct RowBuilder {
     columns = fields.map { ColumnBuilder($0) }
   }
 
-  /// The number of whole rows.
-  var rowCount: Int { columns.first?.rowCount ?? 0 }
-
   private mutating func place() -> Int {
     defer { next = next + 1 == columns.count ? 0 : next + 1 }
     return next

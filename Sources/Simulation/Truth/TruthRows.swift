@@ -36,7 +36,10 @@ package struct TruthRows {
     ),
     (
       "company_effects",
-      [Field("company_id", .uuid), Field("question", .text), Field("effect", .float64)]
+      [
+        Field("company_id", .uuid), Field("question", .text), Field("effect", .float64),
+        Field("signed_up_at", .timestamp),
+      ]
     ),
     (
       "label_probabilities",
@@ -54,9 +57,6 @@ package struct TruthRows {
     self.end = end.microseconds
     builders = TruthRows.tables.map { RowBuilder($0.fields) }
   }
-
-  /// The number of decisions so far.
-  package var decisionCount: Int { builders[0].rowCount }
 
   /// The rows of each table, those without rows left out.
   package consuming func finish() -> [(name: String, batch: Batch)] {
@@ -107,6 +107,7 @@ package struct TruthRows {
         builders[3].add(company)
         builders[3].add(question.rawValue)
         builders[3].add(effect)
+        builders[3].add(record.profile.signUp.microseconds)
       }
     }
     for label in labels {
