@@ -87,6 +87,24 @@ struct RecordingTests {
     #expect(!(added["app.events"] ?? []).isEmpty)
   }
 
+  @Test("the state at the end of a month is the same whether the world ends there or goes on")
+  func monthStates() throws {
+    let earlier = try world(companies: 30, months: 4, seed: 8)
+    var settings = earlier.settings
+    settings.end = settings.end.adding(days: 20)
+    let later = try World(settings, zone: systemZone)
+    for index in 0..<30 {
+      let record = earlier.company(index, includesUse: false)
+      let before = record.monthStates
+      let after = later.company(index, includesUse: false).monthStates
+      #expect(before.map(\.at) == after.map(\.at))
+      #expect(before.map(\.mrrDollars) == after.map(\.mrrDollars))
+      #expect(before.map(\.vigour) == after.map(\.vigour))
+      let reachesEnd = before.last?.at == earlier.settings.cut.microseconds
+      #expect(reachesEnd == (record.deletedAt == nil) || before.isEmpty)
+    }
+  }
+
   @Test("another seed or another kind of world gives other rows")
   func seeds() throws {
     let first = try world(companies: 20, months: 2, seed: 1)

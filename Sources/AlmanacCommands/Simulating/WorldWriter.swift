@@ -142,15 +142,17 @@ struct WorldWriter {
     }
     try asOwner(connection) {
       for (table, column) in [
-        ("decisions", "decided_at"), ("month_states", "month_end"), ("retry_slots", "refused_at"),
+        ("decisions", "decided_at"), ("retry_slots", "refused_at"),
         ("company_effects", "signed_up_at"),
       ] {
         try connection.run(
           "DELETE FROM \(WorldWriter.truth(table).quoted) WHERE \(column) >= \(micros)")
       }
-      try connection.run(
-        "DELETE FROM \(WorldWriter.truth("label_probabilities").quoted) WHERE month_end > \(micros)"
-      )
+      // States and labels of the former end itself belong to what was complete.
+      for table in ["month_states", "label_probabilities"] {
+        try connection.run(
+          "DELETE FROM \(WorldWriter.truth(table).quoted) WHERE month_end > \(micros)")
+      }
     }
   }
 

@@ -165,7 +165,7 @@ extension CompanySimulator {
   }
 
   /// The state at an instant, for the truth.
-  private func monthState(at: Int64) -> MonthState {
+  func monthState(at: Int64) -> MonthState {
     let main = state.subscriptions[state.main]
     let units = state.subscriptions.filter(\.isBilled).reduce(0.0) { sum, subscription in
       sum + Double(subscription.recurring) / 10_000 / Double(subscription.interval.rawValue)

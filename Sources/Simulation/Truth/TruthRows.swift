@@ -81,7 +81,7 @@ package struct TruthRows {
       builders[0].add(decision.probability)
       builders[0].add(decision.outcome)
     }
-    for state in record.monthStates where holds(state.at) {
+    for state in record.monthStates where state.at > start && state.at <= end {
       builders[1].add(company)
       builders[1].add(state.at)
       builders[1].add(state.mrrDollars)

@@ -43,6 +43,10 @@ package struct World: Sendable {
     simulator.includesUse = includesUse
     for day in simulator.firstDay..<settings.end.adding(days: 1) { simulator.live(day) }
     guard let record = simulator.record else { preconditionFailure("a simulator without a record") }
+    let next = settings.end.adding(days: 1)
+    if next.day == 1, next > simulator.firstDay, !simulator.state.isDeleted {
+      record.monthStates.append(simulator.monthState(at: next.startUTC.microseconds))
+    }
     return record
   }
 
