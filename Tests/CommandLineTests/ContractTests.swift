@@ -15,7 +15,7 @@ struct ContractTests {
     let first = try place.night(Self.date)
     try #require(first.status == 0, "\(first.stderr)")
     let unbroken = """
-      SELECT count(*) FILTER (WHERE status = 'passed') = count(*) AND count(*) > 25
+      SELECT count(*) FILTER (WHERE r.status = 'passed') = count(*) AND count(*) > 25
       FROM almanac.source_contract_results r JOIN almanac.runs USING (run_id)
       WHERE started_at = (SELECT max(started_at) FROM almanac.runs)
       """

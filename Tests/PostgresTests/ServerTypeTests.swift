@@ -119,7 +119,7 @@ func serverText(_ value: ColumnValue?, _ type: ColumnType) -> String? {
 struct ServerTypeTests {
   /// Reads all values and a null, compares them with what the server shows, writes them into a
   /// table of the same type, and compares the two tables on the server.
-  private func check(_ server: ServerType, on connection: Connection) throws {
+  private func expectRoundTrip(of server: ServerType, on connection: Connection) throws {
     try connection.runScript(
       "CREATE TABLE public.found (n int, v \(server.name)); "
         + "CREATE TABLE public.written (n int, v \(server.name))")
@@ -151,12 +151,16 @@ struct ServerTypeTests {
     let connection = try TestDatabase.current.connect()
     try connection.runScript(createdTypes)
     // A connection remembers the columns of a table, and each type has a table of the same name.
-    for server in serverTypes { try check(server, on: TestDatabase.current.connect()) }
+    for server in serverTypes {
+      try expectRoundTrip(of: server, on: TestDatabase.current.connect())
+    }
   }
 
   @Test("hold decimals of every scale exactly, up to 128 bits")
   func everyScale() throws {
-    for scale in 0...38 { try check(decimals(scale: scale), on: TestDatabase.current.connect()) }
+    for scale in 0...38 {
+      try expectRoundTrip(of: decimals(scale: scale), on: TestDatabase.current.connect())
+    }
   }
 
   @Test("take citext as text where the server has it")
@@ -168,7 +172,8 @@ struct ServerTypeTests {
     try connection.runScript(
       "CREATE EXTENSION citext SCHEMA public; CREATE DOMAIN public.mail AS public.citext")
     for name in ["public.citext", "public.mail"] {
-      try check(ServerType(name: name, type: .text, literals: ["MiXed", ""]), on: connection)
+      try expectRoundTrip(
+        of: ServerType(name: name, type: .text, literals: ["MiXed", ""]), on: connection)
     }
   }
 
