@@ -71,7 +71,7 @@ package struct Hazard: Sendable {
 
   private static let upgrade = Hazard(
     question: .upgrade, intercept: -6.2, coefficients: [2.4, 0.45, 1.8],
-    companyEffect: 0.6, threshold: (covariate: 0, above: 1.2, jump: 0.8), shift: -0.4)
+    companyEffect: 0.35, threshold: (covariate: 0, above: 1.2, jump: 0.4), shift: -0.4)
 
   private static let adoption = Hazard(
     question: .adoption, intercept: -6.6, coefficients: [3.0, 0.9, 0.6],

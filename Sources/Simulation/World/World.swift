@@ -5,6 +5,11 @@ package import AlmanacCore
 /// Companies are independent of each other, so that any of them can be generated alone. A world
 /// that ends later has the same past: all that was recorded before an earlier end is the same in
 /// both.
+///
+/// The parts: counter-based draws (`Draws`); where companies are and what they buy (`World`); the
+/// table of coefficients (`Hazards`); the state of one company and what changes it (`Company`),
+/// which leaves rows and events behind (`Events`); these as batches for a database (`Output`); and
+/// what is known of the world besides, with forward simulations (`Truth`).
 package struct World: Sendable {
   /// What determines it.
   package let settings: WorldSettings
