@@ -75,7 +75,7 @@ package struct Hazard: Sendable {
 
   private static let adoption = Hazard(
     question: .adoption, intercept: -6.6, coefficients: [3.0, 0.9, 0.6],
-    companyEffect: 0.4, threshold: (covariate: 0, above: 0.5, jump: 0.4), shift: 0.3)
+    companyEffect: 0.3, threshold: (covariate: 0, above: 0.5, jump: 0.25), shift: 0.3)
 
   private static let paymentFailure = Hazard(
     question: .paymentFailure, intercept: -3.1,
