@@ -139,10 +139,11 @@ package struct RevenueLedger: Hashable, Sendable {
     return keys.map { changes[$0.row] }
   }
 
-  /// The first months of all companies' first levels up to the last; empty without a company.
+  /// The first days of the months in which there is MRR, up to the last one that has begun in the
+  /// zone of every company; empty without a company.
   package var months: [CalendarDate] {
     guard let first = companies.compactMap({ $0.levels.first?.month }).min(),
-      let last = companies.compactMap({ $0.levels.last?.month }).max()
+      let last = companies.compactMap({ $0.levels.last?.month }).min(), first <= last
     else { return [] }
     var months = [first]
     while let month = months.last, month < last { months.append(month.monthStart(adding: 1)) }

@@ -23,7 +23,8 @@ package enum ChangeKind: String, CaseIterable, Sendable {
 
   /// Whether the row's amount, plan and quantity are those in force after it.
   ///
-  /// A pause and a cancellation say when nothing is paid, not what for; their amounts are not read.
+  /// A pause and a cancellation say when nothing is paid, not what for; their amounts are read only
+  /// where no row before them says one.
   var setsTerms: Bool { self != .pause && self != .cancel && self != .cancelWithdrawn }
 }
 

@@ -44,9 +44,10 @@ struct SubscriptionEffects {
       if change.kind == .cancelWithdrawn || withdrawn.contains(change.id) { continue }
       var instant = change.effectiveAt
       if change.kind.startsService { latestStart = max(latestStart ?? instant, instant) }
-      if change.kind == .cancel, churnAt == .cancellation, let asked = change.requestedAt {
-        // Asking for the end along with the start does not undo the start.
-        instant = min(instant, max(asked, latestStart ?? asked))
+      if change.kind == .cancel, churnAt == .cancellation, let asked = change.requestedAt,
+        latestStart.map({ asked > $0 }) ?? true
+      {
+        instant = min(instant, asked)
       }
       if let last = effects.last, instant < last.instant { isOrdered = false }
       effects.append(SubscriptionEffect(instant: instant, action: .change(change)))

@@ -91,7 +91,8 @@ struct SubscriptionTimeline {
         stop(at: effect.instant, cause: cause)
       case .change(let change):
         state.apply(change.kind)
-        if change.kind.setsTerms { take(change) }
+        // Rows that begin in the middle say only now what is paid.
+        if change.kind.setsTerms || terms.amount == nil { take(change) }
         if state.counts(context.settings.pause) {
           try count(change)
         } else {
@@ -111,8 +112,10 @@ struct SubscriptionTimeline {
     if let quantity = change.quantity { terms.quantity = quantity }
     if change.kind == .new { terms.modules = [] }
     guard let module = change.module else { return }
-    terms.modules.removeAll { $0 == module }
-    if change.kind == .moduleAdded { terms.modules.append(module) }
+    if change.kind == .moduleRemoved { terms.modules.removeAll { $0 == module } }
+    if change.kind == .moduleAdded, !terms.modules.contains(module) {
+      terms.modules.append(module)
+    }
   }
 
   private mutating func stop(at instant: Timestamp, cause: UUIDValue?) {
