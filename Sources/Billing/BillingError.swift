@@ -10,6 +10,8 @@ package enum BillingError: ExitStatusConvertible, Equatable {
   case missingValue(dataset: String, column: String, row: Int)
   /// A row has a value the source contract does not know; rows count from 1 in reading order.
   case unknownValue(dataset: String, column: String, row: Int)
+  /// An amount other than zero has no currency.
+  case missingCurrency(dataset: String)
   /// An amount cannot be converted into the reporting currency.
   case conversion(ConversionFailure)
   /// The changes of one subscription name two companies.
@@ -33,6 +35,8 @@ package enum BillingError: ExitStatusConvertible, Equatable {
     case .unknownValue(let dataset, let column, let row):
       "\(dataset): row \(row) has a \(column) that the source contract does not know;"
         + " correct it in the source or map it in the dataset's file"
+    case .missingCurrency(let dataset):
+      "\(dataset): an amount has no currency of three letters; correct it in the source"
     case .conversion(let failure): failure.description
     case .subscriptionOfTwoCompanies:
       "subscription_changes: the changes of one subscription name two companies;"
@@ -52,7 +56,8 @@ package enum BillingError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .missingColumn: .missingInput
-    case .wrongType, .missingValue, .unknownValue, .subscriptionOfTwoCompanies, .missingTerms:
+    case .wrongType, .missingValue, .unknownValue, .missingCurrency, .subscriptionOfTwoCompanies,
+      .missingTerms:
       .badData
     case .conversion(let failure): failure.exitStatus
     case .brokenIdentity: .internalError
