@@ -89,6 +89,7 @@ extension RevenueLedger {
   /// - Parameters:
   ///   - periods: days that are over for every company.
   ///   - zones: the zones the ledger was made with.
+  /// - Returns: rows by company, metric and day.
   package func dailyMetrics(_ periods: MetricPeriods, zones: CompanyZones) -> [MetricRow] {
     precondition(periods.grain == .day, "daily metrics by \(periods.grain)")
     var rows = MetricCollector(periods, metrics: [.mrr, .arr, .arpa, .customersActive])

@@ -139,6 +139,7 @@ package struct PaymentBooks: Sendable {
   /// - Parameters:
   ///   - periods: days or months.
   ///   - end: where time ends.
+  /// - Returns: rows by company, metric and period.
   package func collectionMetrics(_ periods: MetricPeriods, end: Timestamp) -> [MetricRow] {
     let window = 30 * Timestamp.microsecondsPerDay
     var first: [UUIDValue: PaymentAttempt] = [:]
