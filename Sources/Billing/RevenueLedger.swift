@@ -18,6 +18,8 @@ package struct SubscriptionOrigin: Hashable, Sendable {
 package struct LedgerInput: Sendable {
   /// The rows of `subscription_changes`, in any order.
   package var changes: [SubscriptionChange]
+  /// Where these come from.
+  package var source: LedgerSource
   /// The subscriptions that continue another.
   package var origins: [SubscriptionOrigin]
   /// When companies were deleted.
@@ -35,11 +37,13 @@ package struct LedgerInput: Sendable {
 
   /// The given parts.
   package init(
-    changes: [SubscriptionChange], origins: [SubscriptionOrigin] = [],
+    changes: [SubscriptionChange], source: LedgerSource = .changes,
+    origins: [SubscriptionOrigin] = [],
     deletions: [UUIDValue: Timestamp] = [:], modules: [UUIDValue: ModulePrice] = [:],
     rates: ExchangeRates, zones: CompanyZones, knownBy: Timestamp? = nil, end: Timestamp
   ) {
     self.changes = changes
+    self.source = source
     self.origins = origins
     self.deletions = deletions
     self.modules = modules
@@ -61,7 +65,7 @@ package struct LedgerNotes: Hashable, Sendable {
   package init() {}
 }
 
-/// The monthly recurring revenue of all companies, from `subscription_changes`.
+/// The monthly recurring revenue of all companies, from `subscription_changes` or from invoices.
 ///
 /// Definitions: DECISIONS.md, D-152 to D-162. The identities (MRR at the start + movements = MRR at
 /// the end; the sum over plans = MRR) are checked for every company and month while it is made.
@@ -70,6 +74,8 @@ package struct LedgerNotes: Hashable, Sendable {
 package struct RevenueLedger: Hashable, Sendable {
   /// The settings it was made with.
   package let settings: LedgerSettings
+  /// Where it comes from: a ledger from invoices is labelled as such.
+  package let source: LedgerSource
   /// The companies that ever had MRR, ordered by identifier.
   package let companies: [CompanyLedger]
   /// What the rows left to be wished for.
@@ -81,6 +87,7 @@ package struct RevenueLedger: Hashable, Sendable {
   ///   subscription of two companies, or a broken identity.
   package init(_ input: LedgerInput, settings: LedgerSettings) throws(BillingError) {
     self.settings = settings
+    source = input.source
     let changes = RevenueLedger.ordered(input)
     var predecessors: [UUIDValue: UUIDValue] = [:]
     for origin in input.origins { predecessors[origin.subscription] = origin.predecessor }

@@ -37,9 +37,6 @@ struct TableReader {
     .unknownValue(dataset: dataset, column: column, row: rowsBefore + row + 1)
   }
 
-  /// Whether the batch has the column at all.
-  func has(_ name: String) -> Bool { batch[name] != nil }
-
   private func column(_ name: String) throws(BillingError) -> Column {
     guard let column = batch[name] else {
       throw .missingColumn(dataset: dataset, column: name)
