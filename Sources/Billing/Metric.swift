@@ -1,29 +1,55 @@
 package import AlmanacCore
 
-/// The named metrics of ledger, payments and invoices (DECISIONS.md, D-164 to D-167).
-package enum Metric: String, CaseIterable, Sendable, Comparable {
-  case revenue
-  case revenueNet = "revenue_net"
-  case mrr
-  case arr
+/// The named metrics of ledger, payments and invoices (DECISIONS.md, D-164 to D-167), by name.
+package enum Metric: Int, CaseIterable, Sendable, Comparable {
   case arpa
-  case customersActive = "customers_active"
-  case customersNew = "customers_new"
-  case customersChurned = "customers_churned"
-  case logoChurnRate = "logo_churn_rate"
-  case grossMRRChurnRate = "gross_mrr_churn_rate"
-  case netMRRChurnRate = "net_mrr_churn_rate"
-  case netRevenueRetention = "net_revenue_retention"
-  case grossRevenueRetention = "gross_revenue_retention"
-  case quickRatio = "quick_ratio"
+  case arr
+  case customersActive
+  case customersChurned
+  case customersNew
+  case grossMRRChurnRate
+  case grossRevenueRetention
+  case invoicesOverdue
+  case invoicesPending
+  case logoChurnRate
   case ltv
-  case invoicesPending = "invoices_pending"
-  case invoicesOverdue = "invoices_overdue"
-  case overdueAmount = "overdue_amount"
-  case paymentFailureRate = "payment_failure_rate"
-  case paymentRecoveryRate = "payment_recovery_rate"
+  case mrr
+  case netMRRChurnRate
+  case netRevenueRetention
+  case overdueAmount
+  case paymentFailureRate
+  case paymentRecoveryRate
+  case quickRatio
+  case revenue
+  case revenueNet
 
-  /// Orders by name.
+  /// The name under which it is stored.
+  package var name: String {
+    switch self {
+    case .arpa: "arpa"
+    case .arr: "arr"
+    case .customersActive: "customers_active"
+    case .customersChurned: "customers_churned"
+    case .customersNew: "customers_new"
+    case .grossMRRChurnRate: "gross_mrr_churn_rate"
+    case .grossRevenueRetention: "gross_revenue_retention"
+    case .invoicesOverdue: "invoices_overdue"
+    case .invoicesPending: "invoices_pending"
+    case .logoChurnRate: "logo_churn_rate"
+    case .ltv: "ltv"
+    case .mrr: "mrr"
+    case .netMRRChurnRate: "net_mrr_churn_rate"
+    case .netRevenueRetention: "net_revenue_retention"
+    case .overdueAmount: "overdue_amount"
+    case .paymentFailureRate: "payment_failure_rate"
+    case .paymentRecoveryRate: "payment_recovery_rate"
+    case .quickRatio: "quick_ratio"
+    case .revenue: "revenue"
+    case .revenueNet: "revenue_net"
+    }
+  }
+
+  /// Orders by name, which is the order of the cases.
   package static func < (left: Metric, right: Metric) -> Bool { left.rawValue < right.rawValue }
 
   /// What its values are.
@@ -56,15 +82,24 @@ package enum MetricUnit: String, Sendable {
 }
 
 /// Along what a metric is split.
-package enum MetricDimension: String, Sendable, Comparable {
+package enum MetricDimension: Int, Sendable, Comparable {
   /// Not at all.
-  case none = ""
+  case none
   /// By plan.
   case plan
   /// By module; all-zero is what belongs to plans themselves.
   case module
 
-  /// Orders by name.
+  /// The name under which it is stored; empty for none.
+  package var name: String {
+    switch self {
+    case .none: ""
+    case .plan: "plan"
+    case .module: "module"
+    }
+  }
+
+  /// Orders as the cases stand.
   package static func < (left: MetricDimension, right: MetricDimension) -> Bool {
     left.rawValue < right.rawValue
   }
@@ -177,7 +212,7 @@ extension CalendarDate {
 
 /// Collects rows of companies and adds them up for all companies.
 struct MetricCollector {
-  private struct Key: Hashable {
+  private struct Split: Hashable {
     var metric: Metric
     var dimension: MetricDimension
     var member: UUIDValue
@@ -194,7 +229,10 @@ struct MetricCollector {
 
   let periods: MetricPeriods
   private var rows: [MetricRow] = []
-  private var totals: [Key: [Sum]] = [:]
+  /// What all companies have, by metric and period; empty for metrics that are not asked for.
+  private var totals = [[Sum]](repeating: [], count: Metric.allCases.count)
+  /// The same of metrics that are split.
+  private var splits: [Split: [Sum]] = [:]
 
   /// Nothing yet, but for a row of each of `metrics` in every period: metrics that are sums begin
   /// with 0, ratios with 0 over 0.
@@ -202,61 +240,90 @@ struct MetricCollector {
     self.periods = periods
     for metric in metrics {
       let isQuotient = metric.unit == .ratio || metric == .arpa
-      totals[Key(metric: metric, dimension: .none, member: .zero)] = Array(
+      totals[metric.rawValue] = Array(
         repeating: Sum(denominator: isQuotient ? 0 : nil), count: periods.count)
     }
   }
 
   /// Adds a company's part of a period; it has a row of its own only if the numerator is not zero.
   mutating func add(
-    _ company: UUIDValue, _ metric: Metric, dimension: MetricDimension = .none,
-    member: UUIDValue = .zero, at index: Int, _ numerator: Int128, over denominator: Int128? = nil
+    _ company: UUIDValue, _ metric: Metric, at index: Int, _ numerator: Int128,
+    over denominator: Int128? = nil
   ) {
     if numerator == 0, denominator ?? 0 == 0 { return }
-    let key = Key(metric: metric, dimension: dimension, member: member)
-    totals[key, default: Array(repeating: Sum(), count: periods.count)][index].add(
-      numerator, denominator)
-    guard numerator != 0 else { return }
+    totals[metric.rawValue][index].add(numerator, denominator)
+    if numerator == 0 { return }
+    rows.append(
+      MetricRow(
+        company: company, metric: metric, date: periods.starts[index], numerator: numerator,
+        denominator: denominator))
+  }
+
+  /// Adds the part of a company's amount that belongs to one plan or module.
+  mutating func add(
+    _ company: UUIDValue, _ metric: Metric, dimension: MetricDimension, member: UUIDValue,
+    at index: Int, _ numerator: Int128
+  ) {
+    if numerator == 0 { return }
+    let split = Split(metric: metric, dimension: dimension, member: member)
+    splits[split, default: Array(repeating: Sum(), count: periods.count)][index].add(
+      numerator, nil)
     rows.append(
       MetricRow(
         company: company, metric: metric, dimension: dimension, member: member,
-        date: periods.starts[index], numerator: numerator, denominator: denominator))
+        date: periods.starts[index], numerator: numerator))
   }
 
   /// Sets what all companies have in a period, whatever was added for it.
   mutating func setTotal(
     _ metric: Metric, at index: Int, _ numerator: Int128, over denominator: Int128? = nil
   ) {
-    totals[Key(metric: metric, dimension: .none, member: .zero)]?[index] = Sum(
-      numerator: numerator, denominator: denominator)
+    totals[metric.rawValue][index] = Sum(numerator: numerator, denominator: denominator)
   }
 
-  /// Adds a row as it is.
+  /// Adds a row of all companies as it is.
   mutating func append(_ row: MetricRow) { rows.append(row) }
 
-  /// What all companies have in a period.
+  /// What all companies have in a period, of a metric that was asked for.
   func total(_ metric: Metric, at index: Int) -> (numerator: Int128, denominator: Int128?) {
-    let key = Key(metric: metric, dimension: .none, member: .zero)
-    guard let sum = totals[key]?[index] else { return (0, nil) }
+    let sum = totals[metric.rawValue][index]
     return (sum.numerator, sum.denominator)
   }
 
-  /// All rows: those of all companies first, then by company, metric, dimension and date.
+  /// All rows: those of all companies first, then by company, metric, dimension, member and date.
   consuming func finish() -> [MetricRow] {
-    for (key, sums) in totals {
-      for (index, sum) in sums.enumerated()
-      where key.dimension == .none || sum.numerator != 0 {
+    for metric in Metric.allCases {
+      for (index, sum) in totals[metric.rawValue].enumerated() {
         rows.append(
           MetricRow(
-            company: .zero, metric: key.metric, dimension: key.dimension, member: key.member,
-            date: periods.starts[index], numerator: sum.numerator, denominator: sum.denominator))
+            company: .zero, metric: metric, date: periods.starts[index],
+            numerator: sum.numerator, denominator: sum.denominator))
       }
     }
-    return rows.sorted { left, right in
-      if left.company != right.company { return left.company < right.company }
-      if left.metric != right.metric { return left.metric < right.metric }
-      if left.dimension != right.dimension { return left.dimension < right.dimension }
-      return left.member != right.member ? left.member < right.member : left.date < right.date
+    for (split, sums) in splits {
+      for (index, sum) in sums.enumerated() where sum.numerator != 0 {
+        rows.append(
+          MetricRow(
+            company: .zero, metric: split.metric, dimension: split.dimension,
+            member: split.member, date: periods.starts[index], numerator: sum.numerator))
+      }
     }
+    return MetricCollector.sorted(rows)
+  }
+
+  /// The rows in order: one company after the other, so that each sort is a small one.
+  private static func sorted(_ rows: [MetricRow]) -> [MetricRow] {
+    var byCompany: [UUIDValue: [MetricRow]] = [:]
+    for row in rows { byCompany[row.company, default: []].append(row) }
+    var ordered: [MetricRow] = []
+    ordered.reserveCapacity(rows.count)
+    for company in byCompany.keys.sorted() {
+      ordered += (byCompany[company] ?? []).sorted { left, right in
+        if left.metric != right.metric { return left.metric < right.metric }
+        if left.dimension != right.dimension { return left.dimension < right.dimension }
+        return left.member != right.member ? left.member < right.member : left.date < right.date
+      }
+    }
+    return ordered
   }
 }

@@ -355,6 +355,24 @@ struct MetricTests {
     #expect(values(later, .paymentFailureRate, "A") == ["2026-02-02 0.5"])
   }
 
+  @Test("metrics are in the order of their names, which are all different")
+  func names() {
+    let names = Metric.allCases.map(\.name)
+    #expect(names == Set(names).sorted())
+    #expect(names.count == 20)
+  }
+
+  @Test("rows are ordered by company, metric, dimension, member and date, each key once")
+  func order() throws {
+    let ledger = try fourCompanies().ledger(through: "04-01")
+    let keys = ledger.monthlyMetrics(try months("2026-01-01", "2026-03-31")).map { row in
+      [row.company, row.member].map(\.description) + [
+        row.metric.name, "\(row.dimension.rawValue)", row.date.description,
+      ]
+    }.map { [$0[0], $0[2], $0[3], $0[1], $0[4]].joined(separator: " ") }
+    #expect(keys == Set(keys).sorted())
+  }
+
   @Test("every metric has a unit, and its values are ten-billionths of it")
   func units() throws {
     for metric in Metric.allCases where metric != .ltv {
