@@ -70,6 +70,10 @@ package struct ConversionRate: Hashable, Sendable {
 package struct ExchangeRates: Sendable {
   /// The most days a rate may be old.
   package static let longestAge = 7
+  /// The largest amount there may be, in ten-thousandths: what a `numeric(28,10)` can hold.
+  ///
+  /// It leaves room for the sum of as many amounts as memory holds.
+  package static let largestAmount: Int128 = 10_000_000_000_000_000_000_000
 
   /// The rows of one pair by ascending date, each date once, as last recorded.
   private var pairs: [UInt64: [ExchangeRate]] = [:]
@@ -160,7 +164,7 @@ package struct ExchangeRates: Sendable {
   ///   - date: the local date the amount belongs to.
   ///   - parts: what the amount is divided by in the same step, such as the months of a period; at
   ///     least 1.
-  /// - Returns: ten-thousandths of `target`; zero needs no rate.
+  /// - Returns: ten-thousandths of `target`, at most ``largestAmount``; zero needs no rate.
   /// - Throws: ``ConversionFailure`` where there is no rate, or no room for the result.
   package func convert(
     _ amount: Int128, from source: CurrencyCode, to target: CurrencyCode, on date: CalendarDate,
@@ -169,9 +173,12 @@ package struct ExchangeRates: Sendable {
     precondition(parts > 0, "an amount divided by \(parts)")
     if amount == 0 { return 0 }
     let rate = try rate(from: source, to: target, on: date).get()
+    let largest = ExchangeRates.largestAmount.magnitude
     let (denominator, overflows) =
       rate.denominator.multipliedReportingOverflow(by: UInt128(parts))
-    guard !overflows, let converted = scaledHalfEven(amount, by: rate.numerator, over: denominator)
+    guard !overflows,
+      let converted = scaledHalfEven(amount, by: rate.numerator, over: denominator),
+      converted.magnitude <= largest
     else { throw .outOfRange(from: source, to: target, date: date) }
     return converted
   }

@@ -90,7 +90,12 @@ struct TableReader {
     let factor = (found..<scale).reduce(Int128(1)) { value, _ in value * 10 }
     switch column.storage {
     case .int64(let values): return { column.isNull($0) ? nil : Int128(values[$0]) * factor }
-    case .int128(let values): return { column.isNull($0) ? nil : values[$0] * factor }
+    case .int128(let values):
+      if let row = values.firstIndex(where: { $0.multipliedReportingOverflow(by: factor).overflow })
+      {
+        throw unknown(name, row)
+      }
+      return { column.isNull($0) ? nil : values[$0] * factor }
     default: throw wrongType(name, "a decimal of \(scale) places")
     }
   }
