@@ -13,6 +13,8 @@ with_server := $(scripts)/private-server with env \
 ROWS ?= 1000000
 run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/almanac-bench" \
   --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql"
+TARGET ?= copy-decoder
+SECONDS ?= 60
 swift_test := swift test --disable-xctest
 # The tests of more than one module; the others are those of one module each.
 whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
@@ -63,6 +65,11 @@ test-address: setup ## Run every test under the address sanitizer
 test-thread: setup ## Run every test under the thread sanitizer
 	$(with_server) $(swift_test) --sanitize=thread --scratch-path .build/thread
 
+NIGHTS ?= 20
+.PHONY: soak
+soak: setup ## Extract over many nights with kills and changes (NIGHTS=200 SEED=7 to choose)
+	@$(scripts)/soak $(NIGHTS) $(SEED)
+
 .PHONY: check
 check: setup ## Check the format, the imports, the warnings and the modules' tests
 	swift format lint --strict --recursive $(sources)
@@ -98,6 +105,14 @@ var/bench-peers/stamp: Tests/Peers/requirements.txt Tests/Peers/bench-requiremen
 	  install --only-binary :all: --requirement Tests/Peers/bench-requirements.txt </dev/null
 	@touch $@
 
+.PHONY: fuzz
+fuzz: packages ## Look for bytes that break a decoder (TARGET=copy-decoder or parquet, SECONDS=60)
+	swift build -c release --scratch-path .build/fuzz --product almanac-fuzz \
+	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -DFUZZING -Xswiftc -use-ld=lld
+	@mkdir -p var/fuzz
+	cd var/fuzz && ASAN_OPTIONS=detect_leaks=0 ../../.build/fuzz/release/almanac-fuzz \
+	  $(TARGET) $(TARGET) -max_total_time=$(SECONDS) -max_len=4096
+
 .PHONY: format
 format: ## Format the sources in place
 	swift format --in-place --recursive $(sources)
@@ -105,4 +120,4 @@ format: ## Format the sources in place
 .PHONY: clean
 clean: ## Delete what was built; keeps the demo and the peers
 	swift package clean
-	rm -rf .build/address .build/thread
+	rm -rf .build/address .build/thread .build/fuzz

@@ -40,6 +40,9 @@ let package = Package(
     .systemLibrary(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .systemLibrary(
+      name: "CSnappy", pkgConfig: "snappy",
+      providers: [.apt(["libsnappy-dev"]), .brew(["snappy"])]),
+    .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .systemLibrary(
@@ -48,7 +51,7 @@ let package = Package(
     // Layer 1: base.
     module("AlmanacCore", []),
     module("Columns", ["AlmanacCore"]),
-    module("Codecs", ["CZstd", "CCrypto", "AlmanacCore"]),
+    module("Codecs", ["CZstd", "CSnappy", "CCrypto", "AlmanacCore"]),
 
     // Layer 2: edges and linear algebra.
     module("Files", ["AlmanacCore"]),
@@ -89,6 +92,10 @@ let package = Package(
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
       ], swiftSettings: settings),
+    .executableTarget(
+      name: "almanac-fuzz",
+      dependencies: ["AlmanacCore", "Columns", "Files", "Postgres", "Parquet"],
+      swiftSettings: settings),
 
     // Tests.
     .target(

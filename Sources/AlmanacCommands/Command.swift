@@ -27,13 +27,23 @@ package struct CommandSetting {
   package var processID: Int32
   /// The number of processors.
   package var processors: Int
+  /// The width of the terminal behind standard error; `nil` where there is none.
+  package var terminalWidth: @Sendable () -> Int?
+  /// Seconds since some instant, never going back.
+  package var seconds: @Sendable () -> Double
 
   /// A setting of the given parts.
-  package init(console: Console, host: String, processID: Int32, processors: Int) {
+  package init(
+    console: Console, host: String, processID: Int32, processors: Int,
+    terminalWidth: @escaping @Sendable () -> Int? = { nil },
+    seconds: @escaping @Sendable () -> Double = { 0 }
+  ) {
     self.console = console
     self.host = host
     self.processID = processID
     self.processors = processors
+    self.terminalWidth = terminalWidth
+    self.seconds = seconds
   }
 }
 

@@ -8,8 +8,8 @@ package struct Program {
 
   /// Every command, in the order the overview lists them.
   package static let commands: [any Command.Type] = [
-    InitCommand.self, LoadCommand.self, RunCommand.self, StatusCommand.self, DigestCommand.self,
-    DatasetsCommand.self,
+    InitCommand.self, LoadCommand.self, CheckCommand.self, RunCommand.self, StatusCommand.self,
+    DigestCommand.self, DatasetsCommand.self, CompactCommand.self,
   ]
 
   /// A program for one command line.

@@ -7,6 +7,7 @@ package struct UUIDValue: Hashable, Sendable {
 
   /// The identifier with the given halves.
   @inlinable
+  @inline(__always)
   package init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low

@@ -2,7 +2,7 @@ package import AlmanacCore
 
 /// Why compressed bytes cannot be decompressed.
 package enum CodecError: ExitStatusConvertible, Equatable {
-  /// The bytes are not what zstd wrote; `reason` is zstd's own text.
+  /// The bytes are not what the compression writes; `reason` is its library's own text.
   case corrupt(reason: String)
   /// The bytes end in the middle of a frame.
   case truncated
@@ -16,11 +16,11 @@ package enum CodecError: ExitStatusConvertible, Equatable {
   package var description: String {
     switch self {
     case .corrupt(let reason):
-      "the zstd data is damaged (\(reason)): restore or fetch the file again"
+      "the compressed data is damaged (\(reason)): restore or fetch the file again"
     case .truncated:
-      "the zstd data ends in the middle of a frame: restore or fetch the file again"
+      "the compressed data ends in the middle of a frame: restore or fetch the file again"
     case .tooLarge(let maximumSize):
-      "the zstd data holds more than \(maximumSize) bytes, the most that is allowed here"
+      "the compressed data holds more than \(maximumSize) bytes, the most that is allowed here"
     }
   }
 }

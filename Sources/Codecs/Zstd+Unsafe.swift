@@ -4,6 +4,8 @@ import CZstd
 @safe package struct ZstdCompressor: ~Copyable {
   private let context: OpaquePointer
   private let level: Int32
+  /// Room for the largest frame so far.
+  private var room = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 0)
 
   /// A context for frames of the given level, 1 (fast) to 19 (small).
   package init(level: Int32 = 1) {
@@ -16,21 +18,32 @@ import CZstd
 
   deinit {
     unsafe ZSTD_freeCCtx(context)
+    unsafe room.deallocate()
+  }
+
+  /// Calls `body` with the compressed form of `bytes`, which is gone when it returns.
+  package mutating func withCompressed<Result>(
+    _ bytes: Span<UInt8>, _ body: (Span<UInt8>) -> Result
+  ) -> Result {
+    let bound = ZSTD_compressBound(bytes.count)
+    if unsafe room.count < bound {
+      unsafe room.deallocate()
+      unsafe room = .allocate(capacity: bound)
+    }
+    let count = unsafe bytes.withUnsafeBufferPointer { source in
+      unsafe ZSTD_compressCCtx(
+        context, room.baseAddress, room.count, source.baseAddress, source.count, level)
+    }
+    precondition(ZSTD_isError(count) == 0, "zstd failed within its own bound")
+    // zstd has written the first `count` bytes.
+    return unsafe body(UnsafeBufferPointer(rebasing: room[..<count]).span)
   }
 
   /// Adds the compressed form of `bytes` at the end of `output`.
   package mutating func compress(_ bytes: Span<UInt8>, appendingTo output: inout [UInt8]) {
-    let bound = ZSTD_compressBound(bytes.count)
-    let start = output.count
-    let frame = unsafe [UInt8](unsafeUninitializedCapacity: bound) { target, count in
-      count = unsafe bytes.withUnsafeBufferPointer { source in
-        unsafe ZSTD_compressCCtx(
-          context, target.baseAddress, target.count, source.baseAddress, source.count, level)
-      }
-      precondition(ZSTD_isError(count) == 0, "zstd failed within its own bound")
+    withCompressed(bytes) { frame in
+      unsafe frame.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
     }
-    output.append(contentsOf: frame)
-    assert(output.count > start)
   }
 }
 

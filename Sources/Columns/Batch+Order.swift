@@ -5,51 +5,19 @@ extension Batch {
   ///
   /// Values order as in PostgreSQL with the `C` collation: `NaN` after every other number, nulls
   /// last, ties in row order. The most significant column is named first; each must exist. Takes
-  /// time linear in the rows for columns that are not plain text.
+  /// time linear in the rows for columns that are neither plain text nor lists.
   package func order(by names: [String]) -> [Int] {
     precondition(rowCount < Int(UInt32.max), "\(rowCount) rows are too many to order")
     var rows = Array(0..<UInt32(rowCount))
     // The least significant column first: each later sort keeps the order of its ties.
     for name in names.reversed() {
       guard let column = self[name] else { preconditionFailure("no column \(name) to order by") }
-      for keys in column.sortKeys() { sort(&rows, by: keys) }
+      for keys in column.sortKeys() { RadixOrder.sort(&rows, by: keys) }
       if let validity = column.validity {
         rows = rows.filter { validity[Int($0)] } + rows.filter { !validity[Int($0)] }
       }
     }
     return rows.map { Int($0) }
-  }
-
-  /// Sorts rows by their keys, keeping the order of equals: a radix sort over digits of 11 bits,
-  /// of which those are left out that are the same in all keys.
-  private func sort(_ rows: inout [UInt32], by keys: [UInt64]) {
-    let common = keys.first ?? 0
-    let varying = keys.reduce(0) { $0 | ($1 ^ common) }
-    var shift = UInt64(varying.trailingZeroBitCount)
-    var source = rows
-    var target = rows
-    while shift < 64, varying >> shift != 0 {
-      if varying >> shift & 0x7FF == 0 {
-        shift += 11
-        continue
-      }
-      var places = [Int](repeating: 0, count: 2_048)
-      for key in keys { places[Int(key >> shift & 0x7FF)] += 1 }
-      var start = 0
-      for digit in places.indices {
-        let count = places[digit]
-        places[digit] = start
-        start += count
-      }
-      for row in source {
-        let digit = Int(keys[Int(row)] >> shift & 0x7FF)
-        target[places[digit]] = row
-        places[digit] += 1
-      }
-      swap(&source, &target)
-      shift += 11
-    }
-    rows = source
   }
 }
 
@@ -74,6 +42,8 @@ extension Column {
         return [storage.values.map(\.low), storage.values.map(\.high)]
       }
       return [keys(codes, entryRanks: denseRanks(storage.values, by: <))]
+    case .uuidList(let lists):
+      return [denseRanks((0..<rowCount).map(lists.row)) { $0.lexicographicallyPrecedes($1) }]
     case .text(let storage):
       let ranks = denseRanks((0..<storage.entryCount).map { TextKey(storage.entry($0)) }, by: <)
       return [storage.codes.map { keys($0, entryRanks: ranks) } ?? ranks]

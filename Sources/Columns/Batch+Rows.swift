@@ -31,12 +31,8 @@ extension Column {
     case .int128(let values): taken = .int128(rows.map { values[$0] })
     case .float32(let values): taken = .float32(rows.map { values[$0] })
     case .float64(let values): taken = .float64(rows.map { values[$0] })
-    case .uuid(let values):
-      if let codes = values.codes {
-        taken = .uuid(UUIDStorage(values: values.values, codes: rows.map { codes[$0] }))
-      } else {
-        taken = .uuid(UUIDStorage(values: rows.map { values.values[$0] }))
-      }
+    case .uuid(let values): taken = .uuid(values.taking(rows))
+    case .uuidList(let lists): taken = .uuidList(lists.taking(rows))
     case .text(let values):
       if let codes = values.codes {
         taken = .text(
@@ -53,8 +49,26 @@ extension Column {
       }
     }
     guard let validity else { return Column(field, taken) }
-    var bits = ValidityBitmap(repeating: false, count: 0)
-    for row in rows { bits.append(validity[row]) }
+    var bits = ValidityBitmap(repeating: true, count: rows.count)
+    for position in rows.indices where !validity[rows[position]] { bits[position] = false }
     return Column(field, taken, validity: bits)
+  }
+}
+
+extension UUIDStorage {
+  /// The rows at the given indices; the dictionary stays whole.
+  fileprivate func taking(_ rows: [Int]) -> UUIDStorage {
+    guard let codes else { return UUIDStorage(values: rows.map { values[$0] }) }
+    return UUIDStorage(values: values, codes: rows.map { codes[$0] })
+  }
+}
+
+extension UUIDListStorage {
+  /// The lists at the given indices.
+  fileprivate func taking(_ rows: [Int]) -> UUIDListStorage {
+    var offsets = [0]
+    offsets.reserveCapacity(rows.count + 1)
+    for row in rows { offsets.append(offsets[offsets.count - 1] + positions(row).count) }
+    return UUIDListStorage(elements: elements.taking(rows.flatMap(positions)), offsets: offsets)
   }
 }

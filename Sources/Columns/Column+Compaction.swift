@@ -6,7 +6,7 @@ extension Batch {
   ///
   /// Rows that were filtered or sorted carry the dictionary of all rows they came from. After
   /// this, equal rows in equal order have equal storage, and a dictionary that saves nothing (more
-  /// than one entry for two rows) is plain.
+  /// than three entries for four rows) is plain.
   package func compacted() -> Batch {
     Batch(columns.map { $0.compacted() }, rowCount: rowCount)
   }
@@ -18,34 +18,46 @@ extension Column {
     switch storage {
     case .text(let values):
       guard let codes = values.codes else { return self }
-      let (remapped, used) = recoded(codes, entryCount: values.entryCount)
+      let (remapped, used) = recoded(codes, validity, entryCount: values.entryCount)
       var rebuilt = TextStorage(codes: remapped)
       for entry in used {
         rebuilt.bytes.append(contentsOf: values.entry(entry))
         rebuilt.offsets.append(rebuilt.bytes.count)
       }
-      if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
+      if !ColumnBuilder.dictionarySaves(entries: used.count, rows: rowCount) {
+        rebuilt = rebuilt.plain(validity: validity)
+      }
       return Column(field, .text(rebuilt), validity: validity)
     case .uuid(let values):
-      guard let codes = values.codes else {
-        return coded(values.values).map { Column(field, .uuid($0), validity: validity) } ?? self
-      }
-      let (remapped, used) = recoded(codes, entryCount: values.values.count)
-      var rebuilt = UUIDStorage(values: used.map { values.values[$0] }, codes: remapped)
-      if 2 * used.count > rowCount { rebuilt = rebuilt.plain(validity: validity) }
-      return Column(field, .uuid(rebuilt), validity: validity)
+      return Column(field, .uuid(values.compacted(validity)), validity: validity)
+    case .uuidList(let lists):
+      let elements = lists.elements.compacted(nil)
+      return Column(
+        field, .uuidList(UUIDListStorage(elements: elements, offsets: lists.offsets)),
+        validity: validity)
     case .int128(let values):
       let narrow = values.compactMap { Int64(exactly: $0) }
       return narrow.count == values.count ? Column(field, .int64(narrow), validity: validity) : self
     default: return self
     }
   }
+}
+
+extension UUIDStorage {
+  /// The identifiers with a dictionary of those in use, or without one where it saves nothing.
+  fileprivate func compacted(_ validity: ValidityBitmap?) -> UUIDStorage {
+    guard let codes else { return coded(validity) ?? self }
+    let (remapped, used) = recoded(codes, validity, entryCount: values.count)
+    let rebuilt = UUIDStorage(values: used.map { values[$0] }, codes: remapped)
+    let saves = ColumnBuilder.dictionarySaves(entries: used.count, rows: rowCount)
+    return saves ? rebuilt : rebuilt.plain(validity: validity)
+  }
 
   /// Plain identifiers with a dictionary, or `nil` if that saves nothing.
   ///
   /// The wire decoder gives a dictionary up by the rows of one batch; a whole day may well repeat
   /// what a batch does not.
-  private func coded(_ values: [UUIDValue]) -> UUIDStorage? {
+  private func coded(_ validity: ValidityBitmap?) -> UUIDStorage? {
     var entries: [UUIDValue: UInt32] = [:]
     var coded = UUIDStorage(codes: [])
     for row in values.indices {
@@ -56,40 +68,45 @@ extension Column {
       } else {
         let code = UInt32(coded.values.count)
         coded.values.append(values[row])
-        if 2 * coded.values.count > rowCount { return nil }
+        if !ColumnBuilder.dictionarySaves(entries: coded.values.count, rows: rowCount) {
+          return nil
+        }
         entries[values[row]] = code
         coded.codes?.append(code)
       }
     }
     return coded
   }
+}
 
-  /// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.
-  private func recoded(_ codes: [UInt32], entryCount: Int) -> (codes: [UInt32], used: [Int]) {
-    // A few rows of a large dictionary are not worth a table as large as the dictionary.
-    codes.count < entryCount / 8
-      ? recoded(codes, through: SparseCodes()) : recoded(codes, through: DenseCodes(entryCount))
-  }
+/// Codes numbered by first use, and the old entry of each new code; a null row gets code 0.
+private func recoded(
+  _ codes: [UInt32], _ validity: ValidityBitmap?, entryCount: Int
+) -> (codes: [UInt32], used: [Int]) {
+  // A few rows of a large dictionary are not worth a table as large as the dictionary.
+  codes.count < entryCount / 8
+    ? recoded(codes, validity, through: SparseCodes())
+    : recoded(codes, validity, through: DenseCodes(entryCount))
+}
 
-  private func recoded(
-    _ codes: [UInt32], through table: consuming some CodeTable
-  ) -> (codes: [UInt32], used: [Int]) {
-    var table = table
-    var used: [Int] = []
-    var recoded = codes
-    for row in codes.indices {
-      if let validity, !validity[row] {
-        recoded[row] = 0
-      } else if let code = table[codes[row]] {
-        recoded[row] = code
-      } else {
-        recoded[row] = UInt32(used.count)
-        table[codes[row]] = recoded[row]
-        used.append(Int(codes[row]))
-      }
+private func recoded(
+  _ codes: [UInt32], _ validity: ValidityBitmap?, through table: consuming some CodeTable
+) -> (codes: [UInt32], used: [Int]) {
+  var table = table
+  var used: [Int] = []
+  var recoded = codes
+  for row in codes.indices {
+    if let validity, !validity[row] {
+      recoded[row] = 0
+    } else if let code = table[codes[row]] {
+      recoded[row] = code
+    } else {
+      recoded[row] = UInt32(used.count)
+      table[codes[row]] = recoded[row]
+      used.append(Int(codes[row]))
     }
-    return (recoded, used)
   }
+  return (recoded, used)
 }
 
 /// New codes by old ones.

@@ -24,7 +24,10 @@ extension Column {
     case .float32: storage = .float32(columns.flatMap(\.floats))
     case .float64: storage = .float64(columns.flatMap(\.doubles))
     case .text, .json, .bytes: storage = .text(concatenatedTexts(columns))
-    case .uuid: storage = .uuid(concatenatedIdentifiers(columns))
+    case .uuid:
+      storage = .uuid(
+        concatenatedIdentifiers(columns.map { (rows: $0.identifiers, validity: $0.validity) }))
+    case .uuidList: storage = .uuidList(concatenatedLists(columns.map(\.lists)))
     }
     return Column(field, storage, validity: concatenatedValidity(columns))
   }
@@ -56,7 +59,7 @@ extension Column {
     var known: [ArraySlice<UInt8>: UInt32] = [:]
     for (column, part) in zip(columns, parts) {
       if part.offsets == merged.offsets, part.bytes == merged.bytes {
-        merged.codes? += column.cleared(part.codes ?? [])
+        merged.codes? += cleared(part.codes ?? [], column.validity)
         continue
       }
       let table = (0..<part.entryCount).map { index in
@@ -68,23 +71,24 @@ extension Column {
         merged.offsets.append(merged.bytes.count)
         return code
       }
-      merged.codes? += column.translated(part.codes ?? [], by: table)
+      merged.codes? += translated(part.codes ?? [], column.validity, by: table)
     }
     let pays = ColumnBuilder.dictionaryPays(entries: merged.entryCount, rows: merged.rowCount)
     return pays ? merged : merged.plain(validity: validity)
   }
 
-  private static func concatenatedIdentifiers(_ columns: [Column]) -> UUIDStorage {
-    let parts = columns.map(\.identifiers)
-    guard !parts.contains(where: { $0.codes == nil }) else {
-      return UUIDStorage(
-        values: zip(columns, parts).flatMap { $1.plain(validity: $0.validity).values })
+  private static func concatenatedIdentifiers(
+    _ parts: [(rows: UUIDStorage, validity: ValidityBitmap?)]
+  ) -> UUIDStorage {
+    func plain() -> UUIDStorage {
+      UUIDStorage(values: parts.flatMap { $0.rows.plain(validity: $0.validity).values })
     }
+    guard !parts.contains(where: { $0.rows.codes == nil }) else { return plain() }
     var merged = UUIDStorage(codes: [])
     var known: [UUIDValue: UInt32] = [:]
-    for (column, part) in zip(columns, parts) {
+    for (part, validity) in parts {
       if part.values == merged.values {
-        merged.codes? += column.cleared(part.codes ?? [])
+        merged.codes? += cleared(part.codes ?? [], validity)
         continue
       }
       let table = part.values.map { value in
@@ -94,20 +98,33 @@ extension Column {
         merged.values.append(value)
         return code
       }
-      merged.codes? += column.translated(part.codes ?? [], by: table)
+      merged.codes? += translated(part.codes ?? [], validity, by: table)
     }
     let pays = ColumnBuilder.dictionaryPays(entries: merged.values.count, rows: merged.rowCount)
-    return pays ? merged : merged.plain(validity: concatenatedValidity(columns))
+    return pays ? merged : plain()
+  }
+
+  private static func concatenatedLists(_ parts: [UUIDListStorage]) -> UUIDListStorage {
+    var offsets = [0]
+    for part in parts {
+      let start = offsets[offsets.count - 1]
+      offsets += part.offsets.dropFirst().map { start + $0 }
+    }
+    return UUIDListStorage(
+      elements: concatenatedIdentifiers(parts.map { (rows: $0.elements, validity: nil) }),
+      offsets: offsets)
   }
 
   /// The codes replaced by their entries in a table; null rows get 0.
-  private func translated(_ codes: [UInt32], by table: [UInt32]) -> [UInt32] {
+  private static func translated(
+    _ codes: [UInt32], _ validity: ValidityBitmap?, by table: [UInt32]
+  ) -> [UInt32] {
     guard let validity else { return codes.map { table[Int($0)] } }
     return codes.indices.map { validity[$0] ? table[Int(codes[$0])] : 0 }
   }
 
   /// The codes with those of null rows set to 0.
-  private func cleared(_ codes: [UInt32]) -> [UInt32] {
+  private static func cleared(_ codes: [UInt32], _ validity: ValidityBitmap?) -> [UInt32] {
     guard let validity else { return codes }
     return codes.indices.map { validity[$0] ? codes[$0] : 0 }
   }
@@ -128,5 +145,8 @@ extension Column {
   }
   private var identifiers: UUIDStorage {
     if case .uuid(let values) = storage { values } else { UUIDStorage() }
+  }
+  private var lists: UUIDListStorage {
+    if case .uuidList(let values) = storage { values } else { UUIDListStorage() }
   }
 }

@@ -50,6 +50,7 @@ package struct Column: Hashable, Sendable {
     case .float64(let values): return .float(values[row])
     case .text(let values): return .bytes(Array(values.row(row)))
     case .uuid(let values): return .uuid(values.row(row))
+    case .uuidList(let lists): return .uuids(lists.row(row))
     }
   }
 }
@@ -66,6 +67,8 @@ package enum ColumnValue: Hashable, Sendable {
   case bytes([UInt8])
   /// An identifier.
   case uuid(UUIDValue)
+  /// A list of identifiers.
+  case uuids([UUIDValue])
   /// A date.
   case date(CalendarDate)
   /// An instant.
@@ -85,6 +88,7 @@ extension ColumnValue: Comparable {
     case (.float(let left), .float(let right)): left < right
     case (.bytes(let left), .bytes(let right)): left.lexicographicallyPrecedes(right)
     case (.uuid(let left), .uuid(let right)): left < right
+    case (.uuids(let left), .uuids(let right)): left.lexicographicallyPrecedes(right)
     case (.date(let left), .date(let right)): left < right
     case (.timestamp(let left), .timestamp(let right)): left < right
     default: left.kind < right.kind
@@ -100,6 +104,7 @@ extension ColumnValue: Comparable {
     case .uuid: 4
     case .date: 5
     case .timestamp: 6
+    case .uuids: 7
     }
   }
 }

@@ -3,7 +3,7 @@ package import AlmanacCore
 /// Collects the values of one column, row by row.
 ///
 /// Text and identifiers are dictionary-coded until there are more than
-/// ``maximumDictionaryEntries`` entries and fewer than two rows an entry; plain from then on. The
+/// ``maximumDictionaryEntries`` entries that save nothing; plain from then on. The
 /// wire decoder has a faster builder of its own; this one serves loaders, aggregates and tests.
 package struct ColumnBuilder: Sendable {
   /// Name, type and nullability of the column.
@@ -20,17 +20,23 @@ package struct ColumnBuilder: Sendable {
   private var floats: [Float] = []
   private var doubles: [Double] = []
   private var text = TextStorage(codes: [])
+  /// Identifiers, or the elements of lists of them.
   private var uuids = UUIDStorage(codes: [])
+  private var listOffsets = [0]
   private var textEntries: [ArraySlice<UInt8>: UInt32] = [:]
   private var uuidEntries: [UUIDValue: UInt32] = [:]
 
   /// Entries above which a dictionary has to pay for itself.
   package static let maximumDictionaryEntries = 65_536
 
-  /// Whether a dictionary of so many entries is worth its codes.
+  /// Whether a dictionary of so many entries is worth its codes, or small enough not to matter.
   static func dictionaryPays(entries: Int, rows: Int) -> Bool {
-    entries <= maximumDictionaryEntries || rows >= 2 * entries
+    entries <= maximumDictionaryEntries || dictionarySaves(entries: entries, rows: rows)
   }
+
+  /// Whether identifiers, or texts of about their length, take less memory with a dictionary of so
+  /// many entries: there are at most three of them for four rows.
+  static func dictionarySaves(entries: Int, rows: Int) -> Bool { 4 * entries <= 3 * rows }
 
   /// An empty column of a field.
   package init(_ field: Field) {
@@ -56,6 +62,7 @@ package struct ColumnBuilder: Sendable {
       }
     case .uuid:
       if uuids.codes == nil { uuids.values.append(.zero) } else { uuids.codes?.append(0) }
+    case .uuidList: listOffsets.append(uuids.rowCount)
     }
     validity?.append(false)
     rowCount += 1
@@ -140,7 +147,7 @@ package struct ColumnBuilder: Sendable {
       text.codes?.append(code)
       // The key owns its bytes: a slice of a caller's buffer would keep all of that alive.
       textEntries[Array(value)[...]] = code
-      if dictionaryNoLongerPays(entries: text.entryCount) {
+      if !ColumnBuilder.dictionaryPays(entries: text.entryCount, rows: text.rowCount) {
         text = text.plain(validity: validity)
         textEntries = [:]
       }
@@ -151,6 +158,19 @@ package struct ColumnBuilder: Sendable {
   /// Adds an identifier.
   package mutating func append(_ value: UUIDValue) {
     guard field.type == .uuid else { mismatch("an identifier") }
+    add(value)
+    finishRow()
+  }
+
+  /// Adds a list of identifiers.
+  package mutating func append(_ list: [UUIDValue]) {
+    guard field.type == .uuidList else { mismatch("a list of identifiers") }
+    for value in list { add(value) }
+    listOffsets.append(uuids.rowCount)
+    finishRow()
+  }
+
+  private mutating func add(_ value: UUIDValue) {
     if uuids.codes == nil {
       uuids.values.append(value)
     } else if let code = uuidEntries[value] {
@@ -160,12 +180,11 @@ package struct ColumnBuilder: Sendable {
       uuids.values.append(value)
       uuids.codes?.append(code)
       uuidEntries[value] = code
-      if dictionaryNoLongerPays(entries: uuids.values.count) {
-        uuids = uuids.plain(validity: validity)
+      if !ColumnBuilder.dictionaryPays(entries: uuids.values.count, rows: uuids.rowCount) {
+        uuids = uuids.plain(validity: field.type == .uuid ? validity : nil)
         uuidEntries = [:]
       }
     }
-    finishRow()
   }
 
   /// Adds a value of the column's kind, or a null.
@@ -177,6 +196,7 @@ package struct ColumnBuilder: Sendable {
     case .float(let value): append(value)
     case .bytes(let value): append(bytes: value[...])
     case .uuid(let value): append(value)
+    case .uuids(let value): append(value)
     case .date(let value): append(value)
     case .timestamp(let value): append(value)
     }
@@ -193,6 +213,8 @@ package struct ColumnBuilder: Sendable {
     case .float64: storage = .float64(doubles)
     case .text, .json, .bytes: storage = .text(text)
     case .uuid: storage = .uuid(uuids)
+    case .uuidList:
+      storage = .uuidList(UUIDListStorage(elements: uuids, offsets: listOffsets))
     }
     return Column(field, storage, validity: validity)
   }
@@ -200,10 +222,6 @@ package struct ColumnBuilder: Sendable {
   private mutating func finishRow() {
     validity?.append(true)
     rowCount += 1
-  }
-
-  private func dictionaryNoLongerPays(entries: Int) -> Bool {
-    !ColumnBuilder.dictionaryPays(entries: entries, rows: rowCount)
   }
 
   private func mismatch(_ what: String) -> Never {

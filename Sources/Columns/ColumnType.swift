@@ -19,6 +19,8 @@ package enum ColumnType: Hashable, Sendable {
   case bytes
   /// A universally unique identifier.
   case uuid
+  /// A list of universally unique identifiers, which may be empty and has no nulls in it.
+  case uuidList
   /// A calendar date.
   case date
   /// An instant in microseconds, UTC.

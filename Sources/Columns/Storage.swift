@@ -58,6 +58,33 @@ package struct UUIDStorage: Hashable, Sendable {
   }
 }
 
+/// Lists of identifiers of a column.
+///
+/// Row `r` holds the elements `offsets[r]..<offsets[r + 1]`; a null row holds none.
+package struct UUIDListStorage: Hashable, Sendable {
+  /// The elements of all rows, one after the other.
+  package var elements: UUIDStorage
+  /// Where the list of each row begins, and at the end where the last one ends; never empty.
+  package var offsets: [Int]
+
+  /// Storage of the given parts.
+  package init(elements: UUIDStorage = UUIDStorage(), offsets: [Int] = [0]) {
+    precondition(
+      offsets.first == 0 && offsets.last == elements.rowCount, "the lists hold all elements")
+    self.elements = elements
+    self.offsets = offsets
+  }
+
+  /// The number of rows.
+  package var rowCount: Int { offsets.count - 1 }
+
+  /// The positions of a row's elements.
+  package func positions(_ row: Int) -> Range<Int> { offsets[row]..<offsets[row + 1] }
+
+  /// The list of a row.
+  package func row(_ row: Int) -> [UUIDValue] { positions(row).map { elements.row($0) } }
+}
+
 /// The values of a column; the slot of a null row holds zero.
 package enum ColumnStorage: Hashable, Sendable {
   /// Booleans.
@@ -76,6 +103,8 @@ package enum ColumnStorage: Hashable, Sendable {
   case text(TextStorage)
   /// `uuid`.
   case uuid(UUIDStorage)
+  /// `uuidList`.
+  case uuidList(UUIDListStorage)
 
   /// The number of rows.
   package var rowCount: Int {
@@ -88,6 +117,7 @@ package enum ColumnStorage: Hashable, Sendable {
     case .float64(let values): values.count
     case .text(let values): values.rowCount
     case .uuid(let values): values.rowCount
+    case .uuidList(let lists): lists.rowCount
     }
   }
 
@@ -96,7 +126,8 @@ package enum ColumnStorage: Hashable, Sendable {
     switch (self, type) {
     case (.bool, .bool), (.int32, .int16), (.int32, .int32), (.int32, .date), (.int64, .int64),
       (.int64, .timestamp), (.int64, .decimal), (.int128, .decimal), (.float32, .float32),
-      (.float64, .float64), (.text, .text), (.text, .json), (.text, .bytes), (.uuid, .uuid):
+      (.float64, .float64), (.text, .text), (.text, .json), (.text, .bytes), (.uuid, .uuid),
+      (.uuidList, .uuidList):
       true
     default: false
     }

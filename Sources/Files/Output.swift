@@ -15,8 +15,13 @@ extension FileSystem {
   }
 
   /// Writes a line about the work to standard error; where that fails nobody is left to be told.
-  package static func writeRemark(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
+  package static func writeRemark(_ line: String) { writeRemarkPart(line + "\n") }
+
+  /// Writes a part of a line, such as a progress line without its end, to standard error.
+  ///
+  /// What cannot be written is lost.
+  package static func writeRemarkPart(_ text: String) {
+    let bytes = Array(text.utf8)
     SystemCalls.writeAll(bytes.span, to: STDERR_FILENO)
   }
 

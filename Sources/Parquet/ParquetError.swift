@@ -28,6 +28,8 @@ package enum ParquetError: ExitStatusConvertible, Equatable {
   case unsupported(column: String?, feature: String)
   /// A value has no equal among the values of the column's type here.
   case unrepresentable(column: String, reason: String)
+  /// A value has no place in a column of a file that is written.
+  case unwritable(column: String, reason: String)
   /// The file has no column of a name asked for.
   case missingColumn(String, available: [String])
   /// The rows need more memory than is allowed.
@@ -44,15 +46,17 @@ package enum ParquetError: ExitStatusConvertible, Equatable {
     case .corrupt(let location, let reason):
       return "the Parquet file is damaged at \(location): \(reason): restore it or write it again"
     case .unsupported(let column, let feature):
-      let place = column.map { "column \($0) of the Parquet file" } ?? "the Parquet file"
+      let place = column.map { "column \(shown($0)) of the Parquet file" } ?? "the Parquet file"
       return "\(place) uses \(feature), which is not supported: "
-        + "write it with flat columns, and zstd or no compression"
+        + "write it with flat columns, and zstd, Snappy or no compression"
     case .unrepresentable(let column, let reason):
-      return "column \(column) of the Parquet file cannot be read: \(reason)"
+      return "column \(shown(column)) of the Parquet file cannot be read: \(reason)"
+    case .unwritable(let column, let reason):
+      return "column \(shown(column)) cannot be written to Parquet: \(reason)"
     case .missingColumn(let name, let available):
-      return "the Parquet file has no column \(name)"
-        + Suggestion.didYouMean(name, among: available)
-        + ": it has \(available.joined(separator: ", "))"
+      return "the Parquet file has no column \(shown(name))"
+        + Suggestion.didYouMean(name, among: available.map(shown))
+        + ": it has \(available.map(shown).joined(separator: ", "))"
     case .tooLarge(let maximumBytes):
       return "the Parquet file needs more than the \(maximumBytes) bytes of memory allowed: "
         + "split it into smaller files"
@@ -63,12 +67,22 @@ package enum ParquetError: ExitStatusConvertible, Equatable {
 extension ParquetLocation: CustomStringConvertible {
   /// The place in words, outermost first.
   package var description: String {
-    var parts = column.map { ["column \($0)"] } ?? ["footer"]
+    var parts = column.map { ["column \(shown($0))"] } ?? ["footer"]
     if let rowGroup { parts.append("row group \(rowGroup)") }
     if let page { parts.append("page \(page)") }
     parts.append("byte \(offset)")
     return parts.joined(separator: ", ")
   }
+}
+
+/// A name from a file, which may be damaged, on one line: without control characters, cut where it
+/// is long.
+private func shown(_ name: String) -> String {
+  let scalars = name.unicodeScalars.prefix(100).map { scalar in
+    scalar.properties.generalCategory == .control || scalar.properties.isWhitespace && scalar != " "
+      ? "?" : Character(scalar)
+  }
+  return String(scalars) + (name.unicodeScalars.count > 100 ? "..." : "")
 }
 
 /// What the lowest level finds wrong; its caller knows the column and page and adds them.

@@ -12,9 +12,9 @@ package struct ParquetMetadata: Hashable, Sendable {
     package var obstacle: String?
   }
 
-  /// What is known of a column in a row group.
+  /// What is known of a column in a row group; bounds of lists are those of their elements.
   package struct ColumnChunk: Hashable, Sendable {
-    /// The number of nulls, `nil` if the writer left it out.
+    /// The number of nulls, `nil` if the writer left it out, and for lists.
     package var nullCount: Int?
     /// The least value, `nil` if there is none or the writer left it out.
     package var minimum: ColumnValue?

@@ -18,9 +18,11 @@ struct ByteTable: ~Copyable {
   private var slotMask: Int
   /// Whether every row has an entry of its own.
   private(set) var isPlain = false
-  private var backoff = DictionaryBackoff()
+  private var trial: DictionaryTrial
 
-  init() {
+  /// An empty table for batches of up to so many rows.
+  init(rowsPerBatch: Int) {
+    trial = DictionaryTrial(rowsPerBatch: rowsPerBatch)
     byteCapacity = 4096
     endCapacity = 256
     slotMask = 511
@@ -77,7 +79,7 @@ struct ByteTable: ~Copyable {
     _ start: UnsafeRawPointer, count: Int, hash: UInt64, slot: Int, earlier: RowCodes,
     row: Int
   ) -> UInt32 {
-    if backoff.shouldGiveUp(entries: entryCount + 1, rows: row + 1) {
+    if trial.shouldGiveUp(entries: entryCount + 1, rows: row + 1) {
       unsafe becomePlain(earlier, rows: row)
       unsafe append(start, count: count)
       return 0
@@ -89,12 +91,10 @@ struct ByteTable: ~Copyable {
   }
 
   /// Gives each of the rows before `rows` an entry of its own.
-  ///
   private mutating func becomePlain(_ earlier: RowCodes, rows: Int) {
-    let oldBytes = unsafe bytes
-    let oldEnds = unsafe ends
-    unsafe bytes = .allocate(byteCount: byteCapacity, alignment: 16)
-    unsafe ends = .allocate(capacity: endCapacity)
+    let oldBytes = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 16)
+    unsafe oldBytes.copyMemory(from: bytes, byteCount: byteCount)
+    let oldEnds = unsafe Array(UnsafeBufferPointer(start: ends, count: entryCount))
     byteCount = 0
     entryCount = 0
     isPlain = true
@@ -104,11 +104,10 @@ struct ByteTable: ~Copyable {
         continue
       }
       let entry = unsafe Int(earlier.codes[row])
-      let start = unsafe entry == 0 ? 0 : oldEnds[entry - 1]
+      let start = entry == 0 ? 0 : oldEnds[entry - 1]
       unsafe append(oldBytes + start, count: oldEnds[entry] - start)
     }
     unsafe oldBytes.deallocate()
-    unsafe oldEnds.deallocate()
   }
 
   @inline(__always)
@@ -165,11 +164,13 @@ struct ByteTable: ~Copyable {
     }
     let rowCodes =
       isPlain ? nil : unsafe Array(UnsafeBufferPointer(start: earlier.codes, count: rows))
-    backoff.finishBatch(gaveUp: isPlain)
-    isPlain = backoff.isSkipping
+    if entryCount > 0, !isPlain || trial.gaveUp {
+      unsafe slots.update(repeating: 0, count: slotMask + 1)
+    }
+    trial.finishBatch(rows: rows)
+    isPlain = trial.isSkipping
     byteCount = 0
     entryCount = 0
-    unsafe slots.update(repeating: 0, count: slotMask + 1)
     return TextStorage(bytes: allBytes, offsets: offsets, codes: rowCodes)
   }
 
@@ -229,37 +230,6 @@ let secondMultiplier: UInt64 = 0xE703_7ED1_A0B4_28DB
 func mixed(_ left: UInt64, _ right: UInt64) -> UInt64 {
   let product = left.multipliedFullWidth(by: right)
   return product.high ^ product.low
-}
-
-/// When to stop coding a column by a dictionary, and when to try again.
-///
-/// A dictionary is given up when it has ``trialEntries`` entries and fewer than two rows an entry;
-/// the next ``skippedBatches`` batches are then not even tried. All of that depends on the rows
-/// alone, so equal streams give equal batches.
-struct DictionaryBackoff {
-  /// Entries from which on a dictionary has to pay for itself.
-  static let trialEntries = 16_384
-  /// Batches that stay plain after one that gave up.
-  static let skippedBatches = 15
-
-  private var skips = 0
-
-  /// Whether the batch to come is left plain.
-  var isSkipping: Bool { skips > 0 }
-
-  /// Whether a dictionary of that many entries is not worth it.
-  func shouldGiveUp(entries: Int, rows: Int) -> Bool {
-    entries > DictionaryBackoff.trialEntries && rows < 2 * entries
-  }
-
-  /// Notes how a batch ended.
-  mutating func finishBatch(gaveUp: Bool) {
-    if skips > 0 {
-      skips -= 1
-    } else if gaveUp {
-      skips = DictionaryBackoff.skippedBatches
-    }
-  }
 }
 
 /// The codes of a batch's rows so far, and which of the rows are null.

@@ -54,13 +54,17 @@ package struct ConnectionSettings: Sendable {
   /// The parameters of a connection, of which the last one for a keyword counts.
   ///
   /// First come defaults, then what the text gives, then what must not be changed.
-  func parameters(applicationName: String) -> [(keyword: String, value: String)] {
+  package func parameters(
+    applicationName: String
+  ) -> [(keyword: String, value: String)] {
     var parameters = [(keyword: "fallback_application_name", value: applicationName)]
     // A service file may set these, and would be overruled by anything given here.
     if self["service"] == nil, connectionDefaults()["service"] == nil {
       parameters += [
         (keyword: "keepalives_idle", value: "30"), (keyword: "keepalives_interval", value: "10"),
         (keyword: "keepalives_count", value: "6"),
+        // Keepalives do not notice a peer that is gone while bytes wait for its acknowledgement.
+        (keyword: "tcp_user_timeout", value: "90000"),
       ]
       if connectionDefaults()["connect_timeout"] == nil {
         parameters.append((keyword: "connect_timeout", value: "10"))

@@ -181,7 +181,10 @@ struct DecodingColumns: ~Copyable {
     capacity = min(rowsPerBatch, 1024)
     unsafe columns = .allocate(capacity: fields.count)
     for (index, (field, wire)) in zip(fields, wireTypes).enumerated() {
-      guard let column = DecodingColumn(field, wire: wire, capacity: capacity) else {
+      guard
+        let column = DecodingColumn(
+          field, wire: wire, capacity: capacity, rowsPerBatch: rowsPerBatch)
+      else {
         preconditionFailure("\(wire) cannot be read as \(field.type)")
       }
       unsafe (columns + index).initialize(to: column)

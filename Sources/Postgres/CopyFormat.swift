@@ -15,19 +15,26 @@ func keyText(_ bytes: [UInt8], _ type: WireType) -> String {
   switch type {
   case .uuid where bytes.count == 16:
     return UUIDValue(
-      high: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) },
-      low: bytes[8...].reduce(0) { $0 << 8 | UInt64($1) }
+      high: UInt64(bitPattern: integer(bytes[..<8])), low: UInt64(bitPattern: integer(bytes[8...]))
     ).description
   case .text: return String(decoding: bytes, as: UTF8.self)
-  case .int16, .int32, .int64, .uint32:
-    guard let width = type.width, width == bytes.count else { return "\(bytes.count) bytes" }
-    let magnitude = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    if type == .uint32 { return String(magnitude) }
-    let shift = UInt64(64 - 8 * width)
-    return String(Int64(bitPattern: magnitude << shift) >> Int64(shift))
+  case .int16 where bytes.count == 2, .int32 where bytes.count == 4, .int64 where bytes.count == 8:
+    return String(integer(bytes[...]))
+  case .uint32 where bytes.count == 4:
+    return String(UInt32(truncatingIfNeeded: integer(bytes[...])))
   case .date where bytes.count == 4:
-    let days = Int32(bitPattern: bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+    let days = Int32(truncatingIfNeeded: integer(bytes[...]))
     return CalendarDate(daysSinceEpoch: days &+ daysFrom1970To2000).description
+  case .timestamp where bytes.count == 8:
+    let (time, overflow) = integer(bytes[...]).addingReportingOverflow(microsecondsFrom1970To2000)
+    return overflow ? "infinity" : Timestamp(microseconds: time).description
+  case .numeric: return decimalText(bytes) ?? "\(bytes.count) bytes"
   default: return "\(bytes.count) bytes"
   }
+}
+
+/// A whole number of up to eight bytes, signed.
+private func integer(_ bytes: ArraySlice<UInt8>) -> Int64 {
+  let start: Int64 = bytes.first.map { $0 >= 0x80 } ?? false ? -1 : 0
+  return bytes.reduce(start) { $0 << 8 | Int64($1) }
 }

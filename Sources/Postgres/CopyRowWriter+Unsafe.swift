@@ -36,6 +36,9 @@ struct CopyRowWriter: ~Copyable {
         let entry = codes.map { Int($0[row]) } ?? row
         return offsets[entry + 1] - offsets[entry] + extra
       }
+    case .uuidList(let lists):
+      let offsets = lists.offsets
+      add(column) { uuidArraySize(offsets[$0 + 1] - offsets[$0]) }
     case .int32(let values):
       add(column) { 8 + 2 * NumericGroups(units: Int128(values[$0]), scale: 0).count }
     case .int64(let values):
@@ -86,12 +89,13 @@ struct CopyRowWriter: ~Copyable {
     case (.int64, _): return writeIntegers(column) { Int64(exactly: $0) }
     case (.uint32, _): return writeIntegers(column) { UInt32(exactly: $0) }
     case (.float32, .float32(let values)):
-      return unsafe put(column) { row, place in unsafe store(values[row].bitPattern, place) }
+      return unsafe put(column) { row, place in
+        values[row].isFinite ? unsafe store(values[row].bitPattern, place) : -1
+      }
     case (.float32, .float64(let values)):
       return unsafe put(column) { row, place in
         let narrow = Float(values[row])
-        if narrow.isInfinite, values[row].isFinite { return -1 }
-        return unsafe store(narrow.bitPattern, place)
+        return narrow.isFinite ? unsafe store(narrow.bitPattern, place) : -1
       }
     case (.float64, _): return writeDoubles(column)
     case (.numeric, _): return writeNumerics(column)
@@ -102,11 +106,9 @@ struct CopyRowWriter: ~Copyable {
       let entries = values.values
       let codes = values.codes
       return unsafe put(column) { row, place in
-        let value = entries[codes.map { Int($0[row]) } ?? row]
-        unsafe (place + 4).storeBytes(of: value.high.bigEndian, as: UInt64.self)
-        unsafe (place + 12).storeBytes(of: value.low.bigEndian, as: UInt64.self)
-        return 16
+        unsafe store(entries[codes.map { Int($0[row]) } ?? row], place)
       }
+    case (.uuidArray, .uuidList(let lists)): return writeLists(column, lists)
     case (.date, .int32(let values)):
       return unsafe put(column) { row, place in
         let (days, overflow) = values[row].subtractingReportingOverflow(daysFrom1970To2000)
@@ -155,10 +157,12 @@ struct CopyRowWriter: ~Copyable {
     switch column.storage {
     case .float32(let values):
       return unsafe put(column) { row, place in
-        unsafe store(Double(values[row]).bitPattern, place)
+        values[row].isFinite ? unsafe store(Double(values[row]).bitPattern, place) : -1
       }
     case .float64(let values):
-      return unsafe put(column) { row, place in unsafe store(values[row].bitPattern, place) }
+      return unsafe put(column) { row, place in
+        values[row].isFinite ? unsafe store(values[row].bitPattern, place) : -1
+      }
     case .int32(let values):
       return unsafe put(column) { row, place in
         unsafe store((Double(values[row]) / unit).bitPattern, place)
@@ -216,9 +220,32 @@ struct CopyRowWriter: ~Copyable {
     }
   }
 
+  private mutating func writeLists(
+    _ column: Column, _ lists: UUIDListStorage
+  ) -> (row: Int, problem: ValueFailure.Problem)? {
+    unsafe put(column) { row, place in
+      let positions = lists.positions(row)
+      let size = uuidArraySize(positions.count)
+      if size > maximumCopyFieldLength { return -1 }
+      unsafe store(Int32(positions.isEmpty ? 0 : 1), place)
+      unsafe store(Int32(0), place + 4)
+      unsafe store(uuidOID, place + 8)
+      if positions.isEmpty { return size }
+      unsafe store(Int32(positions.count), place + 12)
+      unsafe store(Int32(1), place + 16)
+      var element = unsafe place + 24
+      for position in positions {
+        unsafe element.storeBytes(of: Int32(16).bigEndian, as: Int32.self)
+        unsafe store(lists.elements.row(position), element)
+        unsafe element += 20
+      }
+      return size
+    }
+  }
+
   /// Lets `write` put each value behind the four bytes of its length, and writes that length.
   ///
-  /// `write` returns the number of bytes, or -1 if the value is out of range.
+  /// `write` returns the number of bytes, or -1 if the type cannot hold the value.
   @inline(__always)
   private mutating func put(
     _ column: Column, write: (Int, UnsafeMutableRawPointer) -> Int
@@ -230,12 +257,18 @@ struct CopyRowWriter: ~Copyable {
       var length = -1
       if !isNull(row, valid) {
         length = unsafe write(row, bytes + place)
-        if length < 0 { return (row, .outOfRange) }
+        if length < 0 { return (row, problem(of: column, row)) }
       }
       unsafe (bytes + place).storeBytes(of: Int32(length).bigEndian, as: Int32.self)
       places[row - rows.lowerBound] = place + 4 + max(0, length)
     }
     return nil
+  }
+
+  /// Why a value could not be written.
+  private func problem(of column: Column, _ row: Int) -> ValueFailure.Problem {
+    guard case .float(let value) = column.value(row), !value.isFinite else { return .outOfRange }
+    return ValueFailure.Problem(notFinite: value)
   }
 
   /// The finished bytes.
@@ -263,6 +296,19 @@ private func store<Value: FixedWidthInteger>(
   unsafe (place + 4).storeBytes(of: value.bigEndian, as: Value.self)
   return Value.bitWidth / 8
 }
+
+/// Writes an identifier behind the four bytes of its length; its size in bytes.
+@inline(__always)
+@discardableResult
+private func store(_ value: UUIDValue, _ place: UnsafeMutableRawPointer) -> Int {
+  unsafe (place + 4).storeBytes(of: value.high.bigEndian, as: UInt64.self)
+  unsafe (place + 12).storeBytes(of: value.low.bigEndian, as: UInt64.self)
+  return 16
+}
+
+/// The bytes of an array of identifiers: a header, which is shorter without an element, and the
+/// elements behind their lengths.
+private func uuidArraySize(_ count: Int) -> Int { count == 0 ? 12 : 20 + 20 * count }
 
 /// Writes a `numeric` behind the four bytes of its length; its size in bytes.
 private func storeNumeric(_ units: Int128, _ scale: Int, _ place: UnsafeMutableRawPointer) -> Int {

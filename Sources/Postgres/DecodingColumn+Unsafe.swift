@@ -19,6 +19,7 @@ enum Reading {
   case text
   case jsonb
   case uuid
+  case uuidArray
   case date
   case timestamp
 
@@ -35,6 +36,7 @@ enum Reading {
     case (.text, _), (.json, _), (.bytea, _): self = .text
     case (.jsonb, _): self = .jsonb
     case (.uuid, _): self = .uuid
+    case (.uuidArray, _): self = .uuidArray
     case (.date, _): self = .date
     case (.timestamp, _): self = .timestamp
     case (_, .int16), (_, .int32): self = .narrowInteger
@@ -47,6 +49,7 @@ enum Reading {
   /// The size of a value in the column's buffer.
   var stride: Int {
     switch self {
+    case .uuidArray: 0
     case .bool: 1
     case .narrowInteger, .float32, .date, .text, .jsonb, .uuid: 4
     default: 8
@@ -77,17 +80,20 @@ struct DecodingColumn: ~Copyable {
   private var wide: [Int128]?
   /// The number of decimals that were rounded, over all batches.
   private(set) var roundedValues = 0
-  private var text = ByteTable()
-  private var identifiers = IdentifierTable()
+  private var text: ByteTable
+  private var identifiers: IdentifierTable
+  private var lists = IdentifierLists()
 
   /// A column without rows; `nil` if the wire type cannot be read as the field's type.
-  init?(_ field: Field, wire: WireType, capacity: Int) {
+  init?(_ field: Field, wire: WireType, capacity: Int, rowsPerBatch: Int) {
     guard let reading = Reading(wire, as: field.type) else { return nil }
     self.field = field
     self.reading = reading
     self.capacity = capacity
     width = wire.width ?? -1
     isUnsigned = wire == .uint32
+    text = ByteTable(rowsPerBatch: rowsPerBatch)
+    identifiers = IdentifierTable(rowsPerBatch: rowsPerBatch)
     isInt16 = field.type == .int16
     if case .decimal(let decimals) = field.type {
       scale = NumericScale(decimals)
@@ -139,6 +145,7 @@ struct DecodingColumn: ~Copyable {
     case .bool: unsafe pointer(UInt8.self)[row] = 0
     case .text, .jsonb: unsafe pointer(UInt32.self)[row] = text.codeOfNull()
     case .uuid: unsafe pointer(UInt32.self)[row] = identifiers.codeOfNull()
+    case .uuidArray: lists.appendNull()
     case .narrowInteger, .float32, .date: unsafe pointer(UInt32.self)[row] = 0
     default:
       unsafe pointer(UInt64.self)[row] = 0
@@ -155,10 +162,8 @@ struct DecodingColumn: ~Copyable {
     if length != width, width >= 0 { return .malformed }
     switch reading {
     case .uuid:
-      let value = unsafe UUIDValue(
-        high: UInt64(bigEndian: start.loadUnaligned(as: UInt64.self)),
-        low: UInt64(bigEndian: (start + 8).loadUnaligned(as: UInt64.self)))
-      unsafe pointer(UInt32.self)[row] = identifiers.code(value, earlier: rowCodes, row: row)
+      unsafe pointer(UInt32.self)[row] = identifiers.code(
+        UUIDValue(bigEndian: start), earlier: rowCodes, row: row)
     case .text:
       unsafe pointer(UInt32.self)[row] = text.code(
         start, count: length, earlier: rowCodes, row: row)
@@ -186,7 +191,10 @@ struct DecodingColumn: ~Copyable {
     case .bool:
       unsafe pointer(UInt8.self)[row] = start.load(as: UInt8.self) == 0 ? 0 : 1
     case .float64:
-      unsafe pointer(UInt64.self)[row] = UInt64(bigEndian: start.loadUnaligned(as: UInt64.self))
+      let value = unsafe Double(
+        bitPattern: UInt64(bigEndian: start.loadUnaligned(as: UInt64.self)))
+      if !value.isFinite { return ValueFailure.Problem(notFinite: value) }
+      unsafe pointer(Double.self)[row] = value
     default: return unsafe decodeUncommon(start, length: length, row: row)
     }
     return nil
@@ -223,11 +231,15 @@ struct DecodingColumn: ~Copyable {
       if wide != nil { wide?.append(value) }
     case .integerAsDouble:
       unsafe pointer(Double.self)[row] = Double(integer(start, length))
-    case .float32:
-      unsafe pointer(UInt32.self)[row] = UInt32(bigEndian: start.loadUnaligned(as: UInt32.self))
-    case .float32AsDouble:
-      let bits = unsafe UInt32(bigEndian: start.loadUnaligned(as: UInt32.self))
-      unsafe pointer(Double.self)[row] = Double(Float(bitPattern: bits))
+    case .float32, .float32AsDouble:
+      let value = unsafe Float(
+        bitPattern: UInt32(bigEndian: start.loadUnaligned(as: UInt32.self)))
+      if !value.isFinite { return ValueFailure.Problem(notFinite: Double(value)) }
+      if reading == .float32 {
+        unsafe pointer(Float.self)[row] = value
+      } else {
+        unsafe pointer(Double.self)[row] = Double(value)
+      }
     case .numericAsDouble:
       switch unsafe decodeNumericAsDouble(start, length: length) {
       case .success(let value): unsafe pointer(Double.self)[row] = value
@@ -237,6 +249,7 @@ struct DecodingColumn: ~Copyable {
       guard length >= 1, unsafe start.load(as: UInt8.self) == 1 else { return .malformed }
       unsafe pointer(UInt32.self)[row] = text.code(
         start + 1, count: length - 1, earlier: rowCodes, row: row)
+    case .uuidArray: return unsafe lists.append(start, length: length)
     default: return .malformed
     }
     return nil
@@ -278,6 +291,7 @@ struct DecodingColumn: ~Copyable {
       storage = .float64(array(Double.self, rows))
     case .text, .jsonb: storage = unsafe .text(text.take(rowCodes, rows: rows))
     case .uuid: storage = unsafe .uuid(identifiers.take(rowCodes, rows: rows))
+    case .uuidArray: storage = .uuidList(lists.take())
     }
     wide = nil
     return Column(field, storage, validity: takeValidity(rows: rows))

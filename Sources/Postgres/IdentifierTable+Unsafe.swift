@@ -14,9 +14,11 @@ struct IdentifierTable: ~Copyable {
   private var slotMask: Int
   /// Whether every row has an entry of its own.
   private(set) var isPlain = false
-  private var backoff = DictionaryBackoff()
+  private var trial: DictionaryTrial
 
-  init() {
+  /// An empty table for batches of up to so many rows.
+  init(rowsPerBatch: Int) {
+    trial = DictionaryTrial(rowsPerBatch: rowsPerBatch)
     entryCapacity = 256
     slotMask = 511
     unsafe entries = .allocate(capacity: entryCapacity)
@@ -57,7 +59,7 @@ struct IdentifierTable: ~Copyable {
   private mutating func insert(
     _ value: UUIDValue, slot: Int, earlier: RowCodes, row: Int
   ) -> UInt32 {
-    if backoff.shouldGiveUp(entries: entryCount + 1, rows: row + 1) {
+    if trial.shouldGiveUp(entries: entryCount + 1, rows: row + 1) {
       unsafe becomePlain(earlier, rows: row)
       append(value)
       return 0
@@ -68,15 +70,15 @@ struct IdentifierTable: ~Copyable {
     return UInt32(truncatingIfNeeded: entryCount - 1)
   }
 
+  /// Gives each of the rows before `rows` an entry of its own.
   private mutating func becomePlain(_ earlier: RowCodes, rows: Int) {
-    let old = unsafe entries
-    unsafe entries = .allocate(capacity: entryCapacity)
-    entryCount = 0
-    isPlain = true
-    for row in 0..<rows {
-      append(unsafe earlier.isNull(row) ? .zero : old[Int(earlier.codes[row])])
+    while entryCapacity < rows { grow() }
+    // The last row first: an entry never stands behind the row that first had it.
+    for row in (0..<rows).reversed() {
+      unsafe entries[row] = earlier.isNull(row) ? .zero : entries[Int(earlier.codes[row])]
     }
-    unsafe old.deallocate()
+    entryCount = rows
+    isPlain = true
   }
 
   @inline(__always)
@@ -112,10 +114,12 @@ struct IdentifierTable: ~Copyable {
     let values = unsafe Array(UnsafeBufferPointer(start: entries, count: entryCount))
     let rowCodes =
       isPlain ? nil : unsafe Array(UnsafeBufferPointer(start: earlier.codes, count: rows))
-    backoff.finishBatch(gaveUp: isPlain)
-    isPlain = backoff.isSkipping
+    if entryCount > 0, !isPlain || trial.gaveUp {
+      unsafe slots.update(repeating: 0, count: slotMask + 1)
+    }
+    trial.finishBatch(rows: rows)
+    isPlain = trial.isSkipping
     entryCount = 0
-    unsafe slots.update(repeating: 0, count: slotMask + 1)
     return UUIDStorage(values: values, codes: rowCodes)
   }
 

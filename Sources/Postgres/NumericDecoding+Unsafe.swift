@@ -166,6 +166,28 @@ func decodeNumericAsDouble(
   return .success(nearest)
 }
 
+/// A `numeric` as PostgreSQL prints it, or `nil` if the bytes are no number of up to 128 bits of
+/// its own display scale.
+func decimalText(_ bytes: [UInt8]) -> String? {
+  guard bytes.count >= 8, bytes[6] == 0, bytes[7] <= 38 else { return nil }
+  let scale = Int(bytes[7])
+  let decoded = unsafe bytes.withUnsafeBytes { buffer in
+    unsafe buffer.baseAddress.map {
+      unsafe decodeNumeric($0, length: buffer.count, scale: NumericScale(scale))
+    }
+  }
+  let units: Int128
+  switch decoded?.outcome {
+  case .exact: units = Int128(decoded?.units ?? 0)
+  case .wide(let wide, rounded: false): units = wide
+  default: return nil
+  }
+  var digits = String(units.magnitude)
+  digits = String(repeating: "0", count: max(0, scale + 1 - digits.count)) + digits
+  let point = digits.index(digits.endIndex, offsetBy: -scale)
+  return (units < 0 ? "-" : "") + digits[..<point] + (scale > 0 ? "." : "") + digits[point...]
+}
+
 /// Why the bytes of a `numeric` give no number.
 struct NumericProblem: Error {
   let problem: ValueFailure.Problem

@@ -115,6 +115,15 @@ package struct ValueFailure: Hashable, Sendable {
     case outOfRange
     /// Bytes that are no value of the type.
     case malformed
+    /// A list with a null in it.
+    case nullElement
+    /// An array of more than one dimension.
+    case nested
+
+    /// What is wrong with a floating-point number that is not finite.
+    init(notFinite value: Double) {
+      self = value.isNaN ? .notANumber : .infinite
+    }
   }
 
   /// The table or dataset.
@@ -152,6 +161,26 @@ package enum CopyProblem: Hashable, Sendable {
   case truncated
   /// They go on after the end marker.
   case trailingBytes
+}
+
+extension PostgresError {
+  /// Whether the same work, on a new connection if the old one is lost, may well succeed at once or
+  /// soon; see ``SQLState/isRetryable``.
+  ///
+  /// Every such error leads to the exit status `unavailable` or `temporaryFailure`; a cancelled
+  /// statement leads to the latter as well, but is nothing to repeat within a run.
+  package var isRetryable: Bool {
+    switch self {
+    case .connectionLost: true
+    case .server(let failure): failure.state.isRetryable
+    case .cannotConnect(let failure):
+      switch failure.reason {
+      case .unreachable, .notAccepting, .tooManyConnections: true
+      case .refused, .missingDatabase, .missingService: false
+      }
+    default: false
+    }
+  }
 }
 
 extension PostgresError: ExitStatusConvertible {
@@ -302,6 +331,8 @@ extension ValueFailure: CustomStringConvertible {
       case .infinite: "is infinite"
       case .outOfRange: "is outside the range of its type"
       case .malformed: "is no value of its type"
+      case .nullElement: "is an array with a null in it"
+      case .nested: "is an array of more than one dimension"
       }
     return "column \(column) of \(source) \(what) in row \(row); correct the row or exclude it"
       + (key == nil ? "" : " (--verbose on a terminal shows its key)")
@@ -337,6 +368,7 @@ extension ColumnType {
     case .json: "json"
     case .bytes: "bytes"
     case .uuid: "uuid"
+    case .uuidList: "uuids"
     case .date: "date"
     case .timestamp: "timestamp"
     }

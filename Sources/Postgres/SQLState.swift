@@ -72,11 +72,31 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
   package static let invalidAuthorisation = SQLState(rawValue: "28000")
   /// The server is starting or stopping.
   package static let cannotConnectNow = SQLState(rawValue: "57P03")
+  /// The database was dropped during the session, on a standby as a conflict with recovery.
+  package static let databaseDropped = SQLState(rawValue: "57P04")
+
+  /// Whether the same transaction, on a new connection if the old one is lost, may well succeed at
+  /// once or soon.
+  ///
+  /// That is so after a lost connection, a server that restarts, a deadlock, a serialisation
+  /// failure (what a standby reports as a "conflict with recovery" is one), and a lock or a
+  /// connection that could not be had. It is not after a statement that was cancelled, by a person
+  /// or by `statement_timeout`: that would be asked for the same again.
+  package var isRetryable: Bool {
+    switch self {
+    case .databaseDropped: false
+    case .lockNotAvailable, .tooManyConnections: true
+    case Class.connection, Class.retryable, Class("57P0"): true
+    default: false
+    }
+  }
 
   /// The status a program ends with when nothing handles the code.
   package var exitStatus: ExitStatus {
     switch self {
-    case .undefinedTable, .undefinedColumn, .undefinedSchema, .undefinedDatabase: .missingInput
+    case .undefinedTable, .undefinedColumn, .undefinedSchema, .undefinedDatabase,
+      .databaseDropped:
+      .missingInput
     case .insufficientPrivilege: .noPermission
     case .lockNotAvailable, .tooManyConnections, .queryCancelled: .temporaryFailure
     case .diskFull: .inputOutput
@@ -95,7 +115,7 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
     case .undefinedTable:
       "create it or correct the name, which needs its schema since the search path is empty"
     case .undefinedColumn, .undefinedSchema: "create it or correct the name"
-    case .undefinedDatabase: "create it or correct the database name"
+    case .undefinedDatabase, .databaseDropped: "create it or correct the database name"
     case .insufficientPrivilege: "grant the role the right"
     case .lockNotAvailable: "another session holds the lock; try again later"
     case .tooManyConnections: "try again later or raise max_connections"

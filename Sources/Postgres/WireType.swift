@@ -1,5 +1,8 @@
 package import Columns
 
+/// The oid of the type `uuid`, which its arrays name in front of their elements.
+let uuidOID: UInt32 = 2950
+
 /// How PostgreSQL writes the values of a column in its binary format.
 package enum WireType: Hashable, Sendable {
   /// One byte.
@@ -23,6 +26,8 @@ package enum WireType: Hashable, Sendable {
   case jsonb
   /// Sixteen bytes.
   case uuid
+  /// An array of `uuid`, of which at most one dimension can be read.
+  case uuidArray
   /// Days since 2000-01-01.
   case date
   /// Microseconds since 2000-01-01: `timestamptz`, and `timestamp` taken as UTC.
@@ -46,7 +51,8 @@ package enum WireType: Hashable, Sendable {
     case 1082: self = .date
     case 1114, 1184: self = .timestamp
     case 1700: self = .numeric
-    case 2950: self = .uuid
+    case uuidOID: self = .uuid
+    case 2951: self = .uuidArray
     case 3802: self = .jsonb
     default: return nil
     }
@@ -66,6 +72,7 @@ package enum WireType: Hashable, Sendable {
     case .json: self = .jsonb
     case .bytes: self = .bytea
     case .uuid: self = .uuid
+    case .uuidList: self = .uuidArray
     case .date: self = .date
     case .timestamp: self = .timestamp
     }
@@ -79,7 +86,7 @@ package enum WireType: Hashable, Sendable {
     case .int32, .uint32, .float32, .date: 4
     case .int64, .float64, .timestamp: 8
     case .uuid: 16
-    case .numeric, .text, .json, .jsonb, .bytea: nil
+    case .numeric, .text, .json, .jsonb, .uuidArray, .bytea: nil
     }
   }
 
@@ -93,13 +100,14 @@ package enum WireType: Hashable, Sendable {
 
   /// Whether values in this format can be read as values of a field's type.
   ///
-  /// Whole numbers may be read as any numeric type; a value outside its range is an error.
+  /// Whole numbers may be read as any numeric type; a value outside its range is an error, and so
+  /// is a number or a time that is not finite.
   package func canBeRead(as type: ColumnType) -> Bool {
     switch (self, type) {
     case (.bool, .bool), (.float32, .float32), (.float32, .float64), (.float64, .float64),
       (.numeric, .decimal), (.numeric, .float64), (.text, .text), (.json, .json), (.json, .text),
-      (.jsonb, .json), (.jsonb, .text), (.uuid, .uuid), (.date, .date), (.timestamp, .timestamp),
-      (.bytea, .bytes):
+      (.jsonb, .json), (.jsonb, .text), (.uuid, .uuid), (.uuidArray, .uuidList), (.date, .date),
+      (.timestamp, .timestamp), (.bytea, .bytes):
       true
     case (_, .int16), (_, .int32), (_, .int64), (_, .float64), (_, .decimal): isInteger
     default: false
@@ -109,12 +117,13 @@ package enum WireType: Hashable, Sendable {
   /// Whether values of a field's type can be written in this format.
   ///
   /// A whole number outside the target's range is an error; a floating-point target takes the
-  /// nearest number it has.
+  /// nearest number it has. A number that is not finite is an error.
   package func canBeWritten(from type: ColumnType) -> Bool {
     switch (self, type) {
     case (.bool, .bool), (.text, .text), (.text, .json), (.json, .json), (.json, .text),
-      (.jsonb, .json), (.jsonb, .text), (.uuid, .uuid), (.date, .date), (.timestamp, .timestamp),
-      (.bytea, .bytes), (.float32, .float32), (.float32, .float64), (.float64, .float32),
+      (.jsonb, .json), (.jsonb, .text), (.uuid, .uuid), (.uuidArray, .uuidList),
+      (.date, .date), (.timestamp, .timestamp), (.bytea, .bytes), (.float32, .float32),
+      (.float32, .float64), (.float64, .float32),
       (.float64, .float64), (.float64, .decimal), (.numeric, .decimal):
       true
     case (.float64, .int16), (.float64, .int32), (.float64, .int64): true

@@ -32,9 +32,9 @@ struct BenchmarkOptions {
   let socketFolder: String
 
   /// How often each measure is taken; its median counts.
-  static let runs = 3
+  var runs = 3
 
-  /// Reads `[--rows N] [--psql PATH] [PART]...`.
+  /// Reads `[--rows N] [--runs N] [--psql PATH] [PART]...`.
   init(_ arguments: [String]) throws(BenchmarkError) {
     guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
       throw .noServer
@@ -48,6 +48,11 @@ struct BenchmarkOptions {
           throw .usage("--rows takes a whole number from 10000")
         }
         self.rows = rows
+      case "--runs":
+        guard let runs = rest.popFirst().flatMap({ Int($0) }), runs >= 1 else {
+          throw .usage("--runs takes a whole number from 1")
+        }
+        self.runs = runs
       case "--psql":
         guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
         psql = path
@@ -70,6 +75,8 @@ enum BenchmarkError: ExitStatusConvertible {
   case noServer
   /// A program could not be run to its end.
   case commandFailed(program: String, status: Int32)
+  /// A file could not be read.
+  case cannotRead(path: String)
   /// A file could not be written.
   case cannotWrite(path: String)
   /// A result differs from what the server, a peer or another run has.
@@ -80,6 +87,7 @@ enum BenchmarkError: ExitStatusConvertible {
     case .usage(let text): text
     case .noServer: "ALMANAC_TEST_PGHOST is not set, so there is no server; run `make bench`"
     case .commandFailed(let program, let status): "\(program) failed with status \(status)"
+    case .cannotRead(let path): "cannot read \(path)"
     case .cannotWrite(let path): "cannot write \(path); is the disk full?"
     case .wrongResult(let measure, let found, let expected):
       "\(measure): wrong result: \(found), expected \(expected)"
@@ -90,7 +98,7 @@ enum BenchmarkError: ExitStatusConvertible {
     switch self {
     case .usage: .usage
     case .noServer: .unavailable
-    case .cannotWrite: .inputOutput
+    case .cannotRead, .cannotWrite: .inputOutput
     case .commandFailed, .wrongResult: .internalError
     }
   }

@@ -8,6 +8,10 @@ struct BenchmarkProgram {
   /// The exit status: 0, 1 when a figure misses its target, else that of the failure.
   func run() -> Int32 {
     do {
+      if arguments.first == ReadBack.command {
+        try ReadBack.printResult(Array(arguments.dropFirst()))
+        return 0
+      }
       let options = try BenchmarkOptions(arguments)
       let workload = EventWorkload(options: options)
       var figures: [Figure] = []
@@ -16,13 +20,13 @@ struct BenchmarkProgram {
           switch part {
           case .extract: try ExtractBenchmark(options: options, workload: workload).run()
           case .rollup: try RollupBenchmark(options: options, workload: workload).run()
-          case .forecast: try ForecastBenchmark().run()
+          case .forecast: try ForecastBenchmark(runs: options.runs).run()
           }
-        try Report(rows: options.rows, figures: found)
+        try Report(rows: options.rows, runs: options.runs, figures: found)
           .write(to: "\(options.folder)/\(part.rawValue).json")
         figures += found
       }
-      print(Report(rows: options.rows, figures: figures).table)
+      print(Report(rows: options.rows, runs: options.runs, figures: figures).table)
       return figures.contains { $0.verdict == .miss } ? 1 : 0
     } catch let error as any ExitStatusConvertible {
       note("almanac-bench: \(error.description)")

@@ -1,50 +1,45 @@
 import Columns
-import FoundationEssentials
 import Parquet
 
-/// Parquet files of events, each of whole batches with about a million rows.
-struct EventFiles {
-  /// The rows from which on a file is written: whole batches of 65,536.
-  static let rowsPerFile = 16 * 65_536
-
-  /// The folder of the files.
-  let folder: String
-  /// The files that were written.
+/// A Parquet file of events, written from batches as they come.
+struct EventFiles: ~Copyable {
+  /// The paths of the files: one, once there was a batch.
   private(set) var paths: [String] = []
-  /// The bytes of all files.
+  /// The bytes of the file.
   private(set) var byteCount = 0
-  private var waiting: [Batch] = []
-  private var waitingRows = 0
+  private let path: String
+  private let sortsByTime: Bool
+  private var writer: ParquetWriter?
+  private var output: OutputFile?
 
-  /// No files yet, in `folder`.
-  init(folder: String) {
-    self.folder = folder
+  /// No file yet, in `folder`; its batches are ordered by time one by one where that is asked for.
+  init(folder: String, name: String = "events", sortsByTime: Bool = false) {
+    path = "\(folder)/\(name).parquet"
+    self.sortsByTime = sortsByTime
   }
 
-  /// Adds the rows of a batch.
+  /// Adds the rows of a batch; all batches have the same columns.
   mutating func append(_ batch: Batch) throws {
-    waiting.append(batch)
-    waitingRows += batch.rowCount
-    if waitingRows >= EventFiles.rowsPerFile { try flush() }
+    if output == nil {
+      output = try OutputFile(path: path)
+      writer = ParquetWriter(batch.fields)
+      paths = [path]
+    }
+    let rows = sortsByTime ? batch.taking(batch.order(by: ["timestamp"])) : batch
+    try writer?.append(rows)
+    try write(writer?.takePieces() ?? [])
   }
 
   /// Writes what still waits.
   mutating func finish() throws {
-    if !waiting.isEmpty { try flush() }
+    try write(writer.take()?.finish() ?? [])
+    output = nil
   }
 
-  /// The rows of all files.
-  func read() throws -> [Batch] {
-    try paths.map { try ParquetFile.decode([UInt8](Data(contentsOf: URL(filePath: $0)))) }
-  }
-
-  private mutating func flush() throws {
-    let file = ParquetFile.encode(Batch.concatenating(waiting))
-    waiting = []
-    waitingRows = 0
-    let path = "\(folder)/events-\(paths.count).parquet"
-    try writeFile(file, to: path)
-    paths.append(path)
-    byteCount += file.count
+  private mutating func write(_ pieces: [[UInt8]]) throws(BenchmarkError) {
+    for piece in pieces {
+      try output?.append(piece)
+      byteCount += piece.count
+    }
   }
 }

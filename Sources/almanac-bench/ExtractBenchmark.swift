@@ -10,98 +10,147 @@ struct ExtractBenchmark {
 
   /// The figures for the columns of a rollup and for all columns.
   func run() throws -> [Figure] {
-    try run(EventWorkload.rollupFields, name: "6 columns", bytesPerRow: 11.5)
-      + run(EventWorkload.allFields, name: "9 columns", bytesPerRow: 30)
-  }
-
-  private func run(_ fields: [Field], name: String, bytesPerRow: Double) throws -> [Figure] {
-    let expected = try workload.expectedTotals(fields)
-    let halves = try workload.halves()
-    let query = workload.query(fields)
-    let settings = try workload.settings()
-    var seconds: [Measure: [Double]] = [:]
-    var bytes = 0
-    for run in 1...BenchmarkOptions.runs {
-      note("extract, \(name): run \(run) of \(BenchmarkOptions.runs)")
-      let client = workload.psqlCommand(query)
-      seconds[.client, default: []].append(try timed { try shell(client) }.seconds)
-      let columns = try timed { try read(query, fields, settings) }
-      seconds[.columns, default: []].append(columns.seconds)
-      try check(columns.result, fields, expected, "columns")
-      let files = try timed { try writeFiles(query, fields, settings) }
-      seconds[.files, default: []].append(files.seconds)
-      bytes = files.result.byteCount
-      let back = try timed { try files.result.read() }
-      seconds[.readBack, default: []].append(back.seconds)
-      try check(back.result, fields, expected, "Parquet")
-      let clients = halves.map { workload.psqlCommand(workload.query(fields, condition: $0)) }
-      // The status of a background job is that of `wait` for it.
-      let both = "\(clients[0]) & \(clients[1]) && wait $!"
-      seconds[.twoClients, default: []].append(try timed { try shell(both) }.seconds)
-      let queries = halves.map { workload.query(fields, condition: $0) }
-      let twice = try timed {
-        try concurrently(queries) { try read($0, fields, settings) }.flatMap { $0 }
-      }
-      seconds[.twoConnections, default: []].append(twice.seconds)
-      try check(twice.result, fields, expected, "columns, 2 connections")
-      let peers = try ExtractPeers(options: options, workload: workload)
-        .run(query, queries, rows: expected.map(\.count).max() ?? 0)
-      seconds[.adbc, default: []].append(peers.adbc)
-      seconds[.connectorX, default: []].append(peers.connectorX)
-    }
-    return figures(seconds.mapValues(median), name: name, bytes: bytes, bytesPerRow: bytesPerRow)
-  }
-
-  private func figures(
-    _ seconds: [Measure: Double], name: String, bytes: Int, bytesPerRow: Double
-  ) -> [Figure] {
-    func figure(
-      _ measure: String, _ ours: Measure, _ peer: Measure?, _ comparison: Comparison
-    ) -> Figure {
+    let six = try ExtractMeasures(
+      options: options, workload: workload, fields: EventWorkload.rollupFields, name: "6 columns")
+    let nine = try ExtractMeasures(
+      options: options, workload: workload, fields: EventWorkload.allFields, name: "9 columns")
+    var figures = try six.run().figures(bytesPerRow: 11.5)
+    figures += try nine.run().figures(bytesPerRow: 30)
+    figures.append(
       Figure(
-        measure: "\(name): \(measure)", ours: seconds[ours] ?? .nan,
-        peer: peer.flatMap { seconds[$0] }, comparison: comparison,
-        isAtTargetSize: options.rows == BenchmarkOptions.targetRows)
-    }
-    return [
-      figure("to columns, 1 connection / psql", .columns, .client, .share(atMost: 1.05)),
-      figure(
-        "to columns, 2 connections / psql × 2", .twoConnections, .twoClients, .share(atMost: 1.2)),
-      figure("to columns, 2 / ConnectorX × 2", .twoConnections, .connectorX, .speed(atLeast: 2)),
-      figure("to columns, 1 / ADBC × 1", .columns, .adbc, .speed(atLeast: 2)),
-      figure("to Parquet / to columns", .files, .columns, .share(atMost: 1.25)),
-      Figure(
-        measure: "\(name): Parquet, bytes a row", ours: Double(bytes) / Double(options.rows),
-        comparison: .share(atMost: bytesPerRow),
-        isAtTargetSize: options.rows == BenchmarkOptions.targetRows),
-      figure("Parquet read back", .readBack, nil, .share(atMost: nil)),
-    ]
-  }
-
-  private func shell(_ line: String) throws(BenchmarkError) {
-    try Shell.run(line, program: "psql")
-  }
-
-  private func check(
-    _ batches: [Batch], _ fields: [Field], _ expected: [ColumnTotals], _ measure: String
-  ) throws(BenchmarkError) {
-    try ColumnTotals.check(batches, fields, against: expected, measure: measure)
-  }
-
-  private func writeFiles(
-    _ query: String, _ fields: [Field], _ settings: ConnectionSettings
-  ) throws -> EventFiles {
-    var files = EventFiles(folder: options.folder)
-    let connection = try Connection(settings, purpose: .source)
-    try connection.copyOut(query, fields: fields, source: "events") { try files.append($0) }
-    try files.finish()
-    return files
+        measure: "peak memory of the process, MB", ours: Double(peakMemory()) / 1e6,
+        comparison: .share(atMost: options.rows > BenchmarkOptions.targetRows ? 450 : 400),
+        isAtTargetSize: options.rows >= BenchmarkOptions.targetRows))
+    return figures
   }
 }
 
-/// What is timed in each run.
-private enum Measure {
-  case client, twoClients, columns, twoConnections, files, readBack, adbc, connectorX
+/// The measures of one set of columns.
+struct ExtractMeasures {
+  private let options: BenchmarkOptions
+  private let workload: EventWorkload
+  private let fields: [Field]
+  private let name: String
+  private let expected: [ColumnTotals]
+  private let settings: ConnectionSettings
+  /// The query of all rows, and those of each half of the table's pages.
+  private let query: String
+  private let halves: [String]
+
+  /// The measures of `fields`, whose rows are made where there are none.
+  init(
+    options: BenchmarkOptions, workload: EventWorkload, fields: [Field], name: String
+  ) throws {
+    self.options = options
+    self.workload = workload
+    self.fields = fields
+    self.name = name
+    expected = try workload.expectedTotals(fields)
+    settings = try workload.settings()
+    query = workload.query(fields)
+    halves = try workload.halves().map { workload.query(fields, condition: $0) }
+  }
+
+  /// Takes every measure a few times and checks each result.
+  func run() throws -> ExtractResults {
+    var results = ExtractResults(
+      name: name, rows: options.rows,
+      isAtTargetSize: options.rows == BenchmarkOptions.targetRows)
+    for run in 1...options.runs {
+      note("extract, \(name): run \(run) of \(options.runs)")
+      try measureServersClient(into: &results)
+      try measureColumns(into: &results)
+      let paths = try measureFiles(into: &results)
+      try measureReadBack(of: paths, into: &results)
+      try measurePeers(into: &results)
+    }
+    return results
+  }
+
+  private func measureServersClient(into results: inout ExtractResults) throws {
+    let one = workload.psqlCommand(query)
+    results.add(.psql, try timed { try Shell.run(one, program: "psql") }.seconds)
+    let clients = halves.map(workload.psqlCommand)
+    // The status of a background job is that of `wait` for it.
+    let both = "\(clients[0]) & \(clients[1]) && wait $!"
+    results.add(.psqlTwice, try timed { try Shell.run(both, program: "psql") }.seconds)
+  }
+
+  private func measureColumns(into results: inout ExtractResults) throws {
+    for (measure, queries) in [(ExtractMeasure.columns, [query]), (.columnsTwice, halves)] {
+      let read = try timed {
+        try concurrently(queries) { [fields, settings] in
+          try ExtractMeasures.totals(of: $0, fields, settings)
+        }
+      }
+      results.add(measure, read.seconds)
+      try check(merged(read.result), "columns, \(count(queries.count, "connection"))")
+    }
+  }
+
+  /// The totals of a query's columns, batch by batch: no batch is kept.
+  private static func totals(
+    of query: String, _ fields: [Field], _ settings: ConnectionSettings
+  ) throws -> [ColumnTotals] {
+    var totals = [ColumnTotals](repeating: ColumnTotals(), count: fields.count)
+    let connection = try Connection(settings, purpose: .source)
+    try connection.copyOut(query, fields: fields, source: "events") { batch in
+      for index in totals.indices { totals[index].add(batch.columns[index]) }
+    }
+    return totals
+  }
+
+  /// Writes a file for each half; their paths.
+  private func measureFiles(into results: inout ExtractResults) throws -> [String] {
+    let parts = Array(halves.enumerated().map { (number: $0.offset, query: $0.element) })
+    let files = try timed {
+      try concurrently(parts) { [fields, settings, folder = options.folder] part in
+        var files = EventFiles(
+          folder: folder, name: "events-\(part.number)", sortsByTime: true)
+        let connection = try Connection(settings, purpose: .source)
+        try connection.copyOut(part.query, fields: fields, source: "events") {
+          try files.append($0)
+        }
+        try files.finish()
+        return (paths: files.paths, bytes: files.byteCount)
+      }
+    }
+    results.add(.files, files.seconds)
+    results.bytes = files.result.reduce(0) { $0 + $1.bytes }
+    return files.result.flatMap(\.paths)
+  }
+
+  private func measureReadBack(of paths: [String], into results: inout ExtractResults) throws {
+    let ours = try ReadBack.runInOwnProcess(paths, options)
+    results.add(.readBack, ours.seconds)
+    try check(ours.columnTotals, "Parquet read back")
+    let peers = try ReadBack.runPeers(paths, options)
+    for (measure, engine) in [(ExtractMeasure.readBackArrow, "pyarrow"), (.readBackDuck, "duckdb")]
+    {
+      guard let found = peers[engine] else { continue }
+      results.add(measure, found.seconds)
+      try check(found.columnTotals, "Parquet read back by \(engine)")
+    }
+  }
+
+  private func measurePeers(into results: inout ExtractResults) throws {
+    let peers = try ExtractPeers(options: options, workload: workload)
+      .run(query, halves, rows: expected.map(\.count).max() ?? 0)
+    results.add(.adbc, peers.adbc)
+    results.add(.adbcTwice, peers.adbcTwice)
+    results.add(.connectorX, peers.connectorX)
+    results.add(.connectorXTwice, peers.connectorXTwice)
+  }
+
+  private func merged(_ parts: [[ColumnTotals]]) -> [ColumnTotals] {
+    fields.indices.map { index in
+      parts.reduce(ColumnTotals()) { $0.merged(with: $1[index], fields[index].type) }
+    }
+  }
+
+  private func check(_ totals: [ColumnTotals], _ measure: String) throws(BenchmarkError) {
+    try ColumnTotals.check(totals, fields, against: expected, measure: measure)
+  }
 }
 
 /// Reads the rows of a query over a connection of its own.

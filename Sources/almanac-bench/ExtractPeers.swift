@@ -9,11 +9,13 @@ struct ExtractPeers {
 
   /// The seconds of each client.
   struct Seconds: Decodable {
-    /// ADBC over one connection.
+    /// ADBC over one connection, and over two.
     let adbc: Double
-    /// ConnectorX over two connections.
+    let adbcTwice: Double
+    /// ConnectorX over one connection, and over two.
     let connectorX: Double
-    /// The number of rows that each client read.
+    let connectorXTwice: Double
+    /// The number of rows that each of these read.
     let rows: [Int]
   }
 
@@ -21,7 +23,7 @@ struct ExtractPeers {
   func run(_ query: String, _ halves: [String], rows: Int128) throws -> Seconds {
     let seconds: Seconds = try options.runPeer(
       "bench_extract.py", [workload.url, query] + halves)
-    guard seconds.rows.allSatisfy({ $0 == rows }) else {
+    guard seconds.rows.count == 4, seconds.rows.allSatisfy({ $0 == rows }) else {
       throw BenchmarkError.wrongResult(
         of: "peers of extract", found: "\(seconds.rows) rows", expected: "\(rows)")
     }
@@ -32,11 +34,20 @@ struct ExtractPeers {
 extension BenchmarkOptions {
   /// Runs a script of peers and reads the JSON object it prints.
   func runPeer<Output: Decodable>(_ script: String, _ arguments: [String]) throws -> Output {
+    try runForJSON([python, "\(scripts)/\(script)"] + arguments, program: script)
+  }
+
+  /// Runs a program and reads the JSON object it prints.
+  func runForJSON<Output: Decodable>(_ words: [String], program: String) throws -> Output {
     let output = "\(folder)/peer.json"
-    let words = [python, "\(scripts)/\(script)"] + arguments
+    // The shell would be "self" in /proc by the time it runs the program.
+    let words = try words.map { word in
+      word == "/proc/self/exe"
+        ? try FileManager.default.destinationOfSymbolicLink(atPath: word) : word
+    }
     try Shell.run(
       words.map(Shell.quoted).joined(separator: " ") + " > " + Shell.quoted(output),
-      program: script)
+      program: program)
     return try JSONDecoder().decode(Output.self, from: Data(contentsOf: URL(filePath: output)))
   }
 }

@@ -7,14 +7,17 @@ struct ForecastBenchmark {
   /// The number of series of a run.
   static let seriesCount = 200
 
+  /// How often each measure is taken.
+  let runs: Int
+
   /// The seconds for 1,000 series on one thread and on two.
   func run() throws -> [Figure] {
     let series = (0..<ForecastBenchmark.seriesCount).map { TimeSeries.simulated(UInt64($0)) }
     let settings = ForecastSettings.defaults(for: .day)
     var first: [Forecast]?
     var seconds: [[Double]] = [[], []]
-    for run in 1...BenchmarkOptions.runs {
-      note("forecast: run \(run) of \(BenchmarkOptions.runs)")
+    for run in 1...runs {
+      note("forecast: run \(run) of \(runs)")
       for threads in [1, 2] {
         let parts = (0..<threads).map { part in
           stride(from: part, to: series.count, by: threads).map { series[$0] }

@@ -4,6 +4,8 @@ import FoundationEssentials
 struct Report {
   /// The number of events of the run.
   let rows: Int
+  /// How often each measure was taken.
+  let runs: Int
   /// The figures, in the order they are shown.
   let figures: [Figure]
 
@@ -27,7 +29,7 @@ struct Report {
     }
     lines.insert(widths.map { String(repeating: "-", count: $0) }.joined(separator: "-|-"), at: 1)
     lines.append(
-      "Seconds unless named otherwise; medians of \(BenchmarkOptions.runs) runs; ROWS=\(rows).")
+      "Seconds unless named otherwise; medians of \(count(runs, "run")); ROWS=\(rows).")
     if figures.contains(where: { !$0.isAtTargetSize }) {
       lines.append(
         "Targets hold for ROWS=\(BenchmarkOptions.targetRows); those in brackets are shown for"
@@ -39,7 +41,7 @@ struct Report {
   /// Writes the figures as JSON.
   func write(to path: String) throws {
     let document = ReportDocument(
-      rows: rows, runs: BenchmarkOptions.runs,
+      rows: rows, runs: runs,
       figures: figures.map { figure in
         ReportDocument.Entry(
           measure: figure.measure, ours: figure.ours, peer: figure.peer, ratio: figure.ratio,

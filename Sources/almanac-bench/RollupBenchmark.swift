@@ -22,8 +22,8 @@ struct RollupBenchmark {
     try files.finish()
     let cases = try cases(events)
     var seconds: [String: [Double]] = [:]
-    for run in 1...BenchmarkOptions.runs {
-      note("rollup: run \(run) of \(BenchmarkOptions.runs)")
+    for run in 1...options.runs {
+      note("rollup: run \(run) of \(options.runs)")
       for each in cases {
         for threads in 1...(each.events.count == 2 ? 2 : 1) {
           let tables = try timed { try rollup(each.events, each.grain, threads: threads) }

@@ -27,6 +27,7 @@ struct CellTextTests {
         .uuid(UUIDValue(high: 1, low: 2)), .uuid, "00000000-0000-0001-0000-000000000002",
         "\"00000000-0000-0001-0000-000000000002\""
       ),
+      (.uuids([]), .uuidList, "{}", "[]"),
       (.date(CalendarDate(daysSinceEpoch: -1)), .date, "1969-12-31", "\"1969-12-31\""),
       (
         .timestamp(Timestamp(microseconds: 1)), .timestamp, "1970-01-01T00:00:00.000001Z",
@@ -39,6 +40,15 @@ struct CellTextTests {
       #expect(CellText.csv(value, as: type) == plain)
       #expect(CellText.json(value, as: type) == json)
     }
+  }
+
+  @Test("write a list in braces, and as an array of JSON")
+  func lists() {
+    let list = ColumnValue.uuids([.zero, UUIDValue(high: 1, low: 2)])
+    let text = ["00000000-0000-0000-0000-000000000000", "00000000-0000-0001-0000-000000000002"]
+    #expect(CellText.plain(list, as: .uuidList) == "{\(text[0]),\(text[1])}")
+    #expect(CellText.csv(list, as: .uuidList) == "\"{\(text[0]),\(text[1])}\"")
+    #expect(CellText.json(list, as: .uuidList) == "[\"\(text[0])\",\"\(text[1])\"]")
   }
 
   @Test("tell null from empty text")

@@ -47,11 +47,15 @@ struct DatasetTextTests {
     }
   }
 
-  @Test("name each cut where they differ, and say where there is no dataset")
+  @Test("name each cut and its watermark, and say where there is no dataset")
   func cuts() {
-    let other = DatasetSummary(name: "late", Self.dataset([nil], takenAt: "2026-02-01T00:00:00Z"))
+    var late = Self.dataset([nil], takenAt: "2026-02-01T00:00:00Z")
+    late.watermark.horizon = 4_321
+    let other = DatasetSummary(name: "late", late)
     let lines = DatasetListText(Self.summaries + [other], path: "p").lines(.table)
-    #expect(lines.contains("  late       2026-02-01T00:00:00Z"))
+    #expect(
+      lines.contains { $0.hasPrefix("  late       2026-02-01T00:00:00Z") && $0.hasSuffix("4,321") })
+    #expect(lines.count { $0.hasSuffix("all rows") } == 2)
     #expect(DatasetListText([], path: "p").lines(.table) == ["p holds no dataset yet."])
     #expect(DatasetListText([], path: "p").lines(.json) == ["[]"])
   }

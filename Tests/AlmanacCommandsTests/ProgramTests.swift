@@ -89,6 +89,8 @@ struct ProgramTests {
       (["load", "online-retial"], "did you mean \"online-retail\""),
       (["digest", "--run"], "--run needs a value"),
       (["init", "--print", "--print"], "--print is given twice"),
+      (["check", "--format", "jsno"], "--format is table, csv or json"),
+      (["check", "nightly", "--sorce", "x"], "unknown option --sorce (did you mean"),
       (["datasets", "verfiy"], "did you mean \"verify\""),
       (["datasets", "show"], "name the dataset to show"),
       (["datasets", "--format", "cvs"], "--format is table, csv or json, found \"cvs\""),
@@ -122,6 +124,7 @@ struct ProgramTests {
       ["run", "nightly", "--postgresql://u:hush@h/d"], ["digest", "--run", "u:hush@h/d"],
       ["run", "nightly", "--source", "dbname='postgresql://u:hush@/shop'"],
       ["run", "nightly", "--source", "postgresql://u@h:hush/shop"],
+      ["check", "postgresql://u:hush@h/d"], ["check", "--source", "postgresql://u:hush@h/d"],
       ["datasets", "postgresql://u:hush@h/d"], ["datasets", "show", "postgresql://u:hush@h/d"],
     ])
   func passwords(arguments: [String]) {

@@ -97,3 +97,34 @@ struct StatusTextTests {
     expectFits(StatusText(status).lines())
   }
 }
+
+@Suite("The contracts in almanac status")
+struct StatusContractTests {
+  private func line(_ contracts: StatusReading.Contracts?) -> String? {
+    let status = StatusReading(
+      runs: [
+        .init(
+          id: "4b1f0c9e-0000-4000-8000-000000000002", pipeline: "nightly", date: "2026-01-31",
+          status: "failed", startedAt: "2026-02-01 02:15", seconds: 1, error: nil)
+      ], stages: [], missingDays: [], daysBehind: 0, contracts: contracts)
+    let lines = StatusText(status).lines()
+    expectFits(lines)
+    return lines.first { $0.hasPrefix("Contracts") }
+  }
+
+  @Test("are one line")
+  func words() {
+    #expect(line(nil) == nil)
+    #expect(
+      line(.init(checks: 31, failed: [], warned: [])) == "Contracts: 31 checks, none broken")
+    #expect(
+      line(.init(checks: 31, failed: ["events unique(event_id)"], warned: ["a b", "c d"]))
+        == "Contracts: 31 checks, 1 failed: events unique(event_id), 2 warned: a b, …")
+  }
+
+  @Test("fit a terminal with long names")
+  func long() {
+    let name = String(repeating: "column, ", count: 40)
+    #expect(line(.init(checks: 1, failed: [name, name], warned: [name]))?.last == "…")
+  }
+}

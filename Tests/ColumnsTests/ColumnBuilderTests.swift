@@ -73,23 +73,19 @@ struct ColumnBuilderTests {
     }
   }
 
-  @Test("a large dictionary stays while each entry has two rows")
+  @Test("a large dictionary stays while it has at most three entries for four rows")
   func dictionaryPays() throws {
-    var builder = ColumnBuilder(Field("c", .uuid))
-    let count = UInt64(ColumnBuilder.maximumDictionaryEntries)
-    for _ in 0..<2 {
-      for number in 0..<count { builder.append(UUIDValue(high: 0, low: number)) }
+    /// Whether so many different values after so many rows of one are coded.
+    func isCoded(rows: Int, entries: Int) throws -> Bool {
+      var builder = ColumnBuilder(Field("c", .uuid))
+      for _ in 0..<(rows - entries) { builder.append(.zero) }
+      for number in 0..<entries { builder.append(UUIDValue(high: 0, low: UInt64(number))) }
+      guard case .uuid(let storage) = builder.finish().storage else { throw Mismatch() }
+      return storage.codes != nil
     }
-    builder.append(UUIDValue(high: 0, low: count + 1))
-    guard case .uuid(let storage) = builder.finish().storage else { throw Mismatch() }
-    #expect(storage.codes == nil)
-    var paying = ColumnBuilder(Field("c", .uuid))
-    for _ in 0..<3 {
-      for number in 0..<count { paying.append(UUIDValue(high: 0, low: number)) }
-    }
-    for number in 0..<(count / 2) { paying.append(UUIDValue(high: 1, low: number)) }
-    guard case .uuid(let storage) = paying.finish().storage else { throw Mismatch() }
-    #expect(storage.codes != nil)
+    let entries = 3 * (ColumnBuilder.maximumDictionaryEntries / 3 + 1)
+    #expect(try isCoded(rows: entries / 3 * 4, entries: entries))
+    #expect(try !isCoded(rows: entries / 3 * 4 - 1, entries: entries))
   }
 
   @Test("decimals widen to 128 bits only when one does not fit 64")

@@ -45,7 +45,22 @@ struct CompactionTests {
       return false
     }
     #expect(isCoded([1, 2, 1, 2]))
-    #expect(!isCoded([1, 2, 3, 1]))
+    #expect(isCoded([1, 2, 3, 1]))
+    #expect(!isCoded([1, 2, 3, 4, 1]))
     #expect(!isCoded([1, 2, 3, 4]))
+  }
+
+  @Test("gives the elements of lists a dictionary where they repeat, and keeps the lists")
+  func lists() throws {
+    let (a, b) = (UUIDValue(high: 0, low: 1), UUIDValue(high: 0, low: 2))
+    let given: [[UUIDValue]?] = [[b, a], nil, [], [a], [b, b]]
+    let built = Batch([column("c", .uuidList, given.map { $0.map { .uuids($0) } })])
+    for batch in [built, Batch([plain(built.columns[0])])] {
+      let compacted = batch.compacted().columns[0]
+      #expect(values(compacted) == values(built.columns[0]))
+      guard case .uuidList(let lists) = compacted.storage else { throw Mismatch() }
+      #expect(lists.elements == UUIDStorage(values: [b, a], codes: [0, 1, 1, 0, 0]))
+      #expect(lists.offsets == [0, 2, 2, 2, 3, 5])
+    }
   }
 }

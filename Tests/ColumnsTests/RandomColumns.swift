@@ -3,8 +3,8 @@ import Columns
 
 /// Every type of column.
 let everyType: [ColumnType] = [
-  .bool, .int16, .int32, .int64, .float32, .float64, .money, .text, .json, .bytes, .uuid, .date,
-  .timestamp,
+  .bool, .int16, .int32, .int64, .float32, .float64, .money, .text, .json, .bytes, .uuid, .uuidList,
+  .date, .timestamp,
 ]
 
 /// Random values of a type: few different ones, extremes and nulls among them.
@@ -26,6 +26,9 @@ func randomValues(
       return .text(
         ["", "a", "B", "longer than eight", "longer than eighty", "é", "ab"][Int(small + 3)])
     case .uuid: return .uuid(UUIDValue(high: UInt64(small + 3) / 2, low: UInt64(bitPattern: small)))
+    case .uuidList:
+      // Lists of which some begin as others do.
+      return .uuids((0..<Int(random.next() % 4)).map { UUIDValue(high: 0, low: UInt64($0 / 2)) })
     case .date: return .date(CalendarDate(daysSinceEpoch: Int32(small)))
     case .timestamp:
       return .timestamp(Timestamp(microseconds: small == 3 ? .max : small * 1_000_000_007))
@@ -46,6 +49,11 @@ func plain(_ column: Column) -> Column {
   case .uuid(let storage) where storage.codes != nil:
     let values = (0..<column.rowCount).map { column.isNull($0) ? .zero : storage.row($0) }
     return Column(column.field, .uuid(UUIDStorage(values: values)), validity: column.validity)
+  case .uuidList(let lists) where lists.elements.codes != nil:
+    let elements = UUIDStorage(values: (0..<lists.elements.rowCount).map(lists.elements.row))
+    return Column(
+      column.field, .uuidList(UUIDListStorage(elements: elements, offsets: lists.offsets)),
+      validity: column.validity)
   case .text(let storage) where storage.codes != nil:
     var copy = TextStorage()
     for row in 0..<column.rowCount {

@@ -54,10 +54,10 @@ struct DatasetsTests {
       """)
     let found = list.stdout.split(separator: "\n").first { $0.hasPrefix("payment_attempts,") }
     let cells = (found ?? "").split(separator: ",")
-    try #require(cells.count == 8, "\(list.stdout)\(list.stderr)")
+    try #require(cells.count == 9, "\(list.stdout)\(list.stderr)")
     #expect([cells[1], cells[4], cells[5], cells[6]].joined(separator: ",") == line)
     let table = try datasets(place)
-    #expect(table.stdout.contains("Cut of the source taken at"))
+    #expect(table.stdout.contains("Cuts of the source"))
     #expect(table.stdout.split(separator: "\n").allSatisfy { $0.count <= 80 })
 
     let shown = try datasets(
@@ -164,7 +164,7 @@ struct DatasetsTests {
       let empty = try run("verify")
       #expect(empty.status == 66 && empty.stderr.contains("holds no manifest.json"))
       #expect(try FileSystem.list(path).isEmpty)
-      try FileSystem.writeAtomically(Array("{\"version\": 2}".utf8), to: path + "/manifest.json")
+      try FileSystem.writeAtomically(Array("{\"version\": 3}".utf8), to: path + "/manifest.json")
       #expect(try run().status == 78)
       try FileSystem.writeAtomically(Array("{".utf8), to: path + "/manifest.json")
       #expect(try run("verify").status == 65)
@@ -181,5 +181,92 @@ struct DatasetsTests {
       #expect(try run("show", "events", "--format", "json").stdout == "[]\n")
       #expect(try FileSystem.list(path) == ["manifest.json"])
     }
+  }
+
+  @Test("are compacted with the same rows and the same digest of the run", .database)
+  func compaction() throws {
+    let place = try Workplace()
+    let night = try place.night("2025-12-30")
+    try #require(night.status == 0, "\(night.stderr)")
+    // Late rows of one day, night after night, are parts of their own.
+    for late in 1...7 {
+      try place.sql(
+        """
+        INSERT INTO billing.payment_attempts
+        SELECT gen_random_uuid(), transaction_id, invoice_id, company_id, payment_method_id,
+          attempt_number, amount, currency, outcome, decline_code, decline_class, attempted_at,
+          created_at
+        FROM billing.payment_attempts
+        WHERE (attempted_at AT TIME ZONE 'UTC')::date = '2025-06-02' LIMIT \(late)
+        """)
+      try #require(try place.night("2025-12-30", "--only", "extract", "--force").status == 0)
+    }
+    let digest = try place.digest()
+    let shown = try datasets(
+      place, "show", "payment_attempts", "--date", "2025-06-02", "--format", "csv", "--limit",
+      "1000")
+    #expect(try parts(place).count { $0.contains("2025-06-02") } == 8)
+    try #require(try datasets(place, "compact", "payment_attempts").status == 0)
+    #expect(try parts(place).count { $0.contains("2025-06-02") } == 8)
+    try place.sql(
+      """
+      INSERT INTO billing.payment_attempts
+      SELECT gen_random_uuid(), transaction_id, invoice_id, company_id, payment_method_id,
+        attempt_number, 0, currency, 'failed', decline_code, decline_class, attempted_at, created_at
+      FROM billing.payment_attempts
+      WHERE (attempted_at AT TIME ZONE 'UTC')::date = '2025-06-02' LIMIT 1
+      """)
+    try #require(try place.night("2025-12-30", "--only", "extract", "--force").status == 0)
+    #expect(try parts(place).count { $0.contains("2025-06-02") } == 1)
+    let after = try datasets(
+      place, "show", "payment_attempts", "--date", "2025-06-02", "--format", "csv", "--limit",
+      "1000")
+    #expect(
+      after.stdout.split(separator: "\n").count == shown.stdout.split(separator: "\n").count + 1)
+    #expect(try place.digest() == digest)
+    #expect(try place.almanac(["compact", "--data", "data"]).status == 0)
+  }
+
+  @Test("are pruned only with a retention, and not where a stage needs all days", .database)
+  func pruning() throws {
+    let place = try Workplace()
+    try place.sql(
+      """
+      INSERT INTO billing.credit_notes (id, company_id, amount, currency, issued_at)
+      SELECT gen_random_uuid(), gen_random_uuid(), 5, 'GBP', timestamptz '2025-06-01' + day * interval '1 day'
+      FROM generate_series(1, 3) AS day
+      """)
+    try #require(try place.night("2025-12-30", "--only", "extract").status == 0)
+    let refused = try datasets(place, "prune", "credit_notes")
+    #expect(refused.status == 78 && refused.stderr.contains("has no retention"))
+    for name in ["credit_notes", "events"] {
+      try place.edit("datasets/\(name).yaml", "mode: append", "mode: append\nretention: 1d")
+    }
+    let needed = try datasets(place, "prune", "events")
+    #expect(needed.status == 78 && needed.stderr.contains("stage rollup"), "\(needed.stderr)")
+    let before = try datasets(place, "show", "credit_notes", "--format", "csv")
+    let pruned = try datasets(place, "prune", "credit_notes")
+    #expect(pruned.status == 0, "\(pruned.stderr)")
+    #expect(before.stdout.split(separator: "\n").count > 1)
+    let after = try datasets(place, "show", "credit_notes", "--format", "csv")
+    #expect(after.stdout.split(separator: "\n").count <= 1)
+    // The next night brings no row back and does not take the folder for another one.
+    let night = try place.night("2025-12-30", "--only", "extract", "--force")
+    #expect(night.status == 0 && !night.stderr.contains("not as the last run left it"))
+    #expect(
+      try datasets(place, "show", "credit_notes", "--format", "csv").stdout == after.stdout)
+  }
+
+  @Test("are forgotten when asked for, and read again", .database)
+  func reset() throws {
+    let place = try extracted()
+    let before = try datasets(place, "show", "payment_attempts", "--limit", "100000")
+    let unsure = try datasets(place, "reset", "payment_attempts")
+    #expect(unsure.status == 64 && unsure.stderr.contains("--yes"))
+    #expect(try datasets(place, "reset", "payment_attempts", "--yes").status == 0)
+    #expect(try datasets(place, "describe", "payment_attempts").status == 66)
+    try #require(try place.night("2025-12-30", "--only", "extract", "--force").status == 0)
+    #expect(
+      try datasets(place, "show", "payment_attempts", "--limit", "100000").stdout == before.stdout)
   }
 }

@@ -5,7 +5,7 @@ import Testing
 /// What the program says about itself.
 @Suite("Help")
 struct HelpTests {
-  private static let commands = ["init", "load", "run", "status", "digest", "datasets"]
+  private static let commands = ["init", "load", "check", "run", "status", "digest", "datasets"]
 
   private func almanac(_ arguments: String...) throws -> ProcessOutcome {
     try runProcess(try builtProgram(), arguments, environment: [:])

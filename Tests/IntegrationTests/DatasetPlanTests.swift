@@ -38,6 +38,7 @@ struct DatasetPlanTests {
     Reading("text", "'glad'::public.mood", .text("glad")),
     Reading("text", "'d'::public.short", .text("d")),
     Reading("text", "'dd'::public.shorter", .text("dd")), Reading("text?", "null::text", nil),
+    Reading("int", "'4000000000'::xid", .integer(4_000_000_000)),
     Reading("int", "(-7)::int2", .integer(-7)), Reading("int", "(-7)::int4", .integer(-7)),
     Reading("int", "9223372036854775807", .integer(Int128(Int64.max))),
     Reading("int", "4294967295::oid", .integer(4_294_967_295)),
@@ -87,16 +88,23 @@ struct DatasetPlanTests {
     _ place: RunPlace
   ) throws -> (values: [ColumnValue?], notices: [String]) {
     let connection = try TestDatabase.current.connect(purpose: .source)
-    let extraction = try DatasetPlan(place.dataset, on: connection).extract(
-      on: connection, to: PartWriter(path: place.path + "/data"))
+    let plan = try DatasetPlan(place.dataset, on: connection)
+    let writer = PartWriter(path: place.path + "/data")
+    let reader = PieceReader(plan: plan, writer: writer, maximumWaitingRows: 0)
+    let rows = try connection.transaction(.repeatableReadReadOnly()) {
+      let cut = try SourceCut(connection, isShared: false)
+      return try reader.read(
+        ReadTask(dataset: 0, piece: SourcePiece()), in: CutSession(connection, cut: cut))
+    }
     var manifest = Manifest(directoryID: "x")
     manifest.datasets["d"] = Manifest.Dataset(
       watermark: Watermark(
         snapshot: "", takenAt: "", systemIdentifier: "", databaseOID: "", tableOID: nil),
-      definitionDigest: "", parts: extraction.parts)
+      definitionDigest: "", parts: rows.parts)
     let batches = try PartReader(path: place.path + "/data", manifest: manifest).read(
       "d", columns: ["value"])
-    return (batches.flatMap { $0.rowValues.map { $0[0] } }, extraction.notices)
+    let notices = rows.lifting.notices(dataset: "d", roundedOnWire: rows.rounded)
+    return (batches.flatMap { $0.rowValues.map { $0[0] } }, notices)
   }
 
   @Test("reads every declared type from every type of the server that holds no more")

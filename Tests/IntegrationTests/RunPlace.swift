@@ -60,8 +60,10 @@ final class RunPlace {
 
   /// Extracts every dataset and returns what was noticed.
   @discardableResult
-  func extract(in context: RunContext) throws -> StageOutcome {
-    try ExtractStage(datasets: project.datasets).run(in: context)
+  func extract(in context: RunContext, loading: LoadSettings? = nil) throws -> StageOutcome {
+    var stage = ExtractStage(datasets: project.datasets)
+    stage.loading = loading
+    return try stage.run(in: context)
   }
 
   /// The values of a column of a dataset as it was extracted last.

@@ -101,6 +101,33 @@ struct CorruptionTests {
     }
   }
 
+  @Test("refuses pages that grow beyond the memory allowed when they are decompressed")
+  func decompressionBomb() throws {
+    let length = 32 << 20
+    let text = TextStorage(bytes: [UInt8](repeating: 0x61, count: length), offsets: [0, length])
+    let batch = Batch([Column(Field("text", .text), .text(text))])
+    let file = ParquetFile.encode(batch)
+    #expect(file.count < 20_000)
+    #expect(throws: ParquetError.tooLarge(maximumBytes: 1 << 20)) {
+      try ParquetFile.decode(file, maximumBytes: 1 << 20)
+    }
+    #expect(try ParquetFile.decode(file).rowCount == 1)
+  }
+
+  @Test("shows the name of a column on one line, whatever it is")
+  func namesInErrors() {
+    let name = "a\nb\u{7}\u{2028}c" + String(repeating: "x", count: 500)
+    let errors: [ParquetError] = [
+      .unsupported(column: name, feature: "this"), .unrepresentable(column: name, reason: "that"),
+      .unwritable(column: name, reason: "that"), .missingColumn(name, available: [name, "é"]),
+      .corrupt(ParquetLocation(column: name, offset: 0), reason: "that"),
+    ]
+    for error in errors {
+      #expect(error.description.contains("a?b??cxxx"))
+      #expect(!error.description.contains { $0.isNewline } && error.description.count < 500)
+    }
+  }
+
   @Test(
     "says what is not a Parquet file",
     arguments: ["", "PAR1", "hello, this is some text", "PAR1xxxxxxxxPARE"])

@@ -133,7 +133,8 @@ struct RoundTripTests {
     let file = ParquetFile.encode(batch, options: ParquetWriteOptions(rowGroupRows: 300))
     let metadata = try ParquetFile.metadata(of: file)
     for (number, group) in metadata.rowGroups.enumerated() {
-      for (column, chunk) in zip(batch.columns, group.columns) {
+      for (column, chunk) in zip(batch.columns, group.columns)
+      where column.field.type != .uuidList {
         let values = (number * 300..<number * 300 + 300).compactMap { column.value($0) }
         #expect(chunk.nullCount == 300 - values.count)
         if let minimum = chunk.minimum {

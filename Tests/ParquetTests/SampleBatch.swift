@@ -10,7 +10,7 @@ enum SampleBatch {
       ("bool", .bool), ("int16", .int16), ("int32", .int32), ("int64", .int64),
       ("float32", .float32), ("float64", .float64), ("money", .money),
       ("wide", .decimal(scale: 10)), ("text", .text), ("json", .json), ("bytes", .bytes),
-      ("uuid", .uuid), ("date", .date), ("timestamp", .timestamp),
+      ("uuid", .uuid), ("uuids", .uuidList), ("date", .date), ("timestamp", .timestamp),
     ]
     let columns = types.map { name, type in
       var column = ColumnBuilder(Field(name, type, isNullable: Bool.random(using: &generator)))
@@ -68,6 +68,11 @@ enum SampleBatch {
     case .uuid:
       return .uuid(
         isExtreme ? .zero : UUIDValue(high: generator.next(), low: generator.next()))
+    case .uuidList:
+      return .uuids(
+        (0..<Int.random(in: 0...4, using: &generator)).map { _ in
+          UUIDValue(high: 0, low: generator.next() % 50)
+        })
     case .date:
       return .date(
         CalendarDate(daysSinceEpoch: Int32.random(in: -700_000...2_900_000, using: &generator)))

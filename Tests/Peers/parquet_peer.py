@@ -56,6 +56,8 @@ def text(value, kind):
         return bytes(value).hex()
     if kind == "uuid":
         return str(value if isinstance(value, (uuid.UUID, str)) else uuid.UUID(bytes=value))
+    if kind == "uuidList":
+        return ",".join(text(element, "uuid") for element in value)
     if kind == "date":
         return str((value - EPOCH.date()).days)
     if kind == "timestamp":
@@ -73,6 +75,8 @@ def arrow_kind(field):
     }
     if pyarrow.types.is_decimal(kind):
         return f"decimal({kind.precision},{kind.scale})"
+    if pyarrow.types.is_list(kind) and str(kind.value_type) == "extension<arrow.uuid>":
+        return "uuidList"
     return names.get(str(kind), str(kind))
 
 
@@ -98,7 +102,7 @@ def read_duckdb(path):
     names = {
         "BOOLEAN": "bool", "SMALLINT": "int16", "INTEGER": "int32", "BIGINT": "int64",
         "FLOAT": "float32", "DOUBLE": "float64", "VARCHAR": "text", "JSON": "json", "BLOB": "bytes",
-        "UUID": "uuid", "DATE": "date", "TIMESTAMP WITH TIME ZONE": "timestamp",
+        "UUID": "uuid", "UUID[]": "uuidList", "DATE": "date", "TIMESTAMP WITH TIME ZONE": "timestamp",
     }
     connection = duckdb.connect()
     source = f"read_parquet('{path}')"
@@ -141,7 +145,7 @@ def read_polars(path):
     names = {
         "Boolean": "bool", "Int16": "int16", "Int32": "int32", "Int64": "int64",
         "Float32": "float32", "Float64": "float64", "String": "text", "Binary": "bytes",
-        "Date": "date",
+        "Date": "date", "List(Binary)": "uuidList",
     }
     frame = polars.read_parquet(path)
     schema = []
@@ -183,6 +187,8 @@ def sample(rows, null_share, seed):
         ("text", "text", pyarrow.string(), lambda: draw.choice(words) * draw.randrange(4)),
         ("bytes", "bytes", pyarrow.binary(), lambda: draw.randbytes(draw.randrange(6))),
         ("uuid", "uuid", pyarrow.uuid(), lambda: draw.randbytes(16)),
+        ("uuids", "uuidList", pyarrow.list_(pyarrow.uuid()),
+         lambda: [draw.randbytes(16) for _ in range(draw.randrange(4))]),
         ("date", "date", pyarrow.date32(),
          lambda: datetime.date.fromordinal(draw.randrange(1, 3_000_000))),
         ("timestamp", "timestamp", pyarrow.timestamp("us", tz="UTC"),
@@ -202,11 +208,28 @@ def described(columns):
     }
 
 
+def lists_of(values):
+    """Lists of identifiers, which pyarrow does not make of Python values by itself."""
+    offsets = [0]
+    elements = []
+    for value in values:
+        elements += value or []
+        offsets.append(len(elements))
+    return pyarrow.ListArray.from_arrays(
+        pyarrow.array(offsets, pyarrow.int32()),
+        pyarrow.ExtensionArray.from_storage(
+            pyarrow.uuid(), pyarrow.array(elements, pyarrow.binary(16))),
+        mask=pyarrow.array([value is None for value in values], pyarrow.bool_()))
+
+
 def table_of(columns):
     context = decimal.getcontext()
     context.prec = 60
     return pyarrow.table(
-        [pyarrow.array(values, arrow) for _, _, arrow, values in columns],
+        [
+            lists_of(values) if kind == "uuidList" else pyarrow.array(values, arrow)
+            for _, kind, arrow, values in columns
+        ],
         schema=pyarrow.schema([
             pyarrow.field(name, arrow, nullable=any(v is None for v in values) or not values)
             for name, _, arrow, values in columns
@@ -225,7 +248,7 @@ def write(directory):
         "float32": "BYTE_STREAM_SPLIT", "float64": "BYTE_STREAM_SPLIT",
     }
     variants = {}
-    for codec in ("zstd", "none"):
+    for codec in ("zstd", "snappy", "none"):
         for page in ("1.0", "2.0"):
             for coded in (True, False):
                 for share in (0, 0.3):
@@ -250,16 +273,16 @@ def write(directory):
     table = table_of(columns)
     connection = duckdb.connect()
     connection.register("source", table)
-    for codec in ("zstd", "uncompressed"):
+    for codec in ("zstd", "snappy", "uncompressed"):
         for version in ("v1", "v2"):
             name = f"duckdb-{codec}-{version}"
             connection.execute(
                 f"COPY source TO '{directory}/{name}.parquet' (FORMAT parquet, CODEC {codec}, "
                 f"ROW_GROUP_SIZE 2048, PARQUET_VERSION {version})")
             found[name] = described(columns)
-    plain = [column for column in columns if column[0] not in ("uuid",)]
+    plain = [column for column in columns if column[0] not in ("uuid", "uuids")]
     frame = polars.from_arrow(table_of(plain))
-    for codec in ("zstd", "uncompressed"):
+    for codec in ("zstd", "snappy", "uncompressed"):
         name = f"polars-{codec}"
         frame.write_parquet(
             directory / f"{name}.parquet", compression=codec, row_group_size=2000,
@@ -271,13 +294,19 @@ def write(directory):
 
 def write_unsupported(directory):
     numbers = pyarrow.table({"number": pyarrow.array(range(100), pyarrow.int64())})
-    pyarrow.parquet.write_table(numbers, directory / "snappy.parquet", compression="snappy")
-    pyarrow.parquet.write_table(numbers, directory / "gzip.parquet", compression="gzip")
+    for codec in ("gzip", "brotli", "lz4"):
+        pyarrow.parquet.write_table(numbers, directory / f"{codec}.parquet", compression=codec)
     nested = pyarrow.table({
         "number": pyarrow.array([1, 2], pyarrow.int64()),
         "list": pyarrow.array([[1], [2, 3]], pyarrow.list_(pyarrow.int64())),
     })
     pyarrow.parquet.write_table(nested, directory / "nested.parquet", compression="zstd")
+    holes = pyarrow.table({"uuids": lists_of([[bytes(16), None]])})
+    pyarrow.parquet.write_table(holes, directory / "holes.parquet")
+    split = pyarrow.table({"text": pyarrow.array([b"abcd"], pyarrow.binary(4))})
+    pyarrow.parquet.write_table(
+        split, directory / "split.parquet", use_dictionary=False,
+        column_encoding={"text": "BYTE_STREAM_SPLIT"})
     times = pyarrow.table({"time": pyarrow.array([0], pyarrow.timestamp("us"))})
     pyarrow.parquet.write_table(
         times, directory / "int96.parquet", compression="zstd", use_deprecated_int96_timestamps=True)

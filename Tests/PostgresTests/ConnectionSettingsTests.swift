@@ -34,6 +34,26 @@ struct ConnectionSettingsTests {
     #expect(try ConnectionSettings("service=nightly").display == "service nightly")
   }
 
+  @Test("notices a peer that is gone, unless the text says how or a service may")
+  func keepalives() throws {
+    func value(_ keyword: String, _ text: String) throws -> String? {
+      try ConnectionSettings(text).parameters(applicationName: "a")
+        .last { $0.keyword == keyword }?.value
+    }
+    for (keyword, given) in [
+      ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "6"),
+      ("tcp_user_timeout", "90000"), ("connect_timeout", "10"),
+    ] {
+      #expect(try value(keyword, "host=db") == given)
+      #expect(try value(keyword, "host=db \(keyword)=7") == "7")
+      #expect(try value(keyword, "postgresql://db/shop?\(keyword)=0") == "0")
+      #expect(try value(keyword, "service=nightly") == nil)
+    }
+    #expect(try value("keepalives", "host=db") == nil, "on by default")
+    #expect(try value("keepalives", "host=db keepalives=0") == "0")
+    #expect(try value("client_encoding", "host=db client_encoding=LATIN1") == "UTF8")
+  }
+
   @Test(
     "refuses a text that is no connection string without repeating it",
     arguments: [

@@ -43,7 +43,8 @@ func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
 /// Fields of every type, nullable and not.
 let everyField: [Field] = [
   .bool, .int16, .int32, .int64, .float32, .float64, .decimal(scale: 0), .money,
-  .decimal(scale: 10), .decimal(scale: 21), .text, .json, .bytes, .uuid, .date, .timestamp,
+  .decimal(scale: 10), .decimal(scale: 21), .text, .json, .bytes, .uuid, .uuidList, .date,
+  .timestamp,
 ].enumerated().flatMap { index, type in
   [Field("required_\(index)", type), Field("optional_\(index)", type, isNullable: true)]
 }
@@ -251,6 +252,41 @@ struct CopyDecoderTests {
     }
   }
 
+  @Test(
+    "takes arrays of identifiers that are lists without nulls, and says why others are refused",
+    arguments: [
+      (array(dimensions: 0), nil), (array(count: 2, elements: [16, 16]), nil),
+      (array(flags: 1, count: 1, elements: [16]), nil),
+      (array(lowerBound: -3, count: 1, elements: [16]), nil), (array(count: 0), nil),
+      (array(flags: 1, count: 2, elements: [16, -1]), .nullElement),
+      (array(dimensions: 2, count: 1, elements: [16]), .nested),
+      (array(dimensions: 7, count: 1, elements: [16]), .malformed),
+      (array(dimensions: -1, count: 1, elements: [16]), .malformed),
+      (array(dimensions: 0, count: 1), .malformed), (array(count: 1), .malformed),
+      (array(count: 1, elements: [16, 16]), .malformed),
+      (array(count: -1), .malformed), (array(count: 1, elements: [15]), .malformed),
+      (array(count: .max, elements: [16]), .malformed),
+      (array(type: 25, dimensions: 0), .malformed),
+      (Array(array(count: 1, elements: [16]).dropLast()), .malformed),
+      (Array(array(dimensions: 0).dropLast()), .malformed), ([], .malformed),
+    ] as [([UInt8], ValueFailure.Problem?)])
+  func identifierArrays(bytes: [UInt8], problem: ValueFailure.Problem?) throws {
+    let fields = [Field("id", .int32), Field("tags", .uuidList)]
+    let copy = stream([[bigEndian(Int32(42)), bytes]])
+    guard let problem else {
+      let count = max(0, (bytes.count - 20) / 20)
+      #expect(
+        try decode(copy, fields).map(\.rowValues)
+          == [[[.integer(42), .uuids([UUIDValue](repeating: .zero, count: count))]]])
+      return
+    }
+    let failure = ValueFailure(
+      source: "app.events", column: "tags", row: 1, key: "id=42", problem: problem)
+    #expect(throws: PostgresError.unsuitableValue(failure)) {
+      try decode(copy, fields, key: ["id"])
+    }
+  }
+
   @Test("codes repeating values by a dictionary and gives it up where nearly all differ")
   func dictionaries() throws {
     let fields = [
@@ -284,6 +320,61 @@ struct CopyDecoderTests {
     #expect(fields.map { isCoded(decoded[0][$0.name]) } == [true, false, true, false])
     // The next batches after a dictionary that did not pay are not tried again at once.
     #expect(fields.map { isCoded(decoded[1][$0.name]) } == [true, false, true, false])
+  }
+
+  /// A stream of identifiers made of numbers, and of texts of them.
+  private func identifierStream(_ numbers: [UInt64]) -> [UInt8] {
+    CopyEncoder.header
+      + numbers.flatMap { number in
+        let text = Array("\(number)".utf8)
+        return [0, 2, 0, 0, 0, 16] + UUIDValue(high: number, low: 1).bytes
+          + bigEndian(Int32(text.count)) + text
+      } + CopyEncoder.trailer
+  }
+
+  @Test(
+    "keeps a dictionary as long as it will have at most three entries for four rows of the batch",
+    arguments: [
+      (.max, 1, false), (70_000, 1, true), (200_000, 1, false), (.max, 0.6, true),
+    ] as [(UInt64, Double, Bool)])
+  func repetition(distinct: UInt64, share: Double, isCoded: Bool) throws {
+    var generator = SplitMix64(seed: distinct)
+    // The share of rows with a new value or one of `distinct`; the others have one of ten.
+    let numbers = (0..<65_536).map { _ in
+      Double.random(in: 0..<1, using: &generator) < share
+        ? UInt64.random(in: 0..<distinct, using: &generator)
+        : UInt64.random(in: 0..<10, using: &generator)
+    }
+    let bytes = identifierStream(numbers)
+    let fields = [Field("id", .uuid), Field("text", .text)]
+    let batches = try decode(bytes, fields)
+    let chunks = (0..<2000).map { _ in Int.random(in: 0...3000, using: &generator) }
+    #expect(try decode(bytes, fields, chunks: chunks) == batches)
+    #expect(batches.count == 1)
+    guard case .uuid(let identifiers) = batches[0].columns[0].storage,
+      case .text(let texts) = batches[0].columns[1].storage
+    else { throw TestFailure() }
+    #expect((identifiers.codes != nil) == isCoded && (texts.codes != nil) == isCoded)
+    for (row, number) in numbers.enumerated() where row % 97 == 0 {
+      #expect(identifiers.row(row) == UUIDValue(high: number, low: 1))
+      #expect(texts.row(row).elementsEqual("\(number)".utf8))
+    }
+  }
+
+  @Test("tries a dictionary again some rows after one was given up")
+  func secondTrial() throws {
+    let numbers = (0..<UInt64(320_000)).map { $0 < 20_000 ? $0 : $0 % 100 }
+    let batches = try decode(
+      identifierStream(numbers), [Field("id", .uuid), Field("text", .text)], rowsPerBatch: 20_000)
+    let isCoded = batches.map { batch in
+      if case .uuid(let identifiers) = batch.columns[0].storage {
+        identifiers.codes != nil
+      } else {
+        false
+      }
+    }
+    let first = try #require(isCoded.firstIndex(of: true))
+    #expect((2...15).contains(first) && isCoded[first...].allSatisfy { $0 })
   }
 
   @Test("refuses types that do not fit their fields before reading anything")
@@ -320,4 +411,14 @@ struct CopyDecoderTests {
 extension [UInt8] {
   /// A number of zero bytes.
   fileprivate static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+}
+
+/// An array as the server writes it, its elements zeros of the given lengths; -1 is null.
+private func array(
+  type: Int32 = 2950, dimensions: Int32 = 1, flags: Int32 = 0, lowerBound: Int32 = 1,
+  count: Int32? = nil, elements: [Int32] = []
+) -> [UInt8] {
+  bigEndian(dimensions) + bigEndian(flags) + bigEndian(type)
+    + (count.map { bigEndian($0) + bigEndian(lowerBound) } ?? [])
+    + elements.flatMap { bigEndian($0) + .zeros(max(0, Int($0))) }
 }

@@ -13,13 +13,14 @@ struct CopyTests {
     Field("amount", .money, isNullable: true), Field("label", .text, isNullable: true),
     Field("code", .text, isNullable: true), Field("document", .json, isNullable: true),
     Field("raw", .bytes, isNullable: true), Field("key", .uuid, isNullable: true),
-    Field("day", .date, isNullable: true), Field("at", .timestamp, isNullable: true),
+    Field("keys", .uuidList, isNullable: true), Field("day", .date, isNullable: true),
+    Field("at", .timestamp, isNullable: true),
   ]
 
   private static let table = """
     CREATE TABLE public.t (row bigserial, id bigint, flag bool, small smallint, whole int, single real,
       double float8, amount numeric(30,4), label text, code char(3), document jsonb, raw bytea,
-      key uuid, day date, at timestamptz)
+      key uuid, keys uuid[], day date, at timestamptz)
     """
 
   @Test("reads every type as the server's own text shows it")
@@ -30,10 +31,11 @@ struct CopyTests {
         + """
         INSERT INTO public.t VALUES
           (1, 1, true, -32768, 2147483647, 1.5, 0.1, 12345678901234567890.1234, 'zwölf', 'EUR',
-           '{"a": [1, 2.50]}', '\\x00ff', '01234567-89ab-cdef-fedc-ba9876543210', '2024-02-29',
+           '{"a": [1, 2.50]}', '\\x00ff', '01234567-89ab-cdef-fedc-ba9876543210',
+           '{01234567-89ab-cdef-fedc-ba9876543210,00000000-0000-0000-0000-000000000000}', '2024-02-29',
            '2024-02-29 23:59:59.999999+00'),
-          (2, 2, false, 0, 0, 'NaN', '-Infinity', 0, '', 'x', 'null', '',
-           '00000000-0000-0000-0000-000000000000', '1970-01-01', '1969-12-31 23:59:59.999999+00');
+          (2, 2, false, 0, 0, 3.4028235e+38, -1.7976931348623157e+308, 0, '', 'x', 'null', '',
+           '00000000-0000-0000-0000-000000000000', '{}', '1970-01-01', '1969-12-31 23:59:59.999999+00');
         INSERT INTO public.t VALUES (3, 3, NULL, 32767, -2147483648, -0.0, 5e-324, -0.0001);
         INSERT INTO public.t (row, id) VALUES (4, -9223372036854775808)
         """)
@@ -46,12 +48,12 @@ struct CopyTests {
     let expected = try connection.query(
       """
       SELECT row, id, flag, small, whole, single, double, amount, label, code, document,
-        encode(raw, 'hex') AS raw, key, day, to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
+        encode(raw, 'hex') AS raw, key, keys, day, to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
       FROM public.t ORDER BY row
       """)
     for row in 0..<4 {
       for (column, field) in CopyTests.fields.enumerated() {
-        let found = text(batch.columns[column].value(row), field.type)
+        let found = serverText(batch.columns[column].value(row), field.type)
         #expect(found == expected[row, field.name], "\(field.name) in row \(row)")
       }
     }
@@ -79,27 +81,5 @@ struct CopyTests {
     var numbers = ColumnBuilder(batch.fields[0])
     for row in 0..<batch.rowCount { numbers.append(Int64(row)) }
     return Batch([numbers.finish()] + batch.columns.dropFirst())
-  }
-
-  /// A value as PostgreSQL prints it.
-  private func text(_ value: ColumnValue?, _ type: ColumnType) -> String? {
-    switch value {
-    case nil: return nil
-    case .bool(let value): return value ? "t" : "f"
-    case .integer(let value): return type == .money ? Money.text(value) : String(value)
-    case .float(let value):
-      if value.isNaN { return "NaN" }
-      if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-      let shortest = type == .float32 ? "\(Float(value))" : "\(value)"
-      return shortest.hasSuffix(".0") ? String(shortest.dropLast(2)) : shortest
-    case .bytes(let bytes):
-      if type != .bytes { return String(decoding: bytes, as: UTF8.self) }
-      return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    case .uuid(let value): return value.description
-    case .date(let value): return value.description
-    case .timestamp(let value):
-      let text = value.description
-      return text.contains(".") ? text : text.dropLast() + ".000000Z"
-    }
   }
 }

@@ -11,6 +11,7 @@ struct PostgresErrorTests {
     "maps codes to exit statuses",
     arguments: [
       ("08006", .unavailable), ("57P01", .unavailable), ("57P03", .unavailable),
+      ("57P04", .missingInput),
       ("28P01", .noPermission), ("28000", .noPermission), ("42501", .noPermission),
       ("42P01", .missingInput), ("42703", .missingInput), ("3F000", .missingInput),
       ("3D000", .missingInput), ("40001", .temporaryFailure), ("40P01", .temporaryFailure),
@@ -22,6 +23,37 @@ struct PostgresErrorTests {
     let failure = ServerFailure(
       state: SQLState(rawValue: code), message: "m", during: "a query")
     #expect(PostgresError.server(failure).exitStatus == status)
+  }
+
+  @Test(
+    "tells what is worth another try, which never ends with a status that says it is not",
+    arguments: [
+      ("08006", true), ("08003", true), ("08P01", true), ("40001", true), ("40P01", true),
+      ("55P03", true), ("53300", true), ("57P01", true), ("57P02", true), ("57P03", true),
+      ("57P04", false), ("57014", false), ("53100", false), ("25006", false), ("28P01", false),
+      ("42P01", false), ("23505", false), ("22P02", false), ("XX000", false),
+    ])
+  func retryable(code: String, isRetryable: Bool) {
+    let error = PostgresError.server(
+      ServerFailure(state: SQLState(rawValue: code), message: "m", during: "a query"))
+    #expect(error.isRetryable == isRetryable)
+    #expect(!isRetryable || error.exitStatus.isRetryable)
+  }
+
+  @Test("tries again to reach a server that is gone, and not one that refuses")
+  func retryableConnections() {
+    for (reason, isRetryable) in [
+      (ConnectionFailure.Reason.unreachable, true), (.notAccepting, true),
+      (.tooManyConnections, true), (.refused, false), (.missingDatabase, false),
+      (.missingService, false),
+    ] {
+      let error = PostgresError.cannotConnect(
+        ConnectionFailure(reason: reason, server: "a@b:1/c", message: "m"))
+      #expect(error.isRetryable == isRetryable && error.exitStatus.isRetryable == isRetryable)
+    }
+    let lost = PostgresError.connectionLost(during: "a query", message: "m")
+    #expect(lost.isRetryable && lost.exitStatus == .unavailable)
+    #expect(!PostgresError.zeroByte.isRetryable)
   }
 
   @Test("matches codes by class")

@@ -31,11 +31,11 @@ private func randomValue(_ field: Field, using generator: inout SplitMix64) -> C
     }
     return .integer(Int128(randomInteger(Int64.self, choice, using: &generator)) / 10)
   case .float32:
-    let special: [Float] = [0, -0.0, .infinity, .leastNonzeroMagnitude, 1.5]
+    let special: [Float] = [0, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude, 1.5]
     return .float(
       Double(choice < 5 ? special[choice] : Float.random(in: -9...9, using: &generator)))
   case .float64:
-    let special = [0, -0.0, -.infinity, .greatestFiniteMagnitude, 0.1]
+    let special = [0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1]
     return .float(choice < 5 ? special[choice] : Double.random(in: -9...9, using: &generator))
   case .text:
     if field.name == "code" { return .text(["EUR", "GBP", "JPY"][choice % 3]) }
@@ -49,6 +49,9 @@ private func randomValue(_ field: Field, using generator: inout SplitMix64) -> C
   case .uuid:
     if choice < 4 { return .uuid(UUIDValue(high: 0, low: UInt64(choice))) }
     return .uuid(UUIDValue(high: generator.next(), low: generator.next()))
+  case .uuidList:
+    return .uuids(
+      (0..<max(0, choice - 2)).map { UUIDValue(high: UInt64($0 / 2), low: generator.next() % 3) })
   case .date:
     // From 4713 BC to the largest day a calendar date here may have.
     return .date(

@@ -4,28 +4,40 @@ import Pipelines
 /// `almanac datasets`: what the snapshots hold, and whether they are sound.
 package struct DatasetsCommand: Command {
   package static let name = "datasets"
-  package static let summary = "list, describe, show or verify the snapshots"
+  package static let summary = "list, show, verify, compact, prune or reset the snapshots"
   package static let help = """
     Usage: almanac datasets [--data DIR] [--format FORMAT]
            almanac datasets describe NAME [--data DIR]
            almanac datasets show NAME [--date DATE] [--limit N] [--data DIR]
                                       [--format FORMAT]
            almanac datasets verify [--data DIR]
+           almanac datasets compact [NAME] [--data DIR]
+           almanac datasets prune NAME [--data DIR] [--project DIR]
+           almanac datasets reset NAME --yes [--data DIR]
 
-    Looks into the folder of snapshots. No database is needed, nothing is locked
-    and nothing is changed.
+    Looks into the folder of snapshots, or tidies it. No database is needed.
 
-    Without another word it lists the datasets with rows, size, parts and UTC
-    days. Days are missing where they have no part; a quiet day has none.
+    Without another word it lists the datasets with rows, size, parts, UTC days
+    and watermark. Days are missing where they have no part; a quiet day has none.
     describe shows the columns, the parts and the cut of the source; show prints
     rows; verify reads every part again and names each that is damaged, truncated
-    or missing, which ends with 65, and each file that no manifest lists.
+    or missing, which ends with 65, and each file that no manifest lists. What it
+    finds damaged, the next run reads again from the source.
+
+    compact joins the parts of days that have more than eight; the rows stay the
+    same. prune removes the days that `retention:` in the file of the dataset does
+    not cover; it refuses where a stage or model needs all days. reset forgets a
+    dataset, with all that the source no longer has; the next run reads the source
+    whole. These three wait for no run: while one is at work they end with 75.
 
     Options:
       --data DIR       the folder of snapshots (default: var/data)
       --date DATE      only the rows of this UTC day
       --limit N        how many rows to show (default: 20)
       --format FORMAT  table, csv or json (default: table)
+      --project DIR    the folder that holds pipelines, models and datasets
+                       (default: the current one)
+      --yes            reset without asking back
 
     CSV is safe to open in a spreadsheet: text that it would take for a formula
     begins with an apostrophe.
@@ -34,6 +46,7 @@ package struct DatasetsCommand: Command {
       almanac datasets
       almanac datasets show events --date 2026-01-31 --format csv
       almanac datasets verify --data var/data
+      almanac datasets compact events
     """
 
   /// What to do with the snapshots.
@@ -42,9 +55,14 @@ package struct DatasetsCommand: Command {
     case describe(String)
     case show(String, date: CalendarDate?, limit: Int, OutputFormat)
     case verify
+    case compact(String?)
+    case prune(String)
+    case reset(String)
   }
 
   private let dataPath: String
+  private let projectPath: String
+  private let environment: [String: String]
   private let action: Action
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
@@ -52,9 +70,14 @@ package struct DatasetsCommand: Command {
     let date = try scanner.date("--date")
     let limit = try scanner.integer("--limit", in: 1...1_000_000_000)
     let format = try scanner.value("--format").map { try OutputFormat(option: $0) }
+    let project = try scanner.value("--project")
+    let isSure = try scanner.flag("--yes")
+    projectPath = project ?? "."
+    self.environment = environment
     let word = scanner.operand()
     let given = [
       ("--date", date != nil), ("--limit", limit != nil), ("--format", format != nil),
+      ("--project", project != nil), ("--yes", isSure),
     ]
     func allow(_ options: [String]) throws {
       for (option, isGiven) in given where isGiven && !options.contains(option) {
@@ -70,14 +93,29 @@ package struct DatasetsCommand: Command {
       try allow([])
       action = .describe(try DatasetsCommand.dataset(&scanner, for: "describe"))
     case "show":
+      try allow(["--date", "--limit", "--format"])
       action = .show(
         try DatasetsCommand.dataset(&scanner, for: "show"), date: date, limit: limit ?? 20,
         format ?? .table)
     case "verify":
       try allow([])
       action = .verify
+    case "compact":
+      try allow([])
+      action = .compact(scanner.operand())
+    case "prune":
+      try allow(["--project"])
+      action = .prune(try DatasetsCommand.dataset(&scanner, for: "prune"))
+    case "reset":
+      try allow(["--yes"])
+      let name = try DatasetsCommand.dataset(&scanner, for: "reset")
+      guard isSure else {
+        throw UsageError(
+          "reset forgets rows of \(name) that the source may no longer have; add --yes to do so")
+      }
+      action = .reset(name)
     case .some(let other):
-      let known = ["describe", "show", "verify"]
+      let known = ["describe", "show", "verify", "compact", "prune", "reset"]
       throw UsageError(
         "almanac datasets has no \(shown(other))" + Suggestion.didYouMean(other, among: known)
           + "; known: \(known.joined(separator: ", "))")
@@ -114,8 +152,31 @@ package struct DatasetsCommand: Command {
       console.print(DatasetDescriptionText(name, dataset, description).lines())
     case .show(let name, let date, let limit, let format):
       try show(name, date, limit, format, in: directory, console)
+    case .compact(let name):
+      try DatasetsCommand.compact(name, in: directory.path, console)
+    case .prune(let name): try prune(name, in: directory.path, console)
+    case .reset(let name):
+      let rows = try DatasetMaintenance(DataDirectory(path: directory.path)).reset(name)
+      console.print([
+        "\(name): \(Display.count(rows)) rows are forgotten; the next run reads the source whole"
+      ])
     case .verify: break
     }
+  }
+
+  /// Joins the parts of days that have many, and says what came of it.
+  static func compact(_ name: String?, in path: String, _ console: Console) throws {
+    let results = try DatasetMaintenance(DataDirectory(path: path)).compact(name)
+    console.print(CompactionText(results).lines())
+  }
+
+  private func prune(_ name: String, in path: String, _ console: Console) throws {
+    let project = try ProjectLoader(path: projectPath, environment: environment).load()
+    let pruned = try DatasetMaintenance(DataDirectory(path: path)).prune(name, by: project)
+    console.print([
+      "\(name): \(Display.count(pruned.rows)) rows in \(Display.count(pruned.parts)) parts are "
+        + "removed; it begins on \(pruned.floor)"
+    ])
   }
 
   private func show(
@@ -138,8 +199,51 @@ package struct DatasetsCommand: Command {
     let result = try SnapshotVerification(path: dataPath)
     console.print(VerificationText(result).lines())
     if !result.damages.isEmpty {
+      try noteDamage(result, console)
       throw DataDirectoryError.damagedParts(
         count: result.damages.count, total: result.parts, path: dataPath)
     }
+  }
+
+  /// Leaves word for the next run; a folder that may only be read is left alone.
+  private func noteDamage(_ result: SnapshotVerification, _ console: Console) throws {
+    do {
+      try DamageList(directory: dataPath).add(result.damages.map(\.path))
+    } catch {
+      console.report("warning: the next run is not told of the damage: \(error)")
+    }
+  }
+}
+
+/// `almanac compact`: short for `almanac datasets compact`.
+package struct CompactCommand: Command {
+  package static let name = "compact"
+  package static let summary = "join the parts of days that have many"
+  package static let help = """
+    Usage: almanac compact [NAME] [--data DIR]
+
+    Short for `almanac datasets compact`: joins the parts of days that have more
+    than eight, of one dataset or of all. The rows stay the same. While a run is at
+    work it ends with 75.
+
+    Options:
+      --data DIR  the folder of snapshots (default: var/data)
+
+    Examples:
+      almanac compact
+      almanac compact events --data var/data
+    """
+
+  private let dataPath: String
+  private let dataset: String?
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    dataPath = try scanner.value("--data") ?? "var/data"
+    dataset = scanner.operand()
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let directory = try DataDirectoryReading(path: dataPath)
+    try DatasetsCommand.compact(dataset, in: directory.path, setting.console)
   }
 }

@@ -78,7 +78,9 @@ package struct RunCommand: Command {
 
   package func run(in setting: CommandSetting) throws {
     let project = try ProjectLoader(path: projectPath, environment: environment).load()
-    let log = setting.console.logSink(
+    let progress = ProgressLine(setting, isQuiet: isQuiet)
+    defer { progress.erase() }
+    let log = progress.logSink(
       threshold: isQuiet ? .warning : isVerbose ? .debug : .info)
     let runner = PipelineRunner(
       project: project,
@@ -86,8 +88,9 @@ package struct RunCommand: Command {
         pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
         jobs: jobs ?? setting.processors, isForced: isForced, only: only,
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
-      zones: systemZone, log: log)
+      zones: systemZone, log: log, progress: progress.sink)
     let report = try runner.run()
+    progress.erase()
     // Keeps the progress apart from the result on a terminal; the result itself stays clean.
     if !report.stages.isEmpty { log(.info, "") }
     let summary = try RunSummary(report, target: target, dataPath: dataPath)

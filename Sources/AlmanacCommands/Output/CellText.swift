@@ -4,7 +4,7 @@ package import Columns
 /// Single values as text for terminals, spreadsheets and programs.
 package enum CellText {
   /// A value as plain text, with nothing escaped: decimals with all their decimals, instants in
-  /// UTC, raw bytes in hexadecimal; bytes that are no UTF-8 are replaced.
+  /// UTC, raw bytes in hexadecimal, lists in braces; bytes that are no UTF-8 are replaced.
   package static func plain(_ value: ColumnValue, as type: ColumnType) -> String {
     switch value {
     case .bool(let value): value ? "true" : "false"
@@ -14,6 +14,7 @@ package enum CellText {
     case .bytes(let bytes):
       type == .bytes ? hexadecimal(bytes) : String(decoding: bytes, as: UTF8.self)
     case .uuid(let value): value.description
+    case .uuids(let values): "{" + values.map(\.description).joined(separator: ",") + "}"
     case .date(let value): value.description
     case .timestamp(let value): value.description
     }
@@ -51,13 +52,16 @@ package enum CellText {
     return quoted + "\""
   }
 
-  /// A value as JSON: numbers and truth values bare, everything else a string.
+  /// A value as JSON: numbers and truth values bare, lists as arrays, everything else a
+  /// string.
   package static func json(_ value: ColumnValue?, as type: ColumnType) -> String {
     guard let value else { return "null" }
     let text = plain(value, as: type)
     switch value {
     case .bool, .integer: return text
     case .float(let number) where number.isFinite: return text
+    case .uuids(let values):
+      return "[" + values.map { json($0.description) }.joined(separator: ",") + "]"
     default: return json(text)
     }
   }

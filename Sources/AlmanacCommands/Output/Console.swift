@@ -7,16 +7,18 @@ import Synchronization
 package struct Console: Sendable {
   private let writeOut: @Sendable (String) -> Void
   private let writeError: @Sendable (String) -> Void
+  private let writeErrorPart: @Sendable (String) -> Void
   /// Whether a person reads the lines about the work, who may see values of rows.
   package let reportsToTerminal: Bool
 
-  /// A console over two ways of writing a line.
+  /// A console over two ways of writing a line, and one of writing a part of a line to the second.
   package init(
     out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void,
-    reportsToTerminal: Bool = false
+    errorPart: @escaping @Sendable (String) -> Void = { _ in }, reportsToTerminal: Bool = false
   ) {
     writeOut = out
     writeError = error
+    writeErrorPart = errorPart
     self.reportsToTerminal = reportsToTerminal
   }
 
@@ -39,6 +41,7 @@ package struct Console: Sendable {
           ProcessSetting.exit(with: .inputOutput)
         }
       }, error: { FileSystem.writeRemark($0) },
+      errorPart: { FileSystem.writeRemarkPart($0) },
       reportsToTerminal: isatty(STDERR_FILENO) == 1)
   }
 
@@ -50,6 +53,9 @@ package struct Console: Sendable {
 
   /// Writes a line about the work itself: progress, warnings, errors.
   package func report(_ line: String) { writeError(line) }
+
+  /// Writes a part of such a line, on a terminal.
+  package func reportPart(_ text: String) { writeErrorPart(text) }
 
   /// A log sink that reports lines at or above a level, marked with their level.
   package func logSink(threshold: LogLevel) -> LogSink {

@@ -35,6 +35,7 @@ package struct DatasetListText {
 
   private static let keys = [
     "dataset", "rows", "bytes", "parts", "first_day", "last_day", "missing_days", "cut_taken_at",
+    "watermark",
   ]
 
   private func values(_ summary: DatasetSummary) -> [(text: String, isNumber: Bool)?] {
@@ -43,6 +44,7 @@ package struct DatasetListText {
       (String(summary.parts), true), summary.days.map { ($0.lowerBound.description, false) },
       summary.days.map { ($0.upperBound.description, false) },
       summary.days.map { _ in (String(summary.missingDays), true) }, (summary.takenAt, false),
+      summary.horizon.map { (String($0), true) },
     ]
   }
 
@@ -64,15 +66,15 @@ package struct DatasetListText {
     if summaries.contains(where: { $0.missingDays > 0 }) {
       lines.append("missing: days in between without a part; a quiet day has none")
     }
-    let cuts = Set(summaries.map(\.takenAt))
-    if cuts.count == 1, let cut = cuts.first {
-      lines.append("Cut of the source taken at \(cut)")
-    } else {
-      lines.append("Cuts of the source")
-      var table = TextTable([("dataset", .left), ("taken at", .left)])
-      for summary in summaries { table.add([summary.name, summary.takenAt]) }
-      lines += table.lines()
+    lines.append("Cuts of the source; the next run reads what later transactions wrote")
+    var cuts = TextTable([("dataset", .left), ("taken at", .left), ("from transaction", .right)])
+    for summary in summaries {
+      cuts.add([
+        CellText.escaped(summary.name, keeping: []), summary.takenAt,
+        summary.horizon.map { Display.count(Int($0)) } ?? "all rows",
+      ])
     }
+    lines += cuts.lines()
     return lines
   }
 }
@@ -158,5 +160,26 @@ package struct VerificationText {
       + "\(Display.count(result.rows)) rows, \(Display.count(result.bytes)) bytes"
     let found = (damages + strays).map { CellText.escaped($0, keeping: []) }
     return found + (damages.isEmpty ? [sound] : [])
+  }
+}
+
+/// Renders what joining parts came to.
+package struct CompactionText {
+  private let results: [DatasetMaintenance.Compacted]
+
+  /// A rendering of the results of some datasets.
+  package init(_ results: [DatasetMaintenance.Compacted]) {
+    self.results = results
+  }
+
+  /// A line for each dataset that changed, or one that says that none did.
+  package func lines() -> [String] {
+    let changed = results.filter { $0.days > 0 }
+    if changed.isEmpty { return ["No day has more than eight parts; nothing was changed."] }
+    return changed.map { result in
+      "\(CellText.escaped(result.dataset, keeping: [])): \(Display.count(result.days)) "
+        + "\(result.days == 1 ? "day" : "days") rewritten, \(Display.count(result.partsBefore)) "
+        + "parts are now \(Display.count(result.partsAfter))"
+    }
   }
 }

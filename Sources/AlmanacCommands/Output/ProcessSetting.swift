@@ -12,10 +12,17 @@ package enum ProcessSetting {
 
   /// What commands find around them.
   package static var commandSetting: CommandSetting {
-    CommandSetting(
+    let clock = ContinuousClock()
+    let start = clock.now
+    return CommandSetting(
       console: .standard, host: ProcessInfo.processInfo.hostName,
       processID: ProcessInfo.processInfo.processIdentifier,
-      processors: ProcessInfo.processInfo.activeProcessorCount)
+      processors: ProcessInfo.processInfo.activeProcessorCount,
+      terminalWidth: { terminalWidth() },
+      seconds: {
+        let elapsed = (clock.now - start).components
+        return Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+      })
   }
 
   /// Ends the process.

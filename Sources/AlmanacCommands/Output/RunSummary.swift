@@ -113,6 +113,9 @@ package struct RunSummary {
     }
     switch stage.name {
     case "extract": return "\(dataPath), \(Display.count(stage.outcome.bytes / 1_000)) kB"
+    case "check":
+      let warned = fact("warned")
+      return "\(fact("checks")) checks" + (warned == "0" ? "" : ", \(warned) warned")
     case "rollup": return "\(fact("days_computed")) of \(fact("days")) days"
     case "publish": return "publication \(fact("publication"))"
     default: return ""

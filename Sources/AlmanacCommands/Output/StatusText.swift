@@ -28,6 +28,7 @@ package struct StatusText {
     var lines = ["Runs"] + runs.lines()
     if let error = newest.error { lines += wrapped("\(newest.id.prefix(8)) failed: \(error)") }
     lines += ["", "Stages of run \(newest.id.prefix(8))"] + stageLines()
+    if let contracts = status.contracts { lines.append(line(contracts)) }
     lines.append("")
     if let publication = status.publication {
       lines.append(
@@ -52,6 +53,18 @@ package struct StatusText {
       ])
     }
     return stages.isEmpty ? ["  none"] : stages.lines()
+  }
+
+  /// The contracts in one line, the first that broke by name.
+  private func line(_ contracts: StatusReading.Contracts) -> String {
+    var line = "Contracts: \(Display.count(contracts.checks)) checks"
+    for (names, verb) in [(contracts.failed, "failed"), (contracts.warned, "warned")] {
+      guard let first = names.first else { continue }
+      line += ", \(Display.count(names.count)) \(verb): \(first)"
+      if names.count > 1 { line += ", …" }
+    }
+    if contracts.failed.isEmpty, contracts.warned.isEmpty { line += ", none broken" }
+    return Display.cut(line, to: TextTable.maximumWidth - 2)
   }
 
   private func missingLines() -> [String] {

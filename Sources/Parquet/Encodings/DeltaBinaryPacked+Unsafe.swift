@@ -9,27 +9,28 @@ enum DeltaBinaryPacked {
   private static let blockSize = 128
   private static let partSize = 32
 
-  /// Encodes numbers of 64 bits.
-  static func encode(_ numbers: Span<Int64>) -> [UInt8] {
-    encodeNumbers(numbers) { (difference: Int64) in UInt64(bitPattern: difference) }
+  /// Adds numbers of 64 bits to a page.
+  static func append(_ numbers: Span<Int64>, to page: inout [UInt8]) {
+    appendNumbers(numbers, to: &page) { (difference: Int64) in UInt64(bitPattern: difference) }
   }
 
-  /// Encodes numbers of 32 bits, whose differences wrap at 32 bits as readers expect.
-  static func encode(_ numbers: Span<Int32>) -> [UInt8] {
-    encodeNumbers(numbers) { (difference: Int32) in UInt64(UInt32(bitPattern: difference)) }
+  /// Adds numbers of 32 bits, whose differences wrap at 32 bits as readers expect, to a page.
+  static func append(_ numbers: Span<Int32>, to page: inout [UInt8]) {
+    appendNumbers(numbers, to: &page) { (difference: Int32) in
+      UInt64(UInt32(bitPattern: difference))
+    }
   }
 
   @inline(__always)
-  private static func encodeNumbers<Number: FixedWidthInteger & SignedInteger>(
-    _ numbers: Span<Number>, _ bits: (Number) -> UInt64
-  ) -> [UInt8] {
+  private static func appendNumbers<Number: FixedWidthInteger & SignedInteger>(
+    _ numbers: Span<Number>, to page: inout [UInt8], _ bits: (Number) -> UInt64
+  ) {
     let count = numbers.count
-    var head: [UInt8] = []
-    head.appendVariableLength(UInt64(blockSize))
-    head.appendVariableLength(UInt64(blockSize / partSize))
-    head.appendVariableLength(UInt64(count))
-    head.appendZigzag(count == 0 ? 0 : Int64(numbers[0]))
-    if count <= 1 { return head }
+    page.appendVariableLength(UInt64(blockSize))
+    page.appendVariableLength(UInt64(blockSize / partSize))
+    page.appendVariableLength(UInt64(count))
+    page.appendZigzag(count == 0 ? 0 : Int64(numbers[0]))
+    if count <= 1 { return }
     let blocks = (count - 1 + blockSize - 1) / blockSize
     // Of a block: the smallest difference in at most 10 bytes, 4 widths, 128 numbers of 8 bytes.
     let bound = blocks * (10 + 4 + blockSize * 8) + 8
@@ -51,12 +52,15 @@ enum DeltaBinaryPacked {
               unsafe differences[index] = difference
               minimum = min(minimum, difference)
             }
-            var smallest: [UInt8] = []
-            smallest.appendZigzag(Int64(minimum))
-            for byte in smallest {
-              unsafe out.storeBytes(of: byte, toByteOffset: written, as: UInt8.self)
+            var rest = UInt64(bitPattern: Int64(minimum) << 1 ^ Int64(minimum) >> 63)
+            while rest >= 0x80 {
+              unsafe out.storeBytes(
+                of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: written, as: UInt8.self)
               written += 1
+              rest >>= 7
             }
+            unsafe out.storeBytes(of: UInt8(rest), toByteOffset: written, as: UInt8.self)
+            written += 1
             let widths = written
             written += blockSize / partSize
             for partIndex in 0..<blockSize / partSize {
@@ -82,7 +86,7 @@ enum DeltaBinaryPacked {
       }
       precondition(written <= bound, "differences took \(written) of \(bound) bytes")
     }
-    return head + body
+    page.append(contentsOf: body)
   }
 
   /// Decodes the next sequence, which must have `count` numbers, and moves the reader behind it.
@@ -139,30 +143,5 @@ enum DeltaBinaryPacked {
     }
     if let fault { throw fault }
     return numbers
-  }
-}
-
-extension DeltaBinaryPacked {
-  /// About how many bits each number takes when encoded, from a sample.
-  static func estimatedBits<Number: FixedWidthInteger & SignedInteger>(
-    _ numbers: ArraySlice<Number>
-  ) -> Double {
-    let samples = 64
-    let wholeParts = (numbers.count - 1) / partSize
-    if wholeParts < 1 { return Double(Number.bitWidth) }
-    var bits = 0
-    var parts = 0
-    for part in stride(from: 0, to: wholeParts, by: max(1, wholeParts / samples)) {
-      let start = numbers.startIndex + part * partSize
-      var differences: [Number] = []
-      for index in start..<start + partSize {
-        differences.append(numbers[index + 1] &- numbers[index])
-      }
-      let minimum = differences.min() ?? 0
-      let union = differences.reduce(0 as Number) { $0 | ($1 &- minimum) }
-      bits += Number.bitWidth - union.leadingZeroBitCount
-      parts += 1
-    }
-    return Double(bits) / Double(parts)
   }
 }

@@ -77,15 +77,13 @@ enum Plain {
     return ByteStrings(bytes: bytes, offsets: offsets)
   }
 
-  /// Adds byte strings to a page, each with its length in four bytes before it.
-  static func append(
-    bytes: [UInt8], offsets: [Int], entries: some Sequence<Int>, to page: inout [UInt8]
-  ) {
-    for entry in entries {
-      let range = offsets[entry]..<offsets[entry + 1]
-      page.appendLittleEndian(UInt32(range.count))
-      unsafe bytes.withUnsafeBufferPointer { unsafe page.append(contentsOf: $0[range]) }
-    }
+  /// Adds the byte string at a range of some bytes to a page, with its length in four bytes before
+  /// it.
+  @inline(__always)
+  static func append(_ bytes: [UInt8], _ range: Range<Int>, to page: inout [UInt8]) {
+    var length = UInt32(range.count).littleEndian
+    unsafe withUnsafeBytes(of: &length) { unsafe page.append(contentsOf: $0) }
+    unsafe bytes.withUnsafeBufferPointer { unsafe page.append(contentsOf: $0[range]) }
   }
 }
 

@@ -124,6 +124,7 @@ enum LogicalType: Equatable {
   case integer(bitWidth: Int8, isSigned: Bool)
   case json
   case uuid
+  case list
   /// Any other member of the format's union, by its number.
   case other(Int)
 }

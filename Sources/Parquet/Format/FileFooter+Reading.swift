@@ -98,6 +98,7 @@ extension LogicalType {
         try reader.skip(field)
         switch field.id {
         case 1: result = .string
+        case 3: result = .list
         case 4: result = .enumeration
         case 6: result = .date
         case 12: result = .json

@@ -69,6 +69,7 @@ extension LogicalType {
       }
     case .json: writer.structure(12) { _ in }
     case .uuid: writer.structure(14) { _ in }
+    case .list: writer.structure(3) { _ in }
     case .other(let member): writer.structure(member) { _ in }
     }
   }

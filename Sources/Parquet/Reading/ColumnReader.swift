@@ -37,15 +37,18 @@ protocol ValueSink {
   consuming func finish() throws(DecodingFault) -> ColumnStorage
 }
 
-/// Reads the pages of one column from all row groups.
+/// Reads the pages of one column from some row groups.
 struct ColumnReader {
-  let file: [UInt8]
   let footer: FooterReader
   let leaf: LeafColumn
   /// The column's place in each row group.
   let index: Int
+  /// The row groups, and the rows that they have together.
+  let rowGroups: [Int]
+  let rowCount: Int
   let maximumBytes: Int
   let verifiesChecksums: Bool
+  let fetch: FetchBytes
 
   /// The column.
   func read(_ conversion: ValueConversion) throws(ParquetError) -> Column {
@@ -53,7 +56,7 @@ struct ColumnReader {
     case .text(let length): try read(TextSink(length: length, maximumBytes), conversion)
     case .bytes(let length): try read(TextSink(length: length, maximumBytes), conversion)
     case .json: try read(TextSink(length: nil, maximumBytes), conversion)
-    case .uuid: try read(UUIDSink(), conversion)
+    case .uuid, .uuidList: try read(UUIDSink(), conversion)
     case .bool: try read(NumberSink.booleans(), conversion)
     case .int16, .int32, .date, .unsigned32, .decimal32:
       try read(NumberSink.int32(conversion), conversion)
@@ -69,30 +72,28 @@ struct ColumnReader {
     _ empty: some ValueSink, _ conversion: ValueConversion
   ) throws(ParquetError) -> Column {
     var sink = empty
-    var validity: ValidityBitmap?
-    var row = 0
-    var decompressor = ZstdDecompressor()
-    for (number, group) in footer.footer.rowGroups.enumerated() where group.rowCount > 0 {
-      let chunk = group.columns[index]
+    var rows = ReadRows(leaf, count: rowCount)
+    var decompressor = PageDecompressor()
+    for number in rowGroups where footer.footer.rowGroups[number].rowCount > 0 {
+      let group = footer.footer.rowGroups[number]
       var place = ParquetLocation(column: leaf.name, rowGroup: number, offset: footer.pagesEnd)
-      var pages: ByteReader
+      let range: Range<Int>
       do throws(DecodingFault) {
-        pages = try pagesReader(of: chunk, rowCount: group.rowCount)
+        range = try pagesRange(of: group.columns[index], rowCount: group.rowCount)
       } catch {
         throw error.located(place)
       }
-      let end = row + group.rowCount
+      let bytes = try fetch(range)
+      var pages = bytes.reader(range)
+      rows.beginRowGroup(rowCount: group.rowCount, valueCount: group.columns[index].valueCount)
       var page = 0
-      while row < end {
+      while rows.valuesLeft > 0 {
         place.page = page
-        place.offset = pages.position
+        place.offset = bytes.offset + pages.position
         do throws(DecodingFault) {
-          let rows = try readPage(
-            &pages, chunk.codec, rowsLeft: end - row, &decompressor, into: &sink)
-          if let rows {
-            clearNulls(of: rows, from: row, in: &validity)
-            row += rows.count
-          }
+          try readPage(
+            &pages, group.columns[index].codec, &rows, &decompressor, into: &sink)
+          if rows.valuesLeft == 0 { try rows.endRowGroup() }
         } catch {
           throw error.located(place)
         }
@@ -100,142 +101,123 @@ struct ColumnReader {
       }
     }
     do throws(DecodingFault) {
-      let storage = try sink.finish()
-      let field = Field(leaf.name, conversion.columnType, isNullable: leaf.isNullable)
-      return Column(field, storage, validity: validity)
+      return try rows.column(sink.finish(), conversion.columnType)
     } catch {
       throw error.located(ParquetLocation(column: leaf.name, offset: footer.pagesEnd))
     }
   }
 
-  private func clearNulls(
-    of rows: PageRows, from start: Int, in validity: inout ValidityBitmap?
-  ) {
-    guard let levels = rows.levels else { return }
-    var bits =
-      validity.take() ?? ValidityBitmap(repeating: true, count: footer.footer.rowCount)
-    for index in levels.indices where levels[index] == 0 { bits[start + index] = false }
-    validity = bits
-  }
-
-  /// A reader of the column's pages in a row group.
-  private func pagesReader(
+  /// Where the column's pages in a row group are.
+  private func pagesRange(
     of chunk: ColumnChunkRecord, rowCount: Int
-  ) throws(DecodingFault) -> ByteReader {
-    guard chunk.codec == .uncompressed || chunk.codec == .zstd else {
-      throw .unsupported(chunk.codec.name)
-    }
+  ) throws(DecodingFault) -> Range<Int> {
+    guard PageDecompressor.supports(chunk.codec) else { throw .unsupported(chunk.codec.name) }
     guard chunk.physicalType == leaf.element.physicalType, chunk.path == leaf.path else {
       throw .corrupt("the row group and the schema describe different columns")
     }
-    guard chunk.valueCount == rowCount else {
+    guard leaf.isList ? chunk.valueCount >= rowCount : chunk.valueCount == rowCount else {
       throw .corrupt("\(chunk.valueCount) values in \(rowCount) rows")
     }
     let start = chunk.start
     guard start >= 4, start <= footer.pagesEnd, chunk.compressedSize <= footer.pagesEnd - start
     else { throw .corrupt("its pages lie outside of the file") }
-    return ByteReader(file, start..<start + chunk.compressedSize)
+    return start..<start + chunk.compressedSize
   }
 
-  /// Reads a page into the sink; its rows, `nil` if it has none of its own.
+  /// Reads a page into the sink.
   private func readPage(
-    _ pages: inout ByteReader, _ codec: PageCodec, rowsLeft: Int,
-    _ decompressor: inout ZstdDecompressor, into sink: inout some ValueSink
-  ) throws(DecodingFault) -> PageRows? {
+    _ pages: inout ByteReader, _ codec: PageCodec, _ rows: inout ReadRows,
+    _ decompressor: inout PageDecompressor, into sink: inout some ValueSink
+  ) throws(DecodingFault) {
     var headerReader = CompactReader(input: pages)
     let header = try PageHeader(&headerReader)
     pages = headerReader.input
-    let body = try pages.take(header.compressedSize)
+    let body = ByteReader(pages.bytes, try pages.take(header.compressedSize))
     if verifiesChecksums, let checksum = header.checksum,
-      CRC32.checksum(of: file[body].span) != checksum
+      CRC32.checksum(of: body.bytes[body.position..<body.end].span) != checksum
     {
       throw .corrupt("its bytes do not have the checksum written with them")
     }
-    guard header.uncompressedSize <= maximumBytes else {
-      throw .tooLarge(maximumBytes: maximumBytes)
-    }
+    let size = header.uncompressedSize
+    guard size <= maximumBytes else { throw .tooLarge(maximumBytes: maximumBytes) }
     switch header.content {
-    case .index: return nil
+    case .index: return
     case .dictionary(let count, let encoding):
       guard encoding == .plain || encoding == .plainDictionary else {
         throw .unsupported("a dictionary in the encoding \(encoding.name)")
       }
-      var reader = try contents(
-        body, codec, size: header.uncompressedSize, &decompressor)
+      var reader = try decompressor.contents(body, codec, size: size)
       try sink.takeDictionary(&reader, count: count)
-      return nil
     case .data(let count, let encoding, let levelEncoding):
-      guard count <= rowsLeft else { throw .corrupt("\(count) values where \(rowsLeft) are left") }
-      var reader = try contents(body, codec, size: header.uncompressedSize, &decompressor)
-      var rows = PageRows(allPresent: count)
-      if leaf.isNullable {
-        guard levelEncoding == .runLength else {
-          throw .unsupported("levels in the encoding \(levelEncoding.name)")
-        }
-        let levels = try reader.take(Int(try reader.littleEndian32()))
-        rows = try levelRows(levels, of: reader.bytes, count: count)
-      }
-      try sink.take(&reader, encoding, rows)
-      return rows
+      try rows.checkRoom(for: count)
+      var reader = try decompressor.contents(body, codec, size: size)
+      let levels = try pageLevels(&reader, count: count, levelEncoding)
+      try sink.take(&reader, encoding, try rows.append(levels))
     case .dataV2(let page):
-      return try readPageV2(
-        page, body, size: header.uncompressedSize, codec, rowsLeft: rowsLeft, &decompressor,
-        into: &sink)
+      try readPageV2(page, body, size: size, codec, &rows, &decompressor, into: &sink)
     }
+  }
+
+  /// The levels of a page of version 1, each kind with its length in front.
+  private func pageLevels(
+    _ reader: inout ByteReader, count: Int, _ encoding: PageEncoding
+  ) throws(DecodingFault) -> PageLevels {
+    var levels = PageLevels(count: count)
+    if leaf.isList {
+      var repetition = ByteReader(
+        reader.bytes, try reader.take(Int(try reader.littleEndian32())))
+      levels.repetition = try RunLength.decode(&repetition, width: 1, count: count)
+    }
+    if leaf.isList || leaf.isNullable {
+      guard encoding == .runLength else {
+        throw .unsupported("levels in the encoding \(encoding.name)")
+      }
+      var definition = ByteReader(
+        reader.bytes, try reader.take(Int(try reader.littleEndian32())))
+      levels.definition = try RunLength.decode(
+        &definition, width: definitionWidth, count: count)
+    }
+    return levels
+  }
+
+  /// The bits of a definition level.
+  private var definitionWidth: Int {
+    leaf.isList ? RunLength.width(of: leaf.elementLevel) : 1
   }
 
   private func readPageV2(
-    _ page: PageHeader.V2, _ body: Range<Int>, size: Int, _ codec: PageCodec, rowsLeft: Int,
-    _ decompressor: inout ZstdDecompressor, into sink: inout some ValueSink
-  ) throws(DecodingFault) -> PageRows {
-    guard page.valueCount <= rowsLeft, page.rowCount == page.valueCount else {
-      throw .corrupt("\(page.valueCount) values where \(rowsLeft) rows are left")
+    _ page: PageHeader.V2, _ body: ByteReader, size: Int, _ codec: PageCodec,
+    _ rows: inout ReadRows, _ decompressor: inout PageDecompressor, into sink: inout some ValueSink
+  ) throws(DecodingFault) {
+    try rows.checkRoom(for: page.valueCount)
+    guard leaf.isList || page.rowCount == page.valueCount else {
+      throw .corrupt("\(page.valueCount) values in \(page.rowCount) rows of a page")
     }
-    guard page.repetitionLevelsSize == 0 else { throw .unsupported("nested values") }
-    let levelsSize = page.definitionLevelsSize
-    guard levelsSize <= body.count, levelsSize <= size else {
-      throw .corrupt("levels of \(levelsSize) bytes in a page of \(body.count)")
+    guard leaf.isList || page.repetitionLevelsSize == 0 else { throw .unsupported("nested values") }
+    let (levelsSize, overflows) = page.definitionLevelsSize.addingReportingOverflow(
+      page.repetitionLevelsSize)
+    guard !overflows, levelsSize <= body.remaining, levelsSize <= size else {
+      throw .corrupt("levels of \(levelsSize) bytes in a page of \(body.remaining)")
     }
-    let levels = body.lowerBound..<body.lowerBound + levelsSize
-    let values = levels.upperBound..<body.upperBound
-    var rows = PageRows(allPresent: page.valueCount)
-    if leaf.isNullable {
-      rows = try levelRows(levels, of: file, count: page.valueCount)
+    var rest = body
+    var repetition = ByteReader(rest.bytes, try rest.take(page.repetitionLevelsSize))
+    var definition = ByteReader(rest.bytes, try rest.take(page.definitionLevelsSize))
+    var levels = PageLevels(count: page.valueCount)
+    if leaf.isList {
+      levels.repetition = try RunLength.decode(&repetition, width: 1, count: page.valueCount)
     }
-    guard rows.count - rows.presentCount == page.nullCount else {
-      throw .corrupt(
-        "\(page.nullCount) nulls are announced, \(rows.count - rows.presentCount) found")
+    if leaf.isList || leaf.isNullable {
+      levels.definition = try RunLength.decode(
+        &definition, width: definitionWidth, count: page.valueCount)
+    }
+    let present = try rows.append(levels)
+    let nullCount = page.valueCount - present.presentCount
+    guard nullCount == page.nullCount else {
+      throw .corrupt("\(page.nullCount) nulls are announced, \(nullCount) found")
     }
     let valuesSize = size - levelsSize
-    var reader = try contents(
-      values, page.isCompressed && valuesSize > 0 ? codec : .uncompressed, size: valuesSize,
-      &decompressor)
-    try sink.take(&reader, page.encoding, rows)
-    return rows
-  }
-
-  private func levelRows(
-    _ range: Range<Int>, of bytes: [UInt8], count: Int
-  ) throws(DecodingFault) -> PageRows {
-    var reader = ByteReader(bytes, range)
-    return try PageRows(levels: RunLength.decode(&reader, width: 1, count: count))
-  }
-
-  /// A reader of bytes of the file after decompression.
-  private func contents(
-    _ range: Range<Int>, _ codec: PageCodec, size: Int, _ decompressor: inout ZstdDecompressor
-  ) throws(DecodingFault) -> ByteReader {
-    if codec == .uncompressed {
-      guard size == range.count else {
-        throw .corrupt("a page of \(range.count) bytes, not \(size) as announced")
-      }
-      return ByteReader(file, range)
-    }
-    do throws(CodecError) {
-      return ByteReader(
-        try decompressor.decompress(file[range].span, exactSize: size))
-    } catch {
-      throw .corrupt("\(error)")
-    }
+    var reader = try decompressor.contents(
+      rest, page.isCompressed && valuesSize > 0 ? codec : .uncompressed, size: valuesSize)
+    try sink.take(&reader, page.encoding, present)
   }
 }

@@ -6,25 +6,43 @@ struct LeafColumn {
   let path: [String]
   /// The column's own node.
   let element: SchemaElement
+  /// The nodes between the root and the column, outermost first.
+  let parents: [SchemaElement]
 
-  /// The name; the parts of a nested column's path are joined by dots.
-  var name: String { path.joined(separator: ".") }
-  /// Whether a value may be missing.
-  var isNullable: Bool { element.repetition == .optional }
+  /// The name; that of the list where the column holds the elements of lists, else the parts of a
+  /// nested column's path joined by dots.
+  var name: String { isList ? path[0] : path.joined(separator: ".") }
+  /// Whether a row's value may be missing.
+  var isNullable: Bool { (parents.first ?? element).repetition == .optional }
+
+  /// Whether the column holds the elements of lists, written as the format recommends: a list, in it
+  /// a repeated group, in it the element.
+  var isList: Bool {
+    guard parents.count == 2, element.repetition != .repeated, parents[0].repetition != .repeated,
+      parents[1].repetition == .repeated, parents[0].childCount == 1, parents[1].childCount == 1
+    else { return false }
+    return parents[0].logicalType == .list
+      || parents[0].logicalType == nil && parents[0].convertedType == ConvertedType.list
+  }
+
+  /// The definition level of an element of a list.
+  var elementLevel: UInt32 {
+    1 + (isNullable ? 1 : 0) + (element.repetition == .optional ? 1 : 0)
+  }
 
   /// The leaves of a schema tree, depth first, as row groups list them.
   static func leaves(of schema: [SchemaElement]) throws(DecodingFault) -> [LeafColumn] {
     var leaves: [LeafColumn] = []
     var position = 1
     guard let root = schema.first else { throw .corrupt("the schema is empty") }
-    try visit(schema, &position, root, path: [], &leaves)
+    try visit(schema, &position, root, parents: [], path: [], &leaves)
     guard position == schema.count else { throw .corrupt("the schema has nodes left over") }
     return leaves
   }
 
   private static func visit(
-    _ schema: [SchemaElement], _ position: inout Int, _ parent: SchemaElement, path: [String],
-    _ leaves: inout [LeafColumn]
+    _ schema: [SchemaElement], _ position: inout Int, _ parent: SchemaElement,
+    parents: [SchemaElement], path: [String], _ leaves: inout [LeafColumn]
   ) throws(DecodingFault) {
     guard path.count < 32 else { throw .unsupported("columns nested more than 32 deep") }
     for _ in 0..<max(0, parent.childCount ?? 0) {
@@ -33,17 +51,23 @@ struct LeafColumn {
       position += 1
       let elementPath = path + [element.name]
       if element.physicalType == nil {
-        try visit(schema, &position, element, path: elementPath, &leaves)
+        try visit(
+          schema, &position, element, parents: parents + [element], path: elementPath, &leaves)
       } else {
-        leaves.append(LeafColumn(path: elementPath, element: element))
+        leaves.append(LeafColumn(path: elementPath, element: element, parents: parents))
       }
     }
   }
 
   /// How the column's values become those of a batch.
   func conversion() throws(DecodingFault) -> ValueConversion {
+    if isList, case .uuid = element.logicalType, element.physicalType == .fixedLengthByteArray {
+      guard element.typeLength == 16 else { throw .corrupt("a UUID of another length than 16") }
+      return .uuidList
+    }
     guard path.count == 1, element.repetition != .repeated else {
-      throw .unsupported("nested values")
+      throw .unsupported(
+        isList ? "lists of other values than identifiers" : "nested values")
     }
     switch element.physicalType {
     case .boolean: return .bool
@@ -166,6 +190,7 @@ enum ValueConversion: Hashable {
   case json
   case bytes(length: Int?)
   case uuid
+  case uuidList
 
   /// The type of the column in a batch.
   var columnType: ColumnType {
@@ -184,6 +209,7 @@ enum ValueConversion: Hashable {
     case .json: .json
     case .bytes: .bytes
     case .uuid: .uuid
+    case .uuidList: .uuidList
     }
   }
 
@@ -193,6 +219,8 @@ enum ValueConversion: Hashable {
     case .bool: 1
     case .int16, .int32, .date, .float32, .text, .json, .bytes, .uuid: 4
     case .unsigned32, .decimal32, .int64, .unsigned64, .timestamp, .decimal64, .float64: 8
+    // An offset for each row, and for each value a code.
+    case .uuidList: 12
     case .decimalBytes: 16
     }
   }

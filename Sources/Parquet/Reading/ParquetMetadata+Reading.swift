@@ -39,7 +39,8 @@ extension ParquetMetadata.ColumnChunk {
   fileprivate init(_ record: ColumnChunkRecord, _ conversion: ValueConversion?) {
     let statistics = record.statistics
     self.init(
-      nullCount: statistics.nullCount,
+      // Of lists, writers count those that are empty as well.
+      nullCount: conversion == .uuidList ? nil : statistics.nullCount,
       minimum: statistics.minimum.flatMap { conversion?.value($0) },
       maximum: statistics.maximum.flatMap { conversion?.value($0) },
       compressedSize: record.compressedSize, uncompressedSize: record.uncompressedSize,
@@ -71,7 +72,7 @@ extension ValueConversion {
     case .float32: return number(4).map { .float(Double(Float(bitPattern: UInt32($0)))) }
     case .float64: return number(8).map { .float(Double(bitPattern: $0)) }
     case .text, .json, .bytes: return .bytes(bytes)
-    case .uuid:
+    case .uuid, .uuidList:
       guard bytes.count == 16 else { return nil }
       let halves = [bytes[..<8], bytes[8...]].map { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
       return .uuid(UUIDValue(high: halves[0], low: halves[1]))

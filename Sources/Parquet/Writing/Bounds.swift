@@ -1,6 +1,3 @@
-import AlmanacCore
-import Columns
-
 /// The least and greatest of some values, `nil` when there is none.
 @inline(__always)
 func leastAndGreatest<Value: Comparable>(
@@ -28,36 +25,14 @@ extension StatisticsRecord {
   /// Longer bounds are left out: they would make the footer larger than they save.
   private static let maximumLength = 256
 
-  /// Bounds whose values `encode` turns into bytes.
-  init<Value>(_ bounds: (least: Value, greatest: Value)?, _ encode: (Value) -> [UInt8]) {
-    self.init(minimum: bounds.map { encode($0.least) }, maximum: bounds.map { encode($0.greatest) })
-  }
-
   /// Bounds of byte strings.
-  init(_ bounds: (least: ArraySlice<UInt8>, greatest: ArraySlice<UInt8>)?) {
-    guard let bounds, bounds.least.count <= StatisticsRecord.maximumLength,
-      bounds.greatest.count <= StatisticsRecord.maximumLength
-    else {
-      self.init()
-      return
+  init(least: [UInt8]?, greatest: [UInt8]?) {
+    let longest = max(least?.count ?? 0, greatest?.count ?? 0)
+    self.init()
+    if longest <= StatisticsRecord.maximumLength {
+      minimum = least
+      maximum = greatest
     }
-    self.init(minimum: Array(bounds.least), maximum: Array(bounds.greatest))
-  }
-}
-
-extension TextStorage {
-  /// The least and greatest of some entries in the order of their unsigned bytes.
-  func bounds(
-    of entries: some Sequence<Int>
-  ) -> (least: ArraySlice<UInt8>, greatest: ArraySlice<UInt8>)? {
-    var least: Int?
-    var greatest: Int?
-    for entry in entries {
-      if least.map({ precedes(entry, $0) }) ?? true { least = entry }
-      if greatest.map({ precedes($0, entry) }) ?? true { greatest = entry }
-    }
-    guard let least, let greatest else { return nil }
-    return (entry(least), entry(greatest))
   }
 }
 

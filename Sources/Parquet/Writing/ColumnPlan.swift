@@ -1,19 +1,40 @@
 import Columns
 
-/// How a column of a batch is described and laid out in a file.
+/// How a column is described and laid out in a file.
 struct ColumnPlan {
-  let column: Column
-  /// The column's node of the schema.
-  let element: SchemaElement
+  let field: Field
+  /// The column's nodes of the schema, the outermost first.
+  let elements: [SchemaElement]
   /// Whether decimals are written in 16 bytes.
   let isWide: Bool
 
+  /// Whether the column may have nulls.
+  var isOptional: Bool { field.isNullable }
+
+  /// Whether rows hold lists.
+  var isList: Bool { field.type == .uuidList }
+
+  /// The names from the column to the node that holds values.
+  var path: [String] { elements.map(\.name) }
+
+  /// How values are laid out.
+  var physicalType: PhysicalType { elements.last?.physicalType ?? .boolean }
+
+  /// The plan of a column that suits all values of a batch.
   init(_ column: Column) {
-    self.column = column
-    var element = SchemaElement(name: column.field.name)
-    element.repetition = column.field.isNullable || column.nullCount > 0 ? .optional : .required
+    var field = column.field
+    field.isNullable = field.isNullable || column.nullCount > 0
+    self.init(field, isWide: ColumnPlan.needsMoreThan18Digits(column))
+  }
+
+  /// The plan of a field, decimals in 16 bytes where that is asked for or the scale needs it.
+  init(_ field: Field, isWide wantsWide: Bool) {
+    self.field = field
+    var element = SchemaElement(name: field.name)
+    element.repetition = field.isNullable ? .optional : .required
     var isWide = false
-    switch column.field.type {
+    var inner: [SchemaElement] = []
+    switch field.type {
     case .bool: element.physicalType = .boolean
     case .int16:
       element.physicalType = .int32
@@ -24,8 +45,8 @@ struct ColumnPlan {
     case .float32: element.physicalType = .float
     case .float64: element.physicalType = .double
     case .decimal(let scale):
-      precondition(scale >= 0 && scale <= 38, "\(column.field.name): a scale of \(scale)")
-      isWide = scale > 18 || ColumnPlan.needsMoreThan18Digits(column.storage)
+      precondition(scale >= 0 && scale <= 38, "\(field.name): a scale of \(scale)")
+      isWide = wantsWide || scale > 18
       element.physicalType = isWide ? .fixedLengthByteArray : .int64
       element.typeLength = isWide ? 16 : nil
       element.convertedType = ConvertedType.decimal
@@ -45,6 +66,11 @@ struct ColumnPlan {
       element.physicalType = .fixedLengthByteArray
       element.typeLength = 16
       element.logicalType = .uuid
+    case .uuidList:
+      element.childCount = 1
+      element.convertedType = ConvertedType.list
+      element.logicalType = .list
+      inner = ColumnPlan.identifierList
     case .date:
       element.physicalType = .int32
       element.convertedType = ConvertedType.date
@@ -54,62 +80,34 @@ struct ColumnPlan {
       element.convertedType = ConvertedType.timestampMicroseconds
       element.logicalType = .timestamp(isAdjustedToUTC: true, unit: .microseconds)
     }
-    self.element = element
+    elements = [element] + inner
     self.isWide = isWide
   }
 
-  /// Whether a value has more digits than the format allows in 64 bits.
-  private static func needsMoreThan18Digits(_ storage: ColumnStorage) -> Bool {
-    guard case .int64(let values) = storage else { return true }
+  /// The nodes below a list: each list repeats its elements, which are never null.
+  private static let identifierList: [SchemaElement] = {
+    var list = SchemaElement(name: "list")
+    list.repetition = .repeated
+    list.childCount = 1
+    var element = SchemaElement(name: "element")
+    element.physicalType = .fixedLengthByteArray
+    element.typeLength = 16
+    element.repetition = .required
+    element.logicalType = .uuid
+    return [list, element]
+  }()
+
+  /// Whether a decimal of a column has more digits than the format allows in 64 bits.
+  static func needsMoreThan18Digits(_ column: Column) -> Bool {
+    guard case .decimal = column.field.type else { return false }
     let limit: Int64 = 1_000_000_000_000_000_000
-    return values.contains { $0 <= -limit || $0 >= limit }
-  }
-}
-
-/// The rows of a range that hold a value.
-struct PresentRows {
-  /// All rows of the range.
-  let rows: Range<Int>
-  /// Those that hold a value, `nil` when all do.
-  let indices: [Int]?
-
-  init(of column: Column, in rows: Range<Int>) {
-    self.rows = rows
-    guard let validity = column.validity else {
-      indices = nil
-      return
+    switch column.storage {
+    case .int64(let values):
+      guard let (least, greatest) = leastAndGreatest(values[...]) else { return false }
+      return least <= -limit || greatest >= limit
+    case .int128(let values):
+      return values.contains { $0 <= -Int128(limit) || $0 >= Int128(limit) }
+    default: return false
     }
-    let indices = rows.filter { validity[$0] }
-    self.indices = indices.count == rows.count ? nil : indices
-  }
-
-  /// The number of rows that hold a value.
-  var count: Int { indices?.count ?? rows.count }
-
-  /// The values of these rows.
-  func values<Value>(of all: [Value]) -> ArraySlice<Value> {
-    if let indices { return indices.map { all[$0] }[...] }
-    return all[rows]
-  }
-
-  /// Which of the rows with a value lie in `range`, as positions among them.
-  func positions(in range: Range<Int>) -> Range<Int> {
-    guard let indices else {
-      return range.lowerBound - rows.lowerBound..<range.upperBound - rows.lowerBound
-    }
-    return PresentRows.lowerBound(
-      of: range.lowerBound, in: indices)..<PresentRows.lowerBound(
-        of: range.upperBound, in: indices)
-  }
-
-  /// The position of the first index that is not below `row`.
-  private static func lowerBound(of row: Int, in indices: [Int]) -> Int {
-    var low = 0
-    var high = indices.count
-    while low < high {
-      let middle = (low + high) / 2
-      if indices[middle] < row { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }

@@ -1,12 +1,11 @@
-import Codecs
 package import Columns
 
 extension ParquetFile {
   /// The rows of a batch as a file.
   ///
-  /// Columns keep their order, names and nullability. Dictionary-coded and repetitive columns are
-  /// written as dictionary and codes, whole numbers as differences where that is smaller, the rest
-  /// plainly. Pages are compressed and carry a checksum; each row group has null counts and, where
+  /// Columns keep their order, names and nullability. Values are written as codes of a dictionary,
+  /// as differences or plainly, whichever is smallest where a row group begins. Pages are compressed
+  /// and carry a checksum; each row group has null counts and, where
   /// an order is defined and no value is NaN, the least and greatest value. A decimal column is
   /// written in 64 bits with 18 digits unless a value needs more, then in 128 bits with 38.
   ///
@@ -19,33 +18,16 @@ extension ParquetFile {
   package static func encode(
     _ batch: Batch, options: ParquetWriteOptions = ParquetWriteOptions()
   ) -> [UInt8] {
-    var file = magic
-    let plans = batch.columns.map(ColumnPlan.init)
-    var footer = FileFooter()
-    footer.schema =
-      [SchemaElement(name: "schema", childCount: Int32(plans.count))] + plans.map(\.element)
-    footer.rowCount = batch.rowCount
-    footer.keyValues = options.keyValues.map { .init(key: $0.key, value: $0.value) }
-    footer.createdBy = options.createdBy
-    var pages = PageWriter(compressionLevel: options.compressionLevel)
-    var start = 0
-    while start < batch.rowCount {
-      let rows = start..<min(start + options.rowGroupRows, batch.rowCount)
-      var group = RowGroupRecord()
-      group.rowCount = rows.count
-      for plan in plans {
-        let chunk = ColumnChunkWriter(plan: plan, rows: rows, pageRows: options.pageRows)
-        let record = chunk.write(to: &file, through: &pages)
-        group.byteSize += record.uncompressedSize
-        group.columns.append(record)
-      }
-      footer.rowGroups.append(group)
-      start = rows.upperBound
+    var writer = ParquetWriter(batch.columns.map(ColumnPlan.init), options: options)
+    do throws(ParquetError) {
+      try writer.append(batch)
+    } catch {
+      preconditionFailure("the columns are planned for these rows: \(error)")
     }
-    let description = footer.encoded()
-    file += description
-    file.appendLittleEndian(UInt32(description.count))
-    file += magic
+    let pieces = writer.finish()
+    var file: [UInt8] = []
+    file.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
+    for piece in pieces { file += piece }
     return file
   }
 }

@@ -90,7 +90,8 @@ private struct DeclaredType {
   let currencyColumn: String?
 
   private static let plain: KeyValuePairs<String, ColumnType> = [
-    "text": .text, "uuid": .uuid, "int": .int64, "smallint": .int16, "float": .float64,
+    "text": .text, "uuid": .uuid, "uuids": .uuidList, "int": .int64, "smallint": .int16,
+    "float": .float64,
     "bool": .bool, "date": .date, "timestamp": .timestamp, "json": .json, "bytes": .bytes,
   ]
   private static let words = plain.map(\.key) + ["money(currency)", "decimal(scale)"]

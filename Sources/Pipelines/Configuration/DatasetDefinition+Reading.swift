@@ -17,18 +17,24 @@ extension DatasetDefinition {
     tenantColumn = try reader.optional("tenant", as: .name)
     mode = try Self.mode(&reader)
     columns = try reader.optional("columns", as: .columns) ?? []
-    for key in ["increment_bound", "deletes", "checks", "trusted_from"] {
-      try reader.refuse(key, instead: "the dataset without it: every row is read each time")
-    }
+    canonicalText = node.without("checks").canonicalText
+    try readModeSettings(&reader)
+    let checkList = try reader.optional("checks", as: .node)
+    try reader.refuse(
+      "trusted_from", instead: "the dataset without it: every row is read each time")
     try reader.finish()
-    canonicalText = node.canonicalText
-    if case .query = source, mode != .full {
+    if case .query = source, readsByTransaction {
       throw .unexpected(
         reader.mark(of: "mode"), found: "mode \(mode.rawValue) for a query",
-        expected: "mode full, since a query shows no watermark", suggestion: "full")
+        expected: "mode full or overlap, since a query shows no watermark", suggestion: "full")
     }
     try checkRoles(reader)
+    try checkStoredNames()
     try checkCurrencies()
+    if let checkList {
+      checks = try DatasetCheck.read(checkList, of: self)
+      checksText = checkList.canonicalText
+    }
   }
 
   private static func source(_ reader: inout MappingReader) throws(DocumentError) -> Source {
@@ -46,21 +52,75 @@ extension DatasetDefinition {
   }
 
   private static func mode(_ reader: inout MappingReader) throws(DocumentError) -> Mode {
-    let later = ["changes", "overlap"]
-    return try reader.required(
-      "mode",
-      as: ValueReader("append or full") { (node) throws(DocumentError) -> Mode in
-        if case .scalar(let scalar) = node.content, later.contains(scalar.text) {
-          throw .notSupported(
-            node.mark, found: "mode \(scalar.text)", instead: "mode append or full")
-        }
-        return try ValueReader<Mode>.word.read(node)
-      })
+    try reader.required("mode", as: .word)
+  }
+
+  /// Reads what belongs to some modes only.
+  private mutating func readModeSettings(
+    _ reader: inout MappingReader
+  ) throws(DocumentError) {
+    deletes = try reader.optional("deletes", as: .word) ?? (mode == .changes ? .keySweep : .none)
+    updatedColumn = try reader.optional("updated", as: .name)
+    overlap = try reader.optional("overlap", as: .duration).map(Self.microseconds)
+    incrementBound = try reader.optional("increment_bound", as: .duration).map(Self.microseconds)
+    let retention = try reader.optional("retention", as: .duration)
+    retentionDays = retention.map { Int(Self.microseconds($0) / Timestamp.microsecondsPerDay) }
+    func refuse(_ key: String, unless expected: String) throws(DocumentError) {
+      throw .unexpected(
+        reader.mark(of: key), found: "\"\(key)\" with mode \(mode.rawValue)", expected: expected,
+        suggestion: nil)
+    }
+    if deletes == .keySweep, mode != .changes {
+      try refuse("deletes", unless: "mode changes, or no key sweep")
+    }
+    if overlap != nil, mode != .overlap { try refuse("overlap", unless: "mode overlap") }
+    if updatedColumn != nil, mode != .overlap { try refuse("updated", unless: "mode overlap") }
+    if incrementBound != nil, !readsByTransaction {
+      try refuse("increment_bound", unless: "mode append or changes")
+    }
+    if let retentionDays {
+      if mode != .append { try refuse("retention", unless: "mode append") }
+      guard timeColumn != nil, retentionDays > 0 else {
+        throw .unexpected(
+          reader.mark(of: "retention"),
+          found: timeColumn == nil ? "a retention without a time" : "a retention below a day",
+          expected: "\"time:\" and a number of days such as 400d", suggestion: nil)
+      }
+    }
+    try checkClocks(reader)
+  }
+
+  /// A mode or bound that goes by a clock needs the clock.
+  private mutating func checkClocks(_ reader: MappingReader) throws(DocumentError) {
+    if incrementBound != nil, recordedColumn == nil {
+      throw .unexpected(
+        reader.mark(of: "increment_bound"), found: "a bound without a recorded clock",
+        expected: "\"recorded:\" with the column that says when a row was recorded",
+        suggestion: nil)
+    }
+    guard mode == .overlap else { return }
+    guard overlap != nil else { throw .missingKey(mark, key: "overlap", owner: "the dataset") }
+    updatedColumn = updatedColumn ?? recordedColumn
+    if updatedColumn == nil { throw .missingKey(mark, key: "updated", owner: "the dataset") }
+  }
+
+  private static func microseconds(_ duration: Duration) -> Int64 {
+    duration.components.seconds * 1_000_000
+  }
+
+  /// Names that parts use for columns beside the declared ones.
+  private func checkStoredNames() throws(DocumentError) {
+    guard let column = allColumns.first(where: { $0.name.hasPrefix("_") }) else { return }
+    throw .unexpected(
+      column.mark, found: "the column name \(quoted(column.name))",
+      expected:
+        "a name that does not begin with an underscore, such as those that are stored beside",
+      suggestion: nil)
   }
 
   /// The columns that date and identify rows must suit that.
   private func checkRoles(_ reader: MappingReader) throws(DocumentError) {
-    let clocks = [("time", timeColumn), ("recorded", recordedColumn)]
+    let clocks = [("time", timeColumn), ("recorded", recordedColumn), ("updated", updatedColumn)]
     for (role, name) in clocks {
       guard let name, let column = columns.first(where: { $0.name == name }) else { continue }
       guard column.type == .timestamp, !column.isNullable else {

@@ -16,8 +16,20 @@ package struct DatasetDefinition: Hashable, Sendable {
   package enum Mode: String, Hashable, Sendable, CaseIterable {
     /// Rows are only added.
     case append
+    /// Rows change or disappear; every version that a run sees is kept.
+    case changes
     /// Rows change or disappear, so each run reads all of them.
     case full
+    /// Rows of the last while are read again, and replace those of their keys.
+    case overlap
+  }
+
+  /// How it is noticed that the source deleted a row.
+  package enum Deletes: String, Hashable, Sendable, CaseIterable {
+    /// Not at all.
+    case none
+    /// The keys of the source are compared with those that are held.
+    case keySweep = "key_sweep"
   }
 
   /// The dataset's name.
@@ -36,10 +48,27 @@ package struct DatasetDefinition: Hashable, Sendable {
   package var tenantColumn: String?
   /// How the rows change.
   package var mode: Mode
+  /// How deleted rows are noticed; only mode `changes` can.
+  package var deletes = Deletes.none
+  /// The column that says when a row changed last; only for mode `overlap`.
+  package var updatedColumn: String?
+  /// How far mode `overlap` reads back, in microseconds.
+  package var overlap: Int64?
+  /// How much earlier than the oldest transaction that was open at the last cut a row may say that
+  /// it was recorded, in microseconds; `nil` for no bound at all.
+  package var incrementBound: Int64?
+  /// How many UTC days are kept; `nil` for all.
+  package var retentionDays: Int?
   /// The columns as declared, without those only named as key, tenant or clock.
   package var columns: [DatasetColumn]
   /// The definition as one text for a digest; see ``Node/canonicalText``.
+  ///
+  /// The checks are not in it: rows do not depend on what is demanded of them.
   package var canonicalText: String
+  /// What the rows have to fulfil, in the order of the file.
+  package var checks: [DatasetCheck] = []
+  /// The checks as one text for a digest, empty where there are none.
+  package var checksText = ""
 
   /// Every column in the order in which it is extracted: key, tenant, time, recorded, then the rest
   /// as declared.
@@ -55,7 +84,9 @@ package struct DatasetDefinition: Hashable, Sendable {
     }
     for name in key { add(name, .uuid) }
     for name in [tenantColumn].compactMap(\.self) { add(name, .uuid) }
-    for name in [timeColumn, recordedColumn].compactMap(\.self) { add(name, .timestamp) }
+    for name in [timeColumn, recordedColumn, updatedColumn].compactMap(\.self) {
+      add(name, .timestamp)
+    }
     for column in columns { add(column.name, column.type) }
     return ordered
   }

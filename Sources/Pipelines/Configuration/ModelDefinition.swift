@@ -95,3 +95,10 @@ package struct ModelDefinition: Hashable, Sendable {
   /// The definition as one text for a digest; see ``Node/canonicalText``.
   package var canonicalText: String
 }
+
+extension ModelDefinition {
+  /// The datasets whose rows the model is fitted to.
+  package var datasetNames: [String] {
+    [series.dataset.name] + [series.alternative?.dataset.name].compactMap(\.self)
+  }
+}

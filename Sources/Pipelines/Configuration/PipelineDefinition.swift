@@ -66,8 +66,11 @@ extension PipelineDefinition {
         throw .unexpected(
           stage.mark,
           found: "stage \(quoted(stage.kind.rawValue)) behind \(quoted(early.kind.rawValue))",
-          expected: "it in front of line \(early.mark.line), since \(early.kind.rawValue) reads "
-            + "what it writes", suggestion: nil)
+          expected: "it in front of line \(early.mark.line), since "
+            + (stage.kind == .check
+              ? "nothing may be computed before it"
+              : "\(early.kind.rawValue) reads what it writes"),
+          suggestion: nil)
       }
     }
   }

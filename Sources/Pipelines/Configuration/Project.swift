@@ -49,6 +49,7 @@ package struct Project: Hashable, Sendable {
     found += Self.nameProblems("pipeline", pipelines.map { ($0.name, $0.mark) })
     found += pipelines.flatMap(problems(of:))
     found += models.flatMap(problems(of:))
+    found += datasets.flatMap(problems(of:))
     return found.sorted { $0.mark < $1.mark }
   }
 
@@ -81,12 +82,34 @@ package struct Project: Hashable, Sendable {
   private func problems(of pipeline: PipelineDefinition) -> [DocumentError] {
     pipeline.stages.flatMap { stage -> [DocumentError] in
       switch stage.settings {
-      case .extract(let names):
+      case .extract(let names), .check(let names):
         (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
       case .fit(let names), .predict(let names):
         names.compactMap { Self.missing($0, "model", models.map(\.name)) }
       case .rollup, .publish: []
       }
+    }
+  }
+
+  /// A foreign key has to lead to a column of its own type.
+  private func problems(of dataset: DatasetDefinition) -> [DocumentError] {
+    dataset.checks.compactMap { check in
+      guard case .foreignKey(let column, let target, let referenced) = check.rule else {
+        return nil
+      }
+      guard let other = self.dataset(target.name) else {
+        return Self.missing(target, "dataset", datasets.map(\.name))
+      }
+      let type = dataset[column: column.name]?.type
+      if let referenced {
+        return Self.unsuitable(
+          referenced, in: other, type?.declaredName ?? "any", { $0.type == type })
+      }
+      guard other.key.count != 1 || other[column: other.key[0]]?.type != type else { return nil }
+      return .unexpected(
+        target.mark, found: "the dataset \(quoted(other.name)) with the key \(listed(other.key))",
+        expected: "a dataset with a key of one column of type \(type?.declaredName ?? "any"), or "
+          + "the column behind a point", suggestion: nil)
     }
   }
 
@@ -143,9 +166,14 @@ package struct Project: Hashable, Sendable {
   ) -> DocumentError? {
     guard !known.contains(reference.name) else { return nil }
     return .unexpected(
-      reference.mark, found: "the \(kind) \(quoted(reference.name)), which no file defines",
+      reference.mark, found: undefined(kind, reference.name),
       expected: known.isEmpty ? "a file in \(kind)s/" : listed(known.sorted()),
       suggestion: Suggestion.closest(to: reference.name, among: known))
+  }
+
+  /// How an error names a definition that is not there.
+  static func undefined(_ kind: String, _ name: String) -> String {
+    "the \(kind) \(quoted(name)), which no file defines"
   }
 
   private static func unsuitable(

@@ -5,6 +5,8 @@ package import Rollups
 package enum StageKind: String, Hashable, Sendable, CaseIterable {
   /// Copies datasets from the source into Parquet partitions.
   case extract
+  /// Checks the contracts of datasets.
+  case check
   /// Aggregates events by hour and day.
   case rollup
   /// Fits models.
@@ -14,13 +16,15 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
   /// Makes the run's predictions visible.
   case publish
 
-  /// The kinds whose output this kind reads: where a pipeline has both, they come first.
+  /// The kinds this kind depends on: where a pipeline has both, they come first.
   package var inputs: [StageKind] {
     switch self {
     case .extract: []
-    case .rollup: [.extract]
-    case .fit: [.extract, .rollup]
-    case .predict: [.extract, .rollup, .fit]
+    case .check: [.extract]
+    // Not output, but leave to go on.
+    case .rollup: [.extract, .check]
+    case .fit: [.extract, .check, .rollup]
+    case .predict: [.extract, .check, .rollup, .fit]
     case .publish: [.predict]
     }
   }
@@ -40,6 +44,8 @@ package struct StageReference: Hashable, Sendable {
   package enum Settings: Hashable, Sendable {
     /// The datasets to extract; `nil` for all.
     case extract([NameReference]?)
+    /// The datasets to check; `nil` for all that the pipeline extracts.
+    case check([NameReference]?)
     /// The lengths of time to aggregate over.
     case rollup([RollupGrain])
     /// The models to fit.
@@ -102,6 +108,7 @@ extension StageReference {
       return .publish
     }
     guard let parameter else {
+      if kind == .check { return .check(nil) }
       let example =
         switch kind {
         case .extract: "extract: all"
@@ -114,6 +121,7 @@ extension StageReference {
     }
     switch kind {
     case .extract: return .extract(try ValueReader.datasets.read(parameter))
+    case .check: return .check(try ValueReader.datasets.read(parameter))
     case .fit: return .fit(try ValueReader.set(of: .reference).read(parameter))
     case .predict: return .predict(try ValueReader.set(of: .reference).read(parameter))
     case .rollup:

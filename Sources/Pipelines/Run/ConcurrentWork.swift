@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// Works through items on several threads, each with a context of its own, such as a connection.
@@ -8,34 +7,40 @@ import Synchronization
 /// items that were not begun by then are left. `makeContext` is called once on each thread that has
 /// work; one of the threads is the caller's own.
 package func mapConcurrently<Item: Sendable, Context, Output: Sendable>(
-  _ items: [Item], jobs: Int, context makeContext: @Sendable () throws -> Context,
-  work body: @Sendable (Context, Item) throws -> Output
+  _ items: [Item], jobs: Int, context makeContext: @escaping @Sendable () throws -> Context,
+  work body: @escaping @Sendable (Context, Item) throws -> Output
+) throws -> [Output] {
+  try mapConcurrently(
+    items, jobs: jobs, session: { perform in try perform(makeContext()) }, work: body)
+}
+
+/// Works through items on several threads, each within a session of its own, such as a transaction.
+///
+/// `session` is called once on each thread that has work. It must call its argument once, which
+/// works through items until none is left and throws what `body` threw.
+package func mapConcurrently<Item: Sendable, Context, Output: Sendable>(
+  _ items: [Item], jobs: Int, session: @Sendable ((Context) throws -> Void) throws -> Void,
+  work body: @escaping @Sendable (Context, Item) throws -> Output
 ) throws -> [Output] {
   if items.isEmpty { return [] }
-  if jobs <= 1 || items.count == 1 {
-    let context = try makeContext()
-    return try items.map { try body(context, $0) }
-  }
   let progress = Mutex(Progress<Output>(outputs: Array(repeating: nil, count: items.count)))
-  DispatchQueue.concurrentPerform(iterations: min(jobs, items.count)) { _ in
-    var context: Context?
-    while true {
-      let index: Int? = progress.withLock { state in
-        guard state.failure == nil, state.next < items.count else { return nil }
-        defer { state.next += 1 }
-        return state.next
-      }
-      guard let index else { return }
-      do {
-        let ready = try context ?? makeContext()
-        context = ready
-        let output = try body(ready, items[index])
-        progress.withLock { $0.outputs[index] = output }
-      } catch {
-        progress.withLock { state in
-          if index < state.failure?.index ?? .max { state.failure = (index, error) }
+  onThreads(min(jobs, items.count)) {
+    guard var index = progress.withLock({ $0.begin() }) else { return }
+    do {
+      try session { context in
+        while true {
+          let output = try body(context, items[index])
+          let next = progress.withLock { state in
+            state.outputs[index] = output
+            return state.begin()
+          }
+          guard let next else { return }
+          index = next
         }
-        return
+      }
+    } catch {
+      progress.withLock { state in
+        if index < state.failure?.index ?? .max { state.failure = (index, error) }
       }
     }
   }
@@ -47,11 +52,18 @@ package func mapConcurrently<Item: Sendable, Context, Output: Sendable>(
 
 /// How far the threads have come.
 private struct Progress<Output> {
-  var next = 0
+  private var next = 0
   var outputs: [Output?]
   var failure: (index: Int, error: any Error)?
 
   init(outputs: [Output?]) {
     self.outputs = outputs
+  }
+
+  /// The index of the next item, `nil` if none is left to begin.
+  mutating func begin() -> Int? {
+    guard failure == nil, next < outputs.count else { return nil }
+    defer { next += 1 }
+    return next
   }
 }

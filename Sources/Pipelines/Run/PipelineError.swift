@@ -19,6 +19,12 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// A source column has a type that cannot be read as the declared one.
   case wrongType(
     dataset: String, table: String, column: String, found: String, expected: String)
+  /// The mode reads rows by their transactions, and those of the source carry none.
+  case noTransactions(dataset: String, table: String, kind: String, mode: String)
+  /// Rows that are held and that the source no longer has do not fit the dataset's columns.
+  case columnsChanged(dataset: String, column: String)
+  /// Connections to the source led to different databases while it was read.
+  case sourceChanged(dataset: String)
   /// A source table has no row.
   case emptySource(dataset: String, table: String)
   /// The logical date lies outside the data.
@@ -49,8 +55,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost: .temporaryFailure
-    case .newerManifest, .unknownPipeline, .unknownZone: .configuration
+    case .alreadyRunning, .lockLost, .sourceChanged: .temporaryFailure
+    case .newerManifest, .unknownPipeline, .unknownZone, .noTransactions, .columnsChanged:
+      .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
@@ -85,6 +92,15 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .wrongType(let dataset, let table, let column, let found, let expected):
       "dataset \(dataset): \(column) of \(table) is \(found), which cannot be read as \(expected); "
         + "cast it in datasets/\(dataset).yaml"
+    case .noTransactions(let dataset, let table, let kind, let mode):
+      "dataset \(dataset): \(table) is \(kind), whose rows carry no transaction; mode \(mode) needs "
+        + "one: set `mode: full` in datasets/\(dataset).yaml"
+    case .columnsChanged(let dataset, let column):
+      "dataset \(dataset): rows that the source no longer has hold no \(column) as datasets/"
+        + "\(dataset).yaml declares it; let it be missing (\"?\"), keep its old name and type, or "
+        + "forget them with `almanac datasets reset \(dataset)`"
+    case .sourceChanged(let dataset):
+      "dataset \(dataset): the source became another server while it was read; run it again"
     case .emptySource(let dataset, let table):
       "dataset \(dataset): \(table) is empty; check --source, or load data first"
     case .dateWithoutData(let date, let first, let last):

@@ -87,6 +87,7 @@ package struct PipelineRunner {
   private let request: RunRequest
   private let zones: (String) -> ZoneRules?
   private let log: LogSink
+  private let progress: ProgressSink
 
   /// A runner of one request.
   ///
@@ -94,14 +95,17 @@ package struct PipelineRunner {
   ///   - project: the definitions.
   ///   - request: what to do.
   ///   - zones: finds the rules of a time zone.
-  ///   - log: where progress lines go.
+  ///   - log: where lines about the work go.
+  ///   - progress: where the extraction reports how far it is.
   package init(
-    project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink
+    project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink,
+    progress: ProgressSink = .silent
   ) {
     self.project = project
     self.request = request
     self.zones = zones
     self.log = log
+    self.progress = progress
   }
 
   /// Runs the pipeline.
@@ -150,7 +154,7 @@ package struct PipelineRunner {
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
       isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
-      directory: directory, log: log)
+      directory: directory, log: log, progress: progress)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
@@ -174,6 +178,9 @@ package struct PipelineRunner {
       }
       try ledger.finish(failure: nil)
     } catch {
+      if let error = error as? PipelineError, case .damagedPart(let path, _) = error {
+        try? DamageList(directory: directory.path).add([path])
+      }
       // The first error counts: recording it may fail for the same reason.
       try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
       throw error
@@ -226,7 +233,7 @@ package struct PipelineRunner {
     }
     guard let last = try reading.lastExtraction(),
       last.directoryID == directory.identity.description,
-      last.manifestDigest == directory.foundDigest
+      last.manifestDigest == directory.extractedDigest
     else { return nil }
     return newest
   }
@@ -234,7 +241,7 @@ package struct PipelineRunner {
   /// The digest of the definitions that the pipeline's outcome depends on.
   private func settingsDigest(_ pipeline: PipelineDefinition) -> String {
     var text = pipeline.canonicalText
-    text += project.datasets.map(\.canonicalText).joined()
+    text += project.datasets.map { $0.canonicalText + $0.checksText }.joined()
     text += project.models.map(\.canonicalText).joined()
     return SHA256.hexadecimalDigest(of: text)
   }

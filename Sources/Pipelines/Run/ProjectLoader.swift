@@ -30,13 +30,27 @@ package struct ProjectLoader {
 
   /// The documents of a folder, in the order of their names.
   private func files(in folder: String) throws -> [Node] {
+    try inspect(folder).map { try $0.document() }
+  }
+
+  /// The files of a folder by name, each with a way to read it that throws its own fault.
+  func inspect(
+    _ folder: String
+  ) throws -> [(name: String, document: () throws(DocumentError) -> Node)] {
     let directory = path == "." ? folder : path + "/" + folder
     guard try FileSystem.isDirectory(directory) else {
       throw PipelineError.missingProject(path: directory)
     }
+    let environment = self.environment
     return try FileSystem.list(directory).filter { $0.hasSuffix(".yaml") }.map { name in
       let file = directory + "/" + name
-      return try Document.parse(try FileSystem.read(file), file: file) { environment[$0] }
+      let bytes = try FileSystem.read(file)
+      return (
+        String(name.dropLast(5)),
+        { () throws(DocumentError) -> Node in
+          try Document.parse(bytes, file: file) { environment[$0] }
+        }
+      )
     }
   }
 }

@@ -27,6 +27,10 @@ package final class RunContext {
   package let directory: DataDirectory
   /// Where progress lines go.
   package let log: LogSink
+  /// Where the extraction reports how far it is.
+  package let progress: ProgressSink
+  /// What the extract stage noticed of each dataset, for the check stage of the same run.
+  var findings: [String: DatasetFindings] = [:]
   /// What the fit stage found, for the predict stage of the same run.
   var fits: [String: FittedModel] = [:]
 
@@ -34,7 +38,8 @@ package final class RunContext {
   package init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
     zone: ZoneRules, jobs: Int, isForced: Bool, source: ConnectionSettings, lock: RunLock,
-    ledger: Ledger, directory: DataDirectory, log: LogSink
+    ledger: Ledger, directory: DataDirectory, log: LogSink,
+    progress: ProgressSink = .silent
   ) {
     self.run = run
     self.pipeline = pipeline
@@ -48,6 +53,7 @@ package final class RunContext {
     self.ledger = ledger
     self.directory = directory
     self.log = log
+    self.progress = progress
   }
 
   /// The instant at which the logical date ends: nothing that happened later, or was recorded

@@ -7,6 +7,7 @@ func makeStage(_ reference: StageReference, project: Project) -> any Stage {
   case .extract(let names):
     let chosen = names?.map(\.name) ?? project.datasets.map(\.name).sorted()
     return ExtractStage(datasets: chosen.compactMap { project.dataset($0) })
+  case .check(let names): return CheckStage(datasets: names?.map(\.name))
   case .rollup(let grains): return RollupStage(grains: grains)
   case .fit(let models): return FitStage(models: models.compactMap { project.model($0.name) })
   case .predict(let models):

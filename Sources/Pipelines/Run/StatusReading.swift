@@ -45,6 +45,18 @@ package struct StatusReading: Sendable {
   package var missingDays: [String]
   /// Days from the newest covered day up to yesterday.
   package var daysBehind: Int
+  /// How the contracts of the newest run ended, `nil` where it checked none.
+  package var contracts: Contracts?
+
+  /// The contracts of one run.
+  package struct Contracts: Sendable {
+    /// The number of checks.
+    package var checks: Int
+    /// The checks that stopped the run, as `dataset check`.
+    package var failed: [String]
+    /// The checks that warned, as `dataset check`.
+    package var warned: [String]
+  }
 }
 
 extension StatusReading {
@@ -120,5 +132,19 @@ extension StatusReading {
       ORDER BY day
       """)
     missingDays = (0..<missing.count).compactMap { missing[$0, "day"] }
+    contracts = try StatusReading.contracts(of: runs.first?.id, on: connection)
+  }
+
+  private static func contracts(of run: String?, on connection: Connection) throws -> Contracts? {
+    let rows = try connection.query(
+      """
+      SELECT dataset || ' ' || check_name AS name, status FROM almanac.source_contract_results
+      WHERE run_id = $1 ORDER BY dataset, check_name
+      """, [run])
+    guard rows.count > 0 else { return nil }
+    func names(_ status: String) -> [String] {
+      (0..<rows.count).filter { rows[$0, "status"] == status }.compactMap { rows[$0, "name"] }
+    }
+    return Contracts(checks: rows.count, failed: names("failed"), warned: names("warned"))
   }
 }

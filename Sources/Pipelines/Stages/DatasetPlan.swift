@@ -3,56 +3,46 @@ import Codecs
 import Columns
 import Postgres
 
-/// How one dataset is read: the query, the types on the wire and what becomes of them.
+/// How one dataset is read: the queries, the types on the wire and what becomes of them.
 struct DatasetPlan: Sendable {
   let definition: DatasetDefinition
-  /// The table or view that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
-  let lockableTable: QualifiedName?
-  let tableOID: String?
-  /// The query to copy out.
-  let query: String
-  /// The columns as they come over the wire.
+  /// The table the rows come from, `nil` for a query.
+  let table: SourceTable?
+  /// The declared columns as they come over the wire.
   let wireFields: [Field]
-  /// The columns as they are stored.
+  /// The declared columns as they are stored.
   let fields: [Field]
+  /// What stands between `SELECT` and `FROM`, for each declared column.
+  private let selectList: [String]
+  /// The source as the whole of it is read.
+  private let relation: String
 
   /// Resolves a dataset's definition against the source.
   ///
   /// - Throws: ``PipelineError`` naming the table or column that is missing or of a type that
-  ///   cannot be read as declared; what the server reports otherwise.
+  ///   cannot be read as declared, or saying that its rows carry no transaction though the mode
+  ///   needs one; what the server reports otherwise.
   init(_ definition: DatasetDefinition, on connection: Connection) throws {
     self.definition = definition
-    let relation: String
-    var known: [String]?
     switch definition.source {
     case .table(let schema, let name):
-      let table = QualifiedName(schema: schema, name: name)
-      let rows = try connection.query(
-        """
-        SELECT oid, relkind IN ('r', 'p', 'v') AS lockable FROM pg_catalog.pg_class
-        WHERE oid = pg_catalog.to_regclass($1)
-        """, [table.quoted])
-      guard rows.count == 1, let oid = rows[0, "oid"] else {
+      let qualified = QualifiedName(schema: schema, name: name)
+      guard let found = try SourceTable(qualified, on: connection) else {
         throw PipelineError.missingTable(dataset: definition.name, table: "\(schema).\(name)")
       }
-      let columns = try connection.query(
-        """
-        SELECT attname FROM pg_catalog.pg_attribute
-        WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
-        """, [oid])
-      known = (0..<columns.count).compactMap { columns[$0, "attname"] }
-      lockableTable = rows[0, "lockable"] == "t" ? table : nil
-      tableOID = oid
-      relation = table.quoted
-    case .query:
-      lockableTable = nil
-      tableOID = nil
-      relation = definition.sqlSource
+      if definition.readsByTransaction, let obstacle = found.obstacle {
+        throw PipelineError.noTransactions(
+          dataset: definition.name, table: "\(schema).\(name)", kind: obstacle,
+          mode: definition.mode.rawValue)
+      }
+      table = found
+    case .query: table = nil
     }
+    relation = definition.sqlSource
     let displayed = definition.displayedSource
     var expressions: [String] = []
     for column in definition.allColumns {
-      if column.expression == nil, let known, !known.contains(column.name) {
+      if column.expression == nil, let known = table?.columns, !known.contains(column.name) {
         throw PipelineError.missingColumn(
           dataset: definition.name, table: displayed, column: column.name,
           suggestion: Suggestion.didYouMean(column.name, among: known))
@@ -74,33 +64,82 @@ struct DatasetPlan: Sendable {
       wireFields.append(Field(field.name, reading.type, isNullable: field.isNullable))
     }
     self.wireFields = wireFields
-    let list = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
-    query = "SELECT \(list.joined(separator: ", ")) FROM \(relation)"
+    selectList = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
   }
 
-  /// Copies the rows out and writes them as parts.
-  func extract(on connection: Connection, to writer: PartWriter) throws -> DatasetExtraction {
-    var partitioner = DayPartitioner(
-      dataset: definition.name, time: definition.timeColumn,
-      order: [definition.timeColumn].compactMap { $0 } + definition.key, writer: writer)
-    var lifting = LiftedColumns(wireFields: wireFields, fields: fields)
-    let rows = try connection.copyOut(
-      query, fields: wireFields, source: definition.sourceInFull, key: definition.key
-    ) { batch in
-      try partitioner.add(try lifting.parse(batch, dataset: definition.name))
+  /// The table that `LOCK` takes; `nil` for a query, a materialized view or a foreign table.
+  var lockableTable: QualifiedName? { table.flatMap { $0.isLockable ? $0.name : nil } }
+
+  /// The query that copies the rows of some blocks out that fulfil all conditions.
+  func query(of piece: SourcePiece, where conditions: [String] = []) -> String {
+    var list = selectList
+    if definition.readsByTransaction {
+      list.append("xmin AS \(quoteIdentifier(StoredColumn.xid))")
     }
-    var extraction = DatasetExtraction(rows: rows, parts: try partitioner.finish())
-    extraction.notices = lifting.notices(
-      dataset: definition.name, roundedOnWire: connection.lastCopyCounters.roundedValues)
-    return extraction
+    let conditions = piece.conditions + conditions
+    return "SELECT \(list.joined(separator: ", ")) FROM \(source(of: piece))"
+      + (conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))")
+  }
+
+  /// The query that copies the keys of the rows of some blocks out.
+  func keyQuery(of piece: SourcePiece) -> String {
+    let list = keyIndices.map { selectList[$0] }
+    let conditions = piece.conditions
+    return "SELECT \(list.joined(separator: ", ")) FROM \(source(of: piece))"
+      + (conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))")
+  }
+
+  /// The fields of ``keyQuery(of:)``, on the wire and parsed.
+  var keyFields: (wire: [Field], parsed: [Field]) {
+    (keyIndices.map { wireFields[$0] }, keyIndices.map { fields[$0] })
+  }
+
+  private var keyIndices: [Int] {
+    definition.key.compactMap { name in fields.firstIndex { $0.name == name } }
+  }
+
+  /// The fields of ``query(of:where:)``.
+  var queryFields: [Field] {
+    wireFields + (definition.readsByTransaction ? [StoredColumn.xidField] : [])
+  }
+
+  private func source(of piece: SourcePiece) -> String {
+    guard let table, let part = piece.relation else { return relation }
+    // Expressions of the dataset may name the table.
+    let alias = part.oid == table.oid ? "" : " AS \(quoteIdentifier(table.name.name))"
+    return "ONLY \(part.name.quoted)\(alias)"
   }
 }
 
-/// What reading one dataset gave.
-struct DatasetExtraction: Sendable {
-  var rows: Int
-  var parts: [Manifest.Part]
-  var notices: [String] = []
+/// The columns that are stored beside the declared ones.
+enum StoredColumn {
+  /// The transaction that wrote the row, widened to 64 bits.
+  static let xid = "_source_xid"
+  /// Its field.
+  static let xidField = Field(xid, .int64)
+}
+
+/// Some blocks of a relation, or all rows of a source.
+struct SourcePiece: Hashable, Sendable {
+  /// The relation; `nil` for the whole source, read by its own name.
+  var relation: SourceRelation?
+  /// The first block.
+  var start = 0
+  /// The block after the last one; `nil` for all that follow, those included that are added later.
+  var end: Int?
+
+  /// The conditions that choose the blocks.
+  var conditions: [String] {
+    guard relation != nil else { return [] }
+    return (start > 0 ? ["ctid >= '(\(start),0)'::pg_catalog.tid"] : [])
+      + (end.map { ["ctid < '(\($0),0)'::pg_catalog.tid"] } ?? [])
+  }
+
+  /// The number of blocks that there were when the catalogue was asked.
+  var blocks: Int {
+    guard let relation else { return .max }
+    return max(0, min(end ?? .max, relation.blocks) - start)
+  }
 }
 
 /// How a column of the source is read as its declared type.
@@ -120,13 +159,15 @@ struct ColumnReading {
     let timestampWithoutZone: UInt32 = 1114
     guard let wire = source.wireType, source.typeOID != timestampWithoutZone else { return nil }
     switch (target, wire) {
-    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid), (.bool, .bool),
+    case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid),
+      (.uuidList, .uuidArray), (.bool, .bool),
       (.date, .date), (.timestamp, .timestamp), (.bytes, .bytea), (.decimal, .numeric),
       (.int64, .int64), (.int32, .int32), (.int16, .int16), (.float64, .float64),
       (.float32, .float32):
       self.init(target)
-    case (.int64, .int32), (.int64, .int16), (.int64, .uint32):
-      self.init(target, cast: "pg_catalog.int8")
+    // There is no cast of an xid.
+    case (.int64, .uint32): self.init(target)
+    case (.int64, .int32), (.int64, .int16): self.init(target, cast: "pg_catalog.int8")
     case (.int32, .int16): self.init(target, cast: "pg_catalog.int4")
     case (.float64, .float32): self.init(target, cast: "pg_catalog.float8")
     case (.decimal, .int16), (.decimal, .int32), (.decimal, .int64):
@@ -162,8 +203,20 @@ extension DatasetDefinition {
     }
   }
 
-  /// The digest of the definition.
-  var digest: String { SHA256.hexadecimalDigest(of: canonicalText) }
+  /// Whether rows are read by the transactions that wrote them, which are stored with them.
+  var readsByTransaction: Bool { mode == .append || mode == .changes }
+
+  /// The digest of all that decides which rows there are and what they hold: not of comments, and
+  /// not of checks.
+  var digest: String {
+    var text = "dataset 2\n\(sqlSource)\nmode \(mode.rawValue)\nkey \(key.joined(separator: ","))\n"
+    text += "time \(timeColumn ?? "")\nrecorded \(recordedColumn ?? "")\n"
+    text += "tenant \(tenantColumn ?? "")\n"
+    for column in allColumns {
+      text += "\(column.name) \(column.typeText) \(JSONText.quoted(column.sql))\n"
+    }
+    return SHA256.hexadecimalDigest(of: text)
+  }
 }
 
 extension ColumnType {
@@ -179,6 +232,7 @@ extension ColumnType {
     case .json: "json"
     case .bytes: "bytes"
     case .uuid: "uuid"
+    case .uuidList: "uuids"
     case .date: "date"
     case .timestamp: "timestamp"
     }

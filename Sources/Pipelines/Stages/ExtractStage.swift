@@ -1,17 +1,19 @@
 import AlmanacCore
-import Codecs
 import Columns
 import Postgres
 
-/// Reads every dataset whole, under one snapshot of the source, into the data directory.
+/// Brings the data directory to one instant of the source.
 ///
 /// All tables are locked against truncation and rewriting before the snapshot is taken, so the rows
-/// of all datasets are of one instant. Connections beside the first import that snapshot;
-/// each reads one dataset at a time.
+/// of all datasets are of one cut. Connections beside the first import that snapshot. What earlier
+/// cuts brought is not read again where the mode of the dataset allows it.
 package struct ExtractStage: Stage {
   package let name = "extract"
   /// The datasets to read.
   package let datasets: [DatasetDefinition]
+
+  /// How large tables are read for the first time; `nil` for what the number of jobs asks for.
+  var loading: LoadSettings?
 
   /// A stage that reads the given datasets.
   package init(datasets: [DatasetDefinition]) {
@@ -22,41 +24,57 @@ package struct ExtractStage: Stage {
     var outcome = StageOutcome()
     outcome.notices += try noticesOnDirectory(context)
     try context.directory.removeStrayFiles()
-    let coordinator = try Connection(context.source, purpose: .source)
-    // What is missing is found here, with a message that names it.
-    let tables = try datasets.map { try DatasetPlan($0, on: coordinator) }.compactMap(
-      \.lockableTable)
-    let (manifest, extractions) = try coordinator.transaction(
-      .repeatableReadReadOnly(snapshot: nil)
-    ) {
-      // The first query takes the snapshot, LOCK does not: a table that was truncated after the
-      // snapshot and before its lock would read as empty.
-      if !tables.isEmpty {
-        try coordinator.runScript(
-          "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
-      }
-      let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
-      let cut = try SourceCut(coordinator)
-      context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
-      let extractions = try readAll(plans, at: cut, in: context)
-      var manifest = context.directory.manifest
-      for (plan, extraction) in zip(plans, extractions) {
-        manifest.datasets[plan.definition.name] = Manifest.Dataset(
-          watermark: cut.watermark(of: plan), definitionDigest: plan.definition.digest,
-          parts: extraction.parts)
-      }
-      return (manifest, extractions)
+    let manifest = try repairing(in: context) { try extract(in: context, into: &outcome) }
+    try record(manifest, in: context)
+    return outcome
+  }
+
+  /// Reads everything and replaces the manifest.
+  private func extract(
+    in context: RunContext, into outcome: inout StageOutcome
+  ) throws -> Manifest {
+    let extraction = Extraction(
+      context: context, loading: loading ?? LoadSettings(jobs: context.jobs),
+      held: try HeldDatasets(datasets, in: context.directory))
+    let (results, notices) = try extraction.read(datasets)
+    var manifest = context.directory.manifest
+    manifest.maintainedFrom = nil
+    var reports: [ExtractionReport] = []
+    for result in results {
+      let (entry, report) = try extraction.merge(result)
+      manifest.datasets[result.definition.name] = entry
+      manifest[load: result.definition.name] = nil
+      reports.append(report)
+      context.findings[result.definition.name] = result.findings
     }
     try context.directory.commit(manifest)
-    try record(manifest, in: context)
-    for (dataset, extraction) in zip(datasets, extractions) {
-      outcome.rowsIn += extraction.rows
-      outcome.rowsOut += extraction.rows
-      outcome.bytes += extraction.parts.reduce(0) { $0 + $1.bytes }
-      outcome.note(dataset.name, extraction.rows)
-      outcome.notices += extraction.notices
+    try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)
+    outcome.notices += notices
+    for report in reports { outcome.add(report) }
+    return manifest
+  }
+
+  /// Does some work again when it meets a damaged part, as long as there are further ones.
+  ///
+  /// The whole dataset of the part is looked through then, so that it is not met part by part.
+  private func repairing<Result>(
+    in context: RunContext, _ work: () throws -> Result
+  ) throws -> Result {
+    let directory = context.directory
+    for _ in datasets {
+      do {
+        return try work()
+      } catch let error as PipelineError {
+        guard case .damagedPart(let path, _) = error else { throw error }
+        let name = String(path.prefix { $0 != "/" })
+        let damaged = try (directory.manifest.datasets[name]?.parts ?? []).filter { part in
+          try !directory.reader.isSound(part)
+        }
+        guard !damaged.isEmpty else { throw error }
+        try DamageList(directory: directory.path).add(damaged.map(\.path))
+      }
     }
-    return outcome
+    return try work()
   }
 
   /// What the state of the data directory tells against the ledger.
@@ -70,33 +88,17 @@ package struct ExtractStage: Stage {
       return directory.notices + [
         directory.foundDigest == nil
           ? "\(path) is new, the last run used another data folder; everything is read anew"
-          : "\(path) is not the data folder of the last run; everything is read anew"
+          : "\(path) is not the data folder of the last run; what is read goes by what it holds"
       ]
     }
-    if last.manifestDigest != directory.foundDigest {
+    // A load that was cut off has written the manifest, and says itself that it goes on.
+    if last.manifestDigest != directory.extractedDigest, directory.manifest.loads == nil {
       return directory.notices + [
-        "\(path) is not as the last run left it (an older copy, or a run that was cut off?); everything is read anew"
+        "\(path) is not as the last run left it (an older copy, or a run that was cut off?); "
+          + "what is read goes by what it holds"
       ]
     }
     return directory.notices
-  }
-
-  private func readAll(
-    _ plans: [DatasetPlan], at cut: SourceCut, in context: RunContext
-  ) throws -> [DatasetExtraction] {
-    let writer = PartWriter(path: context.directory.path)
-    let source = context.source
-    let log = context.log
-    let snapshot = cut.exportedName
-    return try mapConcurrently(
-      plans, jobs: context.jobs, context: { try Connection(source, purpose: .source) },
-      work: { connection, plan in
-        let extraction = try connection.transaction(.repeatableReadReadOnly(snapshot: snapshot)) {
-          try plan.extract(on: connection, to: writer)
-        }
-        log(.info, "extract: \(plan.definition.name), \(extraction.rows) rows")
-        return extraction
-      })
   }
 
   /// Records the directory and the cut with the run, and a watermark for each dataset.
@@ -114,61 +116,25 @@ package struct ExtractStage: Stage {
   }
 }
 
-/// Which database a source is: another cluster or database is another source.
-struct SourceIdentity: CustomStringConvertible {
-  /// The cluster's system identifier, or `unknown` where the role may not read it.
-  let systemIdentifier: String
-  let databaseOID: String
-
-  /// Reads the identity of the database a connection leads to.
-  init(_ connection: Connection) throws {
-    let rows = try connection.query(
-      """
-      SELECT
-        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-          AS database,
-        pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS readable
-      """)
-    databaseOID = rows[0, "database"] ?? ""
-    systemIdentifier =
-      rows[0, "readable"] == "t"
-      ? try connection.query(
-        "SELECT system_identifier FROM pg_catalog.pg_control_system()")[0, "system_identifier"]
-        ?? "unknown" : "unknown"
-  }
-
-  /// Cluster and database as the ledger records them.
-  var description: String { "\(systemIdentifier)/\(databaseOID)" }
+/// What reading and merging one dataset gave, in numbers and words.
+struct ExtractionReport: Equatable {
+  var dataset: String
+  /// The rows that the source sent.
+  var rowsRead: Int
+  /// Those that were not held before.
+  var rowsNew: Int
+  /// The size of the files that are new.
+  var bytes: Int
+  var notices: [String]
 }
 
-/// The instant of the source that all datasets are read at.
-struct SourceCut {
-  /// The name by which other connections import the snapshot.
-  let exportedName: String
-  let snapshot: String
-  let takenAt: String
-  let source: SourceIdentity
-
-  /// Takes the cut of the connection's transaction.
-  ///
-  /// The clock is read after the snapshot is taken, so no row of the cut was recorded later.
-  init(_ connection: Connection) throws {
-    let rows = try connection.query(
-      """
-      SELECT pg_catalog.pg_export_snapshot() AS name, pg_catalog.pg_current_snapshot() AS snapshot,
-        pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC',
-          'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS taken
-      """)
-    exportedName = rows[0, "name"] ?? ""
-    snapshot = rows[0, "snapshot"] ?? ""
-    takenAt = rows[0, "taken"] ?? ""
-    source = try SourceIdentity(connection)
-  }
-
-  /// The watermark of one dataset.
-  func watermark(of plan: DatasetPlan) -> Watermark {
-    Watermark(
-      snapshot: snapshot, takenAt: takenAt, systemIdentifier: source.systemIdentifier,
-      databaseOID: source.databaseOID, tableOID: plan.tableOID)
+extension StageOutcome {
+  /// Adds what came of one dataset.
+  fileprivate mutating func add(_ report: ExtractionReport) {
+    rowsIn += report.rowsRead
+    rowsOut += report.rowsNew
+    bytes += report.bytes
+    note(report.dataset, report.rowsRead)
+    notices += report.notices
   }
 }

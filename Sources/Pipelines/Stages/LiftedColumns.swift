@@ -9,28 +9,42 @@ import FoundationEssentials
 struct LiftedColumns {
   private let fields: [Field]
   private let parsed: [Bool]
-  private var malformed: [Int]
+  private let key: [String]
+  private var counts: [LiftedValues]
   private var rounded: [Int]
 
-  init(wireFields: [Field], fields: [Field]) {
+  /// Columns that stand for `fields`; `key` are the columns that identify a row.
+  init(wireFields: [Field], fields: [Field], key: [String] = []) {
     self.fields = fields
+    self.key = key
     parsed = zip(wireFields, fields).map { $0.type != $1.type }
-    malformed = [Int](repeating: 0, count: fields.count)
-    rounded = malformed
+    counts = fields.map { LiftedValues(column: $0.name, values: 0, malformed: 0) }
+    rounded = [Int](repeating: 0, count: fields.count)
   }
 
-  /// The batch with every text column that stands for another type parsed.
+  /// How many values each parsed column had, and which of them were malformed.
+  var lifted: [LiftedValues] { zip(parsed, counts).filter(\.0).map(\.1) }
+
+  /// The batch with every text column that stands for another type parsed; columns behind the
+  /// fields are left as they are.
   mutating func parse(_ batch: Batch, dataset: String) throws -> Batch {
     guard parsed.contains(true) else { return batch }
-    var columns: [Column] = []
-    for index in fields.indices {
-      columns.append(
-        parsed[index] ? parse(batch.columns[index], at: index) : batch.columns[index])
+    var columns = batch.columns
+    for index in fields.indices where parsed[index] {
+      columns[index] = parse(columns[index], at: index, in: batch)
     }
     return Batch(columns, rowCount: batch.rowCount)
   }
 
-  private mutating func parse(_ column: Column, at index: Int) -> Column {
+  /// Counts what another value with the same fields counted as well.
+  mutating func addCounts(of other: LiftedColumns) {
+    for index in fields.indices {
+      counts[index].add(other.counts[index])
+      rounded[index] += other.rounded[index]
+    }
+  }
+
+  private mutating func parse(_ column: Column, at index: Int, in batch: Batch) -> Column {
     let field = fields[index]
     var builder = ColumnBuilder(Field(field.name, field.type, isNullable: true))
     guard case .text(let storage) = column.storage else {
@@ -46,11 +60,21 @@ struct LiftedColumns {
       let entry = storage.codes.map { Int($0[row]) } ?? row
       let parsed = entries[entry] ?? LiftedColumns.parse(storage.entry(entry), as: field.type)
       entries[entry] = parsed
-      if parsed.value == nil { malformed[index] += 1 }
+      counts[index].values += 1
+      if parsed.value == nil { count(malformed: index, row, in: batch) }
       if parsed.wasRounded { rounded[index] += 1 }
       builder.append(parsed.value)
     }
     return builder.finish()
+  }
+
+  private mutating func count(malformed index: Int, _ row: Int, in batch: Batch) {
+    counts[index].malformed += 1
+    guard counts[index].examples.count < LiftedValues.maximumExamples else { return }
+    counts[index].examples.append(
+      LiftedValues.Example(
+        key: batch.keyText(row, key: key),
+        reason: "no \(fields[index].type.declaredName)"))
   }
 
   private struct Parsed {
@@ -83,9 +107,10 @@ struct LiftedColumns {
   func notices(dataset: String, roundedOnWire: [String: Int] = [:]) -> [String] {
     fields.indices.flatMap { index -> [String] in
       var lines: [String] = []
-      if malformed[index] > 0 {
+      if counts[index].malformed > 0 {
         lines.append(
-          "\(dataset).\(fields[index].name): \(malformed[index]) malformed values became null")
+          "\(dataset).\(fields[index].name): \(counts[index].malformed) malformed values became null"
+        )
       }
       let roundedValues = rounded[index] + (roundedOnWire[fields[index].name] ?? 0)
       if roundedValues > 0, case .decimal(let scale) = fields[index].type {

@@ -1,8 +1,6 @@
 package import AlmanacCore
 import Codecs
-package import Columns
 import Files
-import Parquet
 
 /// The folder of snapshots: Parquet parts under a manifest.
 ///
@@ -17,6 +15,9 @@ package final class DataDirectory {
   package private(set) var manifest: Manifest
   /// The digest of the manifest as it was found, `nil` where there was none.
   package let foundDigest: String?
+  /// The digest of the manifest that the last extraction left, before commands changed it; `nil`
+  /// where there was none.
+  package let extractedDigest: String?
   /// What was noticed on opening, in words.
   package private(set) var notices: [String] = []
   private let lock: DirectoryLock
@@ -71,6 +72,7 @@ package final class DataDirectory {
     let settled = identity ?? .zero
     self.identity = settled
     foundDigest = try found?.digest()
+    extractedDigest = found?.maintainedFrom ?? foundDigest
     manifest = found ?? Manifest(directoryID: settled.description)
   }
 
@@ -85,16 +87,39 @@ package final class DataDirectory {
   /// Replaces the manifest, then removes the files it no longer lists.
   package func commit(_ next: Manifest) throws {
     try FileSystem.synchronizeAll(path)
-    try FileSystem.writeAtomically(
-      try next.encoded(), to: path + "/" + DataDirectory.manifestName)
+    try DataDirectory.write(next, in: path)
     manifest = next
     try removeStrayFiles()
+  }
+
+  /// Replaces the manifest by one that a command made of it, and remembers which it was, so that the
+  /// next run knows that nobody else changed it.
+  func commitMaintenance(_ next: Manifest) throws {
+    if next == manifest { return }
+    var next = next
+    next.maintainedFrom = try manifest.maintainedFrom ?? manifest.digest()
+    try commit(next)
+  }
+
+  /// Writes a manifest that records how far a load has come, from any thread.
+  ///
+  /// The files that it lists may be lost if the machine stops: whoever goes on with the load has to
+  /// check them. Nothing is removed.
+  static func write(_ manifest: Manifest, in path: String) throws {
+    try FileSystem.writeAtomically(
+      try manifest.encoded(), to: path + "/" + DataDirectory.manifestName)
+  }
+
+  /// Takes over a manifest that differs in its loads.
+  func adopt(_ manifest: Manifest) {
+    self.manifest = manifest
   }
 
   /// Removes the Parquet files that the manifest does not list: what a crash or an older extraction
   /// left.
   package func removeStrayFiles() throws {
-    let listed = Set(manifest.datasets.values.flatMap { $0.parts.map(\.path) })
+    _ = try FileSystem.removeTemporaries(in: path)
+    let listed = manifest.paths
     for dataset in try FileSystem.list(path) {
       let datasetPath = path + "/" + dataset
       guard try FileSystem.isDirectory(datasetPath) else { continue }
@@ -121,52 +146,4 @@ package final class DataDirectory {
 
   /// A view for reading that threads may share.
   package var reader: PartReader { PartReader(path: path, manifest: manifest) }
-}
-
-/// Reads the parts a manifest lists, each checked against its digest.
-package struct PartReader: Sendable {
-  /// The path of the data directory.
-  package let path: String
-  /// The manifest to read by.
-  package let manifest: Manifest
-
-  /// The rows of a dataset, one batch a part, in the order of the parts.
-  ///
-  /// - Parameters:
-  ///   - dataset: the dataset's name; unknown names have no rows.
-  ///   - days: UTC days to read, or `nil` for all parts.
-  ///   - columns: the columns to read.
-  /// - Returns: batches with exactly these columns.
-  /// - Throws: ``PipelineError/damagedPart(path:reason:)`` if a part is missing, or is not the one
-  ///   the manifest lists.
-  package func read(
-    _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
-  ) throws -> [Batch] {
-    let parts: [Manifest.Part] = manifest.datasets[dataset]?.parts ?? []
-    return try parts.compactMap { part -> Batch? in
-      if let days, let date = part.date.flatMap({ CalendarDate($0) }), !days.contains(date) {
-        return nil
-      }
-      let bytes = try bytes(of: part)
-      do throws(ParquetError) {
-        return try ParquetFile.decode(bytes, columns: columns)
-      } catch {
-        throw PipelineError.damagedPart(path: part.path, reason: error.description)
-      }
-    }
-  }
-
-  /// The bytes of a part, which are those that the manifest lists.
-  ///
-  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
-  package func bytes(of part: Manifest.Part) throws -> [UInt8] {
-    guard try FileSystem.exists(path + "/" + part.path) else {
-      throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
-    }
-    let bytes = try FileSystem.read(path + "/" + part.path)
-    guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
-      throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
-    }
-    return bytes
-  }
 }

@@ -62,3 +62,12 @@ package enum DataDirectoryError: ExitStatusConvertible, Equatable {
     return "'" + path.unicodeScalars.map { $0 == "'" ? "'\\''" : String($0) }.joined() + "'"
   }
 }
+
+extension DataDirectoryError {
+  /// The error about a name that a manifest does not list.
+  static func unknown(_ name: String, in manifest: Manifest) -> DataDirectoryError {
+    let known = manifest.datasets.keys.sorted()
+    return .unknownDataset(
+      name: "\"\(name)\"", suggestion: Suggestion.didYouMean(name, among: known), known: known)
+  }
+}

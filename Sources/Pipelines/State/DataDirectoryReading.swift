@@ -55,9 +55,7 @@ package struct DataDirectoryReading: Sendable {
   /// - Throws: ``DataDirectoryError/unknownDataset(name:suggestion:known:)``.
   package func dataset(_ name: String) throws -> Manifest.Dataset {
     if let dataset = manifest.datasets[name] { return dataset }
-    let known = manifest.datasets.keys.sorted()
-    throw DataDirectoryError.unknownDataset(
-      name: "\"\(name)\"", suggestion: Suggestion.didYouMean(name, among: known), known: known)
+    throw DataDirectoryError.unknown(name, in: manifest)
   }
 
   /// The first rows of a dataset, in the order of its parts, one batch a part.
@@ -73,18 +71,22 @@ package struct DataDirectoryReading: Sendable {
     of name: String, on day: CalendarDate?, limit: Int
   ) throws -> (fields: [Field], batches: [Batch], total: Int) {
     let dataset = try dataset(name)
-    let parts = dataset.parts.filter { day == nil || $0.date == day?.description }
+    let parts = dataset.parts.filter {
+      $0.holdsRows && (day == nil || $0.date == day?.description)
+    }
     var batches: [Batch] = []
     var wanted = limit
     for part in parts where wanted > 0 {
-      let batch = try decode(part)
+      let batch = try reader.decode(part, columns: nil)
       let kept = min(wanted, batch.rowCount)
       batches.append(kept == batch.rowCount ? batch : batch.taking(Array(0..<kept)))
       wanted -= kept
     }
     let fields =
       try batches.first?.fields
-      ?? dataset.parts.first.map { try metadata(of: $0).columns.compactMap(\.field) } ?? []
+      ?? dataset.parts.first(where: \.holdsRows).map {
+        try metadata(of: $0).columns.compactMap(\.field)
+      } ?? []
     return (fields, batches, parts.reduce(0) { $0 + $1.rows })
   }
 
@@ -93,15 +95,6 @@ package struct DataDirectoryReading: Sendable {
     let bytes = try reader.bytes(of: part)
     do throws(ParquetError) {
       return try ParquetFile.metadata(of: bytes)
-    } catch {
-      throw PipelineError.damagedPart(path: part.path, reason: error.description)
-    }
-  }
-
-  private func decode(_ part: Manifest.Part) throws -> Batch {
-    let bytes = try reader.bytes(of: part)
-    do throws(ParquetError) {
-      return try ParquetFile.decode(bytes)
     } catch {
       throw PipelineError.damagedPart(path: part.path, reason: error.description)
     }

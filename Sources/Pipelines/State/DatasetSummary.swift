@@ -16,6 +16,8 @@ package struct DatasetSummary: Equatable, Sendable {
   package var missingDays: Int
   /// When the cut was taken by the source's clock, ISO 8601.
   package var takenAt: String
+  /// The transaction from which on the next increment reads, `nil` where all rows are read.
+  package var horizon: Int64?
 
   /// The summary of a dataset of a manifest.
   package init(name: String, _ dataset: Manifest.Dataset) {
@@ -25,6 +27,7 @@ package struct DatasetSummary: Equatable, Sendable {
     bytes = dataset.bytes
     parts = dataset.parts.count
     takenAt = dataset.watermark.takenAt
+    horizon = dataset.watermark.horizon
     if let first = present.min(), let last = present.max() {
       days = first...last
       missingDays = first.distance(to: last) + 1 - present.count

@@ -36,6 +36,8 @@ package struct Manifest: Codable, Equatable, Sendable {
     /// The greatest transaction identifier that wrote one of the rows, widened to 64 bits; `nil`
     /// where the part stores none.
     package var maximumXID: Int64?
+    /// The least such identifier; `nil` where the part stores none.
+    package var minimumXID: Int64?
 
     /// Whether the part holds rows of the source.
     package var holdsRows: Bool { kind == nil || kind == .rows }
@@ -53,6 +55,23 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var firstCut: String?
     /// The first UTC day that is kept, `YYYY-MM-DD`; earlier rows were pruned and are ignored.
     package var floor: String?
+    /// The rows that the last increment without a bound found and that the bound would have left
+    /// out; `nil` where no bound is declared.
+    package var missedByBound: Int?
+    /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
+    package var layout: Layout?
+
+    /// The roles of a dataset's columns, and how its rows change.
+    package struct Layout: Codable, Equatable, Sendable {
+      /// The mode as the dataset's file writes it.
+      package var mode: String
+      /// The column that decides on the day of a row.
+      package var time: String?
+      /// The column that says when a row was recorded.
+      package var recorded: String?
+      /// The columns that identify a row.
+      package var key: [String]
+    }
 
     /// The number of rows of all parts.
     package var rows: Int { parts.reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) } }
@@ -71,8 +90,9 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var definitionDigest: String
     /// The chunks of all relations, in the order of the relations and their blocks.
     package var chunks: [Chunk]
+
     /// The files of the chunks that are done.
-    package var parts: [Part]
+    package var parts: [Part] { chunks.flatMap { $0.parts ?? [] } }
 
     /// A range of blocks of one relation.
     package struct Chunk: Codable, Equatable, Sendable {
@@ -84,6 +104,10 @@ package struct Manifest: Codable, Equatable, Sendable {
       package var end: Int?
       /// The rows that were read, `nil` while the chunk is to be done.
       package var rows: Int?
+      /// The files of these rows.
+      package var parts: [Part]?
+      /// How their values that arrive as text were read; `nil` where there are none.
+      package var lifted: [LiftedValues]?
     }
   }
 
@@ -98,6 +122,8 @@ package struct Manifest: Codable, Equatable, Sendable {
   package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
   package var loads: [String: Load]?
+  /// The digest of the manifest that the last extraction left, where commands changed it since.
+  package var maintainedFrom: String?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
@@ -127,6 +153,12 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// The SHA-256 of the encoded form in hexadecimal.
   package func digest() throws -> String { SHA256.hexadecimalDigest(of: try encoded()) }
+
+  /// The paths of all files that count, those of loads that have not ended among them.
+  package var paths: Set<String> {
+    let parts = datasets.values.flatMap(\.parts) + (loads ?? [:]).values.flatMap(\.parts)
+    return Set(parts.map(\.path))
+  }
 
   /// The dated parts of a dataset by UTC day.
   package func days(of dataset: String) -> DatasetDays {
@@ -162,7 +194,9 @@ package struct DatasetDays: Sendable {
 
   /// The number of rows on some days.
   package func rowCount(_ days: ClosedRange<CalendarDate>) -> Int {
-    days.reduce(0) { sum, day in sum + (parts[day] ?? []).reduce(0) { $0 + $1.rows } }
+    days.reduce(0) { sum, day in
+      sum + (parts[day] ?? []).reduce(0) { $0 + ($1.holdsRows ? $1.rows : 0) }
+    }
   }
 
   /// The digest of the rows on some days.
@@ -190,8 +224,10 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var databaseOID: String
   /// The oid of the table, or `nil` for a query.
   package var tableOID: String?
-  /// The timeline of the cluster's write-ahead log, `nil` where it could not be told. A cluster
-  /// that was restored or promoted continues on another one and may give out identifiers anew.
+  /// The timeline of the cluster's write-ahead log, `nil` where it could not be told.
+  ///
+  /// A cluster that was restored or promoted continues on another one and may give out identifiers
+  /// anew.
   package var timeline: Int?
   /// The tables whose blocks hold the rows: the table itself, or the leaves of a partitioned one.
   package var relations: [Relation]?
@@ -203,9 +239,12 @@ package struct Watermark: Codable, Equatable, Sendable {
   package var oldestTransaction: String?
   /// When the last increment without a bound on the recorded clock was read, ISO 8601.
   package var unboundedAt: String?
+  /// The horizon of that cut, where later increments were bounded; the next one without a bound
+  /// begins there.
+  package var unboundedHorizon: Int64?
 
   /// A table with blocks of its own.
-  package struct Relation: Codable, Equatable, Sendable {
+  package struct Relation: Codable, Hashable, Sendable {
     /// Its oid.
     package var oid: String
     /// The number of its file, which changes when it is truncated or rewritten.

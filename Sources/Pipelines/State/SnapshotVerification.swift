@@ -58,7 +58,7 @@ package struct SnapshotVerification: Equatable, Sendable {
       }
     }
     strayFiles = try SnapshotVerification.strayFiles(
-      in: directory.path, listed: Set(listed.map(\.path)))
+      in: directory.path, listed: directory.manifest.paths)
   }
 
   /// What is wrong with a part, `nil` if nothing is.
@@ -107,5 +107,7 @@ package struct SnapshotVerification: Equatable, Sendable {
   }
 
   /// The files of a data directory beside the parts.
-  private static let ownFiles: Set<String> = ["manifest.json", "directory-id", ".lock"]
+  private static let ownFiles: Set<String> = [
+    "manifest.json", "directory-id", ".lock", DamageList.name,
+  ]
 }

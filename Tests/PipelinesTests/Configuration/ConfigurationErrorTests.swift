@@ -96,11 +96,11 @@ struct DatasetErrorTests {
       #"f.yaml:1:1: found unknown key "datset", expected dataset (did you mean "dataset"?)"#),
     BrokenDefinition(
       "misspelt key", "tenant: company_id", "tennant: company_id",
-      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns (did you mean "tenant"?)"#
+      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks (did you mean "tenant"?)"#
     ),
     BrokenDefinition(
       "unknown key", "tenant: company_id", "owner: company_id",
-      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns"#
+      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks"#
     ),
     BrokenDefinition(
       "name with a dash", "dataset: payments", "dataset: pay-ments",
@@ -124,7 +124,7 @@ struct DatasetErrorTests {
       "f.yaml:2:7: found a list, expected a table with its schema, such as billing.invoices"),
     BrokenDefinition(
       "query that is appended", "from: billing.payments", "query: SELECT 1",
-      #"f.yaml:7:1: found mode append for a query, expected mode full, since a query shows no watermark (did you mean "full"?)"#
+      #"f.yaml:7:1: found mode append for a query, expected mode full or overlap, since a query shows no watermark (did you mean "full"?)"#
     ),
     BrokenDefinition(
       "query with a semicolon", "from: billing.payments", "query: SELECT 1;  ",
@@ -146,26 +146,30 @@ struct DatasetErrorTests {
       #"f.yaml:1:1: found no key "mode", expected it in the dataset"#),
     BrokenDefinition(
       "misspelt mode", "mode: append", "mode: apend",
-      #"f.yaml:7:7: found "apend", expected append or full (did you mean "append"?)"#),
-    BrokenDefinition(
-      "mode changes", "mode: append", "mode: changes",
-      "f.yaml:7:7: found mode changes, which this version does not support, expected mode append or full"
+      #"f.yaml:7:7: found "apend", expected one of append, changes, full, overlap (did you mean "append"?)"#
     ),
     BrokenDefinition(
-      "mode overlap", "mode: append", "mode: overlap",
-      "f.yaml:7:7: found mode overlap, which this version does not support, expected mode append or full"
-    ),
+      "overlap without a length", "mode: append", "mode: overlap",
+      #"f.yaml:1:1: found no key "overlap", expected it in the dataset"#),
     BrokenDefinition(
-      "deletes", "mode: append", "mode: append\ndeletes: none",
-      #"f.yaml:8:1: found the key "deletes", which this version does not support, expected the dataset without it: every row is read each time"#
-    ),
+      "a length of overlap without overlap", "mode: append", "mode: append\noverlap: 2d",
+      #"f.yaml:8:1: found "overlap" with mode append, expected mode overlap"#),
     BrokenDefinition(
-      "checks", "mode: append", "mode: append\nchecks:\n  - {unique: id}",
-      #"f.yaml:8:1: found the key "checks", which this version does not support, expected the dataset without it: every row is read each time"#
-    ),
+      "an update clock without overlap", "mode: append", "mode: changes\nupdated: at",
+      #"f.yaml:8:1: found "updated" with mode changes, expected mode overlap"#),
     BrokenDefinition(
-      "increment bound", "mode: append", "increment_bound: 7d\nmode: append",
-      #"f.yaml:7:1: found the key "increment_bound", which this version does not support, expected the dataset without it: every row is read each time"#
+      "a key sweep where rows are only added", "mode: append", "mode: append\ndeletes: key_sweep",
+      #"f.yaml:8:1: found "deletes" with mode append, expected mode changes, or no key sweep"#),
+    BrokenDefinition(
+      "an increment bound of a mode without increments", "mode: append",
+      "increment_bound: 7d\nmode: full",
+      #"f.yaml:7:1: found "increment_bound" with mode full, expected mode append or changes"#),
+    BrokenDefinition(
+      "a retention of current state", "mode: append", "mode: full\nretention: 400d",
+      #"f.yaml:8:1: found "retention" with mode full, expected mode append"#),
+    BrokenDefinition(
+      "a retention of hours", "mode: append", "mode: append\nretention: 5h",
+      #"f.yaml:8:1: found a retention below a day, expected "time:" and a number of days such as 400d"#
     ),
     BrokenDefinition(
       "columns as a list",
@@ -180,19 +184,19 @@ struct DatasetErrorTests {
       "f.yaml:10:13: found a mapping, expected a type such as text, uuid? or money(currency)"),
     BrokenDefinition(
       "misspelt type", "currency: text", "currency: txt",
-      #"f.yaml:10:13: found "txt", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
+      #"f.yaml:10:13: found "txt", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
     ),
     BrokenDefinition(
       "PostgreSQL's name of a type", "currency: text", "currency: varchar?",
-      #"f.yaml:10:13: found "varchar", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
+      #"f.yaml:10:13: found "varchar", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "text"?)"#
     ),
     BrokenDefinition(
       "numeric", "money(currency)", "numeric",
-      #"f.yaml:9:11: found "numeric", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "decimal(scale)"?)"#
+      #"f.yaml:9:11: found "numeric", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "decimal(scale)"?)"#
     ),
     BrokenDefinition(
       "money without a currency", "money(currency)", "money",
-      #"f.yaml:9:11: found "money", expected one of text, uuid, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "money(currency)"?)"#
+      #"f.yaml:9:11: found "money", expected one of text, uuid, uuids, int, smallint, float, bool, date, timestamp, json, bytes, money(currency), decimal(scale) (did you mean "money(currency)"?)"#
     ),
     BrokenDefinition(
       "money with an empty currency", "money(currency)", "money()",
@@ -309,15 +313,15 @@ struct PipelineErrorTests {
       "stages: []\n", "f.yaml:5:1: found no stage, expected at least one"),
     BrokenDefinition(
       "unknown stage", "- publish", "- publsh",
-      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, rollup, fit, predict, publish (did you mean "publish"?)"#
+      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "publish"?)"#
     ),
     BrokenDefinition(
       "unknown stage with a parameter", "- extract: all", "- extrakt: all",
-      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, rollup, fit, predict, publish (did you mean "extract"?)"#
+      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "extract"?)"#
     ),
     BrokenDefinition(
       "unknown stage unlike any", "- publish", "- metrics",
-      #"f.yaml:10:5: found "metrics", expected a stage, one of extract, rollup, fit, predict, publish"#
+      #"f.yaml:10:5: found "metrics", expected a stage, one of extract, check, rollup, fit, predict, publish"#
     ),
     BrokenDefinition(
       "stage as a list", "- publish", "- [publish]",

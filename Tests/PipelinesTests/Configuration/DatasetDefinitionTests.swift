@@ -41,7 +41,8 @@ struct DatasetDefinitionTests {
   @Test(
     "read each type",
     arguments: [
-      ("text", ColumnType.text), ("uuid", .uuid), ("int", .int64), ("smallint", .int16),
+      ("text", ColumnType.text), ("uuid", .uuid), ("uuids", .uuidList),
+      ("int", .int64), ("smallint", .int16),
       ("float", .float64), ("bool", .bool), ("date", .date), ("timestamp", .timestamp),
       ("json", .json), ("bytes", .bytes), ("decimal(0)", .decimal(scale: 0)),
       ("decimal( 18 )", .decimal(scale: 18)), ("money(unit)", .money), ("money( unit )", .money),

@@ -49,7 +49,7 @@ struct ShippedConfigurationTests {
     #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
     #expect(
       project.pipeline("nightly")?.stages.map(\.kind) == [
-        .extract, .rollup, .fit, .predict, .publish,
+        .extract, .check, .rollup, .fit, .predict, .publish,
       ])
   }
 

@@ -14,8 +14,8 @@ struct DataDirectoryTests {
 
   /// Writes rows of the dataset `events` as parts and returns the manifest that lists them.
   private func extract(_ rows: [Row], into directory: DataDirectory) throws -> Manifest {
-    var partitioner = DayPartitioner(
-      dataset: "events", time: "time", order: ["time", "id"],
+    var partitioner = RowPartitioner(
+      layout: PartLayout(dataset: "events", time: "time", key: ["id"]),
       writer: PartWriter(path: directory.path))
     try partitioner.add(StateSample.batch(rows))
     var manifest = directory.manifest
@@ -125,7 +125,7 @@ struct DataDirectoryTests {
 
   @Test(
     "are refused when a newer program wrote the manifest, in whatever form",
-    arguments: ["{\"version\": 2}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
+    arguments: ["{\"version\": 3}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
   func newerManifest(text: String) throws {
     try withPath { path in
       _ = try DataDirectory(path: path)

@@ -41,7 +41,7 @@ struct ManifestTests {
       change(&other)
       others.append(other)
     }
-    change { $0.version = 2 }
+    change { $0.version += 1 }
     change { $0.directoryID = "x" }
     change { $0.datasets["companies"] = nil }
     change { $0.datasets["events"]?.definitionDigest = "x" }

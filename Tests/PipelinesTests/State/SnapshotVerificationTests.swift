@@ -15,8 +15,9 @@ struct SnapshotVerificationTests {
       let path = folder.path(percentEncoded: false) + "/data"
       let manifest = try {
         let directory = try DataDirectory(path: path)
-        var partitioner = DayPartitioner(
-          dataset: "events", time: "time", order: ["time", "id"], writer: PartWriter(path: path))
+        var partitioner = RowPartitioner(
+          layout: PartLayout(dataset: "events", time: "time", key: ["id"]),
+          writer: PartWriter(path: path))
         try partitioner.add(
           StateSample.batch(
             [0, 0, 3].enumerated().map { index, day in

@@ -8,7 +8,7 @@ import Testing
 @testable import Pipelines
 
 @Suite("Day partitions")
-struct DayPartitionerTests {
+struct RowPartitionerTests {
   private typealias Row = StateSample.Row
 
   private func rows(seed: UInt64, count: Int) -> [Row] {
@@ -28,8 +28,8 @@ struct DayPartitionerTests {
   private func write(
     _ rows: [Row], batchSize: Int, time: String? = "time", limit: Int = .max, into path: String
   ) throws -> [Manifest.Part] {
-    var partitioner = DayPartitioner(
-      dataset: "d", time: time, order: [time].compactMap { $0 } + ["id"],
+    var partitioner = RowPartitioner(
+      layout: PartLayout(dataset: "d", time: time, key: ["id"]),
       writer: PartWriter(path: path), maximumWaitingRows: limit)
     for start in stride(from: 0, to: rows.count, by: batchSize) {
       let end = min(rows.count, start + batchSize)
@@ -103,8 +103,8 @@ struct DayPartitionerTests {
     }
     try withTemporaryDirectory { folder in
       let path = folder.path(percentEncoded: false)
-      var partitioner = DayPartitioner(
-        dataset: "d", time: "time", order: ["time", "id"], writer: PartWriter(path: path),
+      var partitioner = RowPartitioner(
+        layout: PartLayout(dataset: "d", time: "time", key: ["id"]), writer: PartWriter(path: path),
         maximumWaitingRows: 60)
       try partitioner.add(StateSample.batch(Array(rows[..<59])))
       #expect(try !FileSystem.exists(path + "/d"))

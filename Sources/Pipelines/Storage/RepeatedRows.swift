@@ -8,43 +8,40 @@ import Columns
 ///
 /// - Parameters:
 ///   - batches: rows of one or more days; every batch has the named columns.
-///   - key: the identity, of `uuid` columns.
+///   - key: the identity.
 ///   - recorded: the column that says when a row was recorded; without it the first row is kept.
 ///   - time: the column that says when the event happened.
 /// - Returns: the remaining rows in their order, and how many were left out.
 func dropRepeated(
   _ batches: [Batch], key: [String], recorded: String?, time: String
 ) -> (batches: [Batch], dropped: Int) {
-  struct Identity: Hashable {
-    var day: Int32
-    var values: [ColumnValue?]
-  }
   struct Place {
     var batch: Int
     var row: Int
     var recorded: Int64
   }
-  var kept: [Identity: Place] = [:]
+  var keys = KeyTable(minimumCapacity: batches.reduce(0) { $0 + $1.rowCount })
+  var kept: [Place] = []
   var left: [Int: Set<Int>] = [:]
   var dropped = 0
   for (index, batch) in batches.enumerated() {
-    let keyColumns = key.compactMap { batch[$0] }
-    guard keyColumns.count == key.count, case .int64(let times)? = batch[time]?.storage
+    guard key.allSatisfy({ batch[$0] != nil }), case .int64(let times)? = batch[time]?.storage
     else { continue }
     var recordedTimes: [Int64]?
     if let recorded, case .int64(let values)? = batch[recorded]?.storage { recordedTimes = values }
-    for row in 0..<batch.rowCount {
-      let identity = Identity(
-        day: Timestamp(microseconds: times[row]).dateUTC.daysSinceEpoch,
-        values: keyColumns.map { $0.value(row) })
+    let values = batch.keyValues(of: key)
+    for row in values.indices {
       let place = Place(batch: index, row: row, recorded: recordedTimes?[row] ?? 0)
-      guard let earlier = kept[identity] else {
-        kept[identity] = place
+      let day = Timestamp(microseconds: times[row]).dateUTC.daysSinceEpoch
+      let (known, isNew) = keys.insert(values[row], tag: Int64(day))
+      if isNew {
+        kept.append(place)
         continue
       }
       dropped += 1
+      let earlier = kept[known]
       let loser = place.recorded < earlier.recorded ? earlier : place
-      if place.recorded < earlier.recorded { kept[identity] = place }
+      if place.recorded < earlier.recorded { kept[known] = place }
       left[loser.batch, default: []].insert(loser.row)
     }
   }

@@ -1,0 +1,273 @@
+import AlmanacCore
+import Columns
+import Postgres
+
+/// Reads datasets under one cut and merges them with what the data directory holds.
+struct Extraction {
+  private let context: RunContext
+  private let writer: PartWriter
+
+  private let loading: LoadSettings
+  private let held: HeldDatasets
+
+  init(context: RunContext, loading: LoadSettings, held: HeldDatasets) {
+    self.context = context
+    self.held = held
+    self.loading = loading
+    writer = PartWriter(path: context.directory.path)
+  }
+
+  /// A dataset as it was read.
+  struct Result {
+    var reading: DatasetReading
+    var rows: DatasetRows
+    /// The rows that the load read now.
+    var loadedRows = 0
+    var watermark: Watermark
+    /// How the values that arrive as text were read, those of the load included.
+    var findings = DatasetFindings()
+
+    var definition: DatasetDefinition { reading.plan.definition }
+  }
+
+  /// Reads the datasets: large tables for the first time chunk by chunk, then all under one cut.
+  func read(_ datasets: [DatasetDefinition]) throws -> (results: [Result], notices: [String]) {
+    let coordinator = try Connection(context.source, purpose: .source)
+    // What is missing is found here, with a message that names it.
+    for dataset in datasets {
+      let plan = try DatasetPlan(dataset, on: coordinator)
+      // How much an increment brings is not known before.
+      let isWhole = !dataset.readsByTransaction || held.datasets[dataset.name] == nil
+      context.progress.report(
+        dataset: dataset.name, rows: 0, bytes: 0,
+        expectedRows: isWhole ? plan.table?.expectedRows : nil)
+    }
+    let (notices, loaded) = try TableLoad(
+      context: context, settings: loading, held: held, writer: writer
+    ).run(datasets, on: coordinator)
+    var results = try readCut(datasets, on: coordinator)
+    for index in results.indices {
+      results[index].loadedRows = loaded[results[index].definition.name] ?? 0
+    }
+    return (results, notices)
+  }
+
+  /// Reads the datasets under one cut, which ends with this call.
+  private func readCut(
+    _ datasets: [DatasetDefinition], on coordinator: Connection
+  ) throws -> [Result] {
+    let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
+    let tables = plans.compactMap(\.lockableTable)
+    let holder = try holdViews(plans.compactMap(\.table).filter(\.isMaterializedView))
+    let oldest = try SourceCut.oldestTransaction(coordinator)
+    let results = try coordinator.transaction(.repeatableReadReadOnly(snapshot: nil)) {
+      // The first query takes the snapshot, LOCK does not: a table that was truncated after the
+      // snapshot and before its lock would read as empty.
+      if !tables.isEmpty {
+        try coordinator.runScript(
+          "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
+      }
+      let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
+      let cut = try SourceCut(coordinator, isShared: true, oldestTransaction: oldest)
+      context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
+      var results = try read(plans, at: cut)
+      let isDurable = try cut.isDurable(coordinator, patience: 1_000)
+      for index in results.indices {
+        results[index].watermark = watermark(of: results[index], at: cut, isDurable: isDurable)
+        results[index].findings = try findings(of: results[index], on: coordinator)
+      }
+      return results
+    }
+    try holder?.run("COMMIT")
+    return results
+  }
+
+  /// Keeps materialized views, which `LOCK` does not take, from being refreshed meanwhile.
+  ///
+  /// - Returns: the connection whose open transaction does so, `nil` if there is none to keep.
+  private func holdViews(_ views: [SourceTable]) throws -> Connection? {
+    if views.isEmpty { return nil }
+    let holder = try Connection(context.source, purpose: .source)
+    try holder.run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+    for view in views { try holder.run("SELECT FROM \(view.name.quoted) LIMIT 0") }
+    return holder
+  }
+
+  /// The watermark of what was read of a dataset.
+  ///
+  /// A cut that a crash of the source may still undo keeps the horizon of the one before, and so
+  /// does a bounded increment for the next one without a bound.
+  private func watermark(of result: Result, at cut: SourceCut, isDurable: Bool) -> Watermark {
+    let extent = result.reading.extent
+    var watermark = cut.watermark(
+      of: result.reading.plan.table, horizon: isDurable ? cut.horizon : extent.horizon)
+    if let base = result.reading.base?.watermark, result.reading.bound?.applies ?? false {
+      watermark.unboundedAt = base.unboundedAt
+      watermark.unboundedHorizon = base.unboundedHorizon ?? base.horizon
+    }
+    return watermark
+  }
+
+  /// What the check stage has to know of a dataset, counted in the source under the cut.
+  private func findings(of result: Result, on coordinator: Connection) throws -> DatasetFindings {
+    let definition = result.definition
+    let load = context.directory.manifest[load: definition.name]
+    var findings = DatasetFindings()
+    for chunk in load?.chunks ?? [] { findings.add(chunk.lifted ?? []) }
+    findings.add(result.rows.lifted)
+    findings.missedByBound = missedByBound(result, held: held.datasets[definition.name])
+    if definition.wantsSourceCounts {
+      let loaded = (load?.parts ?? []).compactMap(\.date).compactMap { CalendarDate($0) }
+      findings.sourceCounts = try SourceCounts(
+        definition,
+        days: result.rows.days(time: definition.timeColumn).union(loaded).sorted(),
+        on: coordinator)
+    }
+    return findings
+  }
+
+  private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
+    let readings = try plans.map { try reading(of: $0, at: cut) }
+    let log = context.log
+    let rows = try CutReading(readings, at: cut, writer: writer, progress: context.progress)
+      .read(from: context.source, jobs: context.jobs) { dataset, rows in
+        log(.info, "extract: \(plans[dataset].definition.name), \(rows) rows")
+      }
+    return zip(readings, rows).map { reading, rows in
+      Result(
+        reading: reading, rows: rows,
+        watermark: cut.watermark(of: reading.plan.table, horizon: nil))
+    }
+  }
+
+  /// What is to be read of a dataset under the cut.
+  private func reading(of plan: DatasetPlan, at cut: SourceCut) throws -> DatasetReading {
+    let definition = plan.definition
+    let load = context.directory.manifest[load: definition.name]?.dataset
+    let base = load ?? held.datasets[definition.name]
+    let repair = load == nil ? held.repairs[definition.name] : nil
+    let extent = DatasetExtent(plan, held: base, repair: repair, at: cut)
+    var reading = DatasetReading(plan: plan, extent: extent, base: base, repair: repair)
+    guard case .increment(let horizon, _) = extent, let base else { return reading }
+    reading.heldRows = try HeldRows(
+      base.parts, reader: context.directory.reader, key: definition.key,
+      window: TransactionWindow(horizon: horizon, next: cut.next))
+    if load == nil {
+      reading.bound = IncrementBound(definition, watermark: base.watermark, at: cut)
+    }
+    if definition.deletes == .keySweep { reading.sweep = KeySweep(key: definition.key) }
+    return reading
+  }
+
+  /// Writes what was read of a dataset and merges it with what is held.
+  ///
+  /// - Returns: the dataset's entry of the manifest, and what to tell of it.
+  func merge(_ result: Result) throws -> (Manifest.Dataset, ExtractionReport) {
+    let definition = result.definition
+    let reading = result.reading
+    let held = held.datasets[definition.name]
+    let merge = DatasetMerge(
+      definition: definition, reader: context.directory.reader, writer: writer)
+    let whole = try parts(of: result.rows.whole, plan: reading.plan)
+    let increment = try parts(of: result.rows.increment, plan: reading.plan)
+    let merged = try merge.merging(
+      DatasetMerge.Read(
+        whole: whole, increment: reading.extent.isIncrement ? increment : nil,
+        base: reading.base),
+      over: held)
+    var parts = merged.parts
+    if let tombstones = try tombstones(of: result, whole: whole, among: parts) {
+      parts.append(tombstones)
+    }
+    var entry = Manifest.Dataset(
+      watermark: result.watermark, definitionDigest: definition.digest,
+      parts: parts.sorted { $0.path < $1.path })
+    entry.firstCut = held?.firstCut ?? held?.watermark.takenAt ?? result.watermark.takenAt
+    entry.floor = held?.floor
+    entry.layout = definition.layout
+    entry.missedByBound = missedByBound(result, held: held)
+    let known = Set(held?.parts.map(\.path) ?? [])
+    let read = result.rows.read + result.loadedRows
+    context.log(
+      .info,
+      "\(definition.name): \(read) rows read, \(read - result.rows.held) new, "
+        + "\(result.rows.held) held already")
+    let report = ExtractionReport(
+      dataset: definition.name, rowsRead: read, rowsNew: read - result.rows.held,
+      bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) },
+      notices: notices(of: result) + merged.notices)
+    return (entry, report)
+  }
+
+  /// What to tell of a dataset beside the merge.
+  private func notices(of result: Result) -> [String] {
+    let name = result.definition.name
+    var notices = result.rows.notices(dataset: name)
+    if let repair = held.repairs[name] { notices.append(repair.notice(of: name)) }
+    if case .whole(let reason?) = result.reading.extent {
+      notices.append("\(name) is read whole: \(reason)")
+    }
+    if result.definition.incrementBound != nil, result.reading.extent.horizon != nil,
+      result.reading.bound?.instant == nil
+    {
+      notices.append(
+        "\(name): increment_bound is not applied, since the role may not see other sessions; "
+          + "grant it pg_read_all_stats")
+    }
+    return notices
+  }
+
+  /// The tombstones of keys that the source no longer has, `nil` where there are none.
+  private func tombstones(
+    of result: Result, whole: [Manifest.Part], among parts: [Manifest.Part]
+  ) throws -> Manifest.Part? {
+    let definition = result.definition
+    guard definition.deletes == .keySweep else { return nil }
+    let reader = context.directory.reader
+    var sweep = result.reading.sweep
+    if !result.reading.extent.isIncrement {
+      let seen = KeySweep(key: definition.key)
+      try seen.see(whole, reader: reader)
+      sweep = seen
+    }
+    let instant = Timestamp(result.watermark.takenAt) ?? Timestamp(microseconds: 0)
+    return try sweep?.tombstones(
+      over: parts, of: definition.name, at: instant, reader: reader, writer: writer)
+  }
+
+  /// The rows that a bound would have missed, as the last increment without it found.
+  private func missedByBound(_ result: Result, held: Manifest.Dataset?) -> Int? {
+    guard result.definition.incrementBound != nil else { return nil }
+    guard let bound = result.reading.bound, bound.instant != nil, !bound.applies else {
+      return held?.missedByBound
+    }
+    return result.rows.increment.beyondBound
+  }
+
+  /// The files of what was read; rows that waited in memory are written.
+  private func parts(of rows: ReadRows, plan: DatasetPlan) throws -> [Manifest.Part] {
+    var partitioner = plan.partitioner(writer)
+    for batch in rows.waiting { try partitioner.add(batch) }
+    return try rows.parts + partitioner.finish()
+  }
+}
+
+/// What is held and sound, and what is damaged.
+struct HeldDatasets {
+  /// The datasets by name, without the damaged files.
+  private(set) var datasets: [String: Manifest.Dataset] = [:]
+  /// What has to be read again, by dataset.
+  private(set) var repairs: [String: Repair] = [:]
+
+  /// Looks at the files of some datasets.
+  init(_ definitions: [DatasetDefinition], in directory: DataDirectory) throws {
+    for definition in definitions {
+      guard var dataset = directory.manifest.datasets[definition.name] else { continue }
+      let damaged = try DamagedParts.of(dataset, in: directory.path)
+      repairs[definition.name] = Repair(damaged, of: definition)
+      let paths = Set(damaged.map(\.path))
+      dataset.parts.removeAll { paths.contains($0.path) }
+      datasets[definition.name] = dataset
+    }
+  }
+}

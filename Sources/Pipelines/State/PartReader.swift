@@ -1,0 +1,148 @@
+package import AlmanacCore
+import Codecs
+package import Columns
+import Files
+import Parquet
+
+/// Reads the parts a manifest lists, each checked against its digest.
+package struct PartReader: Sendable {
+  /// The path of the data directory.
+  package let path: String
+  /// The manifest to read by.
+  package let manifest: Manifest
+
+  /// The rows of a dataset as they are now, one batch a part, in the order of the parts.
+  ///
+  /// Of a dataset of versions these are the latest ones, without those of keys that were deleted.
+  /// Rows that another day counts are left out; so are those below the floor.
+  ///
+  /// - Parameters:
+  ///   - dataset: the dataset's name; unknown names have no rows.
+  ///   - days: UTC days to read, or `nil` for all parts.
+  ///   - columns: the columns to read.
+  /// - Returns: batches with exactly these columns.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)`` if a part is missing, or is not the one
+  ///   the manifest lists.
+  package func read(
+    _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
+  ) throws -> [Batch] {
+    guard let entry = manifest.datasets[dataset] else { return [] }
+    if entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue {
+      return try versions(entry, days: days, columns: columns, asOf: nil)
+    }
+    let parts = rowParts(of: entry, days: days)
+    let lists = Dictionary(
+      grouping: entry.parts.filter { $0.kind == .repeats }, by: \.date)
+    return try parts.map { part in
+      guard let repeats = lists[part.date], part.date != nil else {
+        return try decode(part, columns: columns)
+      }
+      return try rows(of: part, without: repeats, columns: columns)
+    }
+  }
+
+  /// The rows of a dataset of versions as they were at an instant of the source's clock.
+  ///
+  /// What an earlier cut saw and no later one up to `instant` replaced or missed. Of a dataset of
+  /// another mode these are the rows as they are now.
+  ///
+  /// - Parameters:
+  ///   - dataset: the dataset's name; unknown names have no rows.
+  ///   - instant: the instant; `nil` for the last cut.
+  ///   - columns: the columns to read.
+  /// - Returns: batches with exactly these columns, one for each part that has such rows.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  package func readVersions(
+    _ dataset: String, asOf instant: Timestamp?, columns: [String]
+  ) throws -> [Batch] {
+    guard let entry = manifest.datasets[dataset] else { return [] }
+    guard entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue else {
+      return try read(dataset, columns: columns)
+    }
+    return try versions(entry, days: nil, columns: columns, asOf: instant)
+  }
+
+  /// The parts with rows of some days that are not below the floor.
+  private func rowParts(
+    of entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?
+  ) -> [Manifest.Part] {
+    entry.parts.filter { part in
+      guard part.holdsRows else { return false }
+      guard let date = part.date else { return true }
+      if let floor = entry.floor, date < floor { return false }
+      return CalendarDate(date).flatMap { date in days.map { $0.contains(date) } } ?? true
+    }
+  }
+
+  private func versions(
+    _ entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?, columns: [String],
+    asOf instant: Timestamp?
+  ) throws -> [Batch] {
+    let latest = try LatestVersions(
+      entry.parts, reader: self, key: entry.layout?.key ?? [], asOf: instant
+    ).rowsByPart
+    let wanted = Set(rowParts(of: entry, days: days).map(\.path))
+    return try entry.parts.enumerated().compactMap { index, part in
+      guard wanted.contains(part.path), let rows = latest[index] else { return nil }
+      let batch = try decode(part, columns: columns)
+      return rows.count == batch.rowCount ? batch : batch.taking(rows)
+    }
+  }
+
+  /// The rows of a part whose keys are in none of some lists.
+  private func rows(
+    of part: Manifest.Part, without lists: [Manifest.Part], columns: [String]
+  ) throws -> Batch {
+    var keys = KeyTable()
+    var key: [String] = []
+    for list in lists {
+      let batch = try decode(list, columns: nil)
+      key = batch.fields.map(\.name)
+      for value in batch.keyValues(of: key) { _ = keys.insert(value) }
+    }
+    let batch = try decode(part, columns: columns + key.filter { !columns.contains($0) })
+    let values = batch.keyValues(of: key)
+    let kept = values.indices.filter { keys.index(of: values[$0]) == nil }
+    let rows = kept.count == batch.rowCount ? batch : batch.taking(kept)
+    return rows.selecting(columns) ?? rows
+  }
+
+  /// The columns of a part, all of them if `nil`, whatever it holds.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  func decode(_ part: Manifest.Part, columns: [String]?) throws -> Batch {
+    let bytes = try bytes(of: part)
+    do throws(ParquetError) {
+      return try ParquetFile.decode(bytes, columns: columns)
+    } catch {
+      throw PipelineError.damagedPart(path: part.path, reason: error.description)
+    }
+  }
+
+  /// Whether a part is the one that the manifest lists.
+  ///
+  /// - Throws: what reading the file throws, unless it is missing.
+  package func isSound(_ part: Manifest.Part) throws -> Bool {
+    do {
+      _ = try bytes(of: part)
+      return true
+    } catch let error as PipelineError {
+      guard case .damagedPart = error else { throw error }
+      return false
+    }
+  }
+
+  /// The bytes of a part, which are those that the manifest lists.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  package func bytes(of part: Manifest.Part) throws -> [UInt8] {
+    guard try FileSystem.exists(path + "/" + part.path) else {
+      throw PipelineError.damagedPart(path: part.path, reason: "it is missing")
+    }
+    let bytes = try FileSystem.read(path + "/" + part.path)
+    guard SHA256.hexadecimalDigest(of: bytes) == part.sha256 else {
+      throw PipelineError.damagedPart(path: part.path, reason: "its bytes changed")
+    }
+    return bytes
+  }
+}

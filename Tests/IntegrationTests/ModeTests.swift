@@ -1,0 +1,142 @@
+import AlmanacCore
+import Columns
+import Files
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Pipelines
+
+@Suite("Modes of extraction", .database)
+struct ModeTests {
+  private static func definition(_ mode: String, _ more: String = "") -> String {
+    AppendSource.definition.replacing("mode: append", with: "mode: \(mode)\(more)")
+  }
+
+  /// The versions of every key that were seen, and the deletions, in the order of the cuts.
+  private func parts(_ source: AppendSource, _ kind: Manifest.Part.Kind) -> [Manifest.Part] {
+    (source.entry?.parts ?? []).filter { ($0.kind ?? .rows) == kind }
+  }
+
+  @Test("changes: every version that a cut sees is kept, deletions too, and the last one is read")
+  func changes() throws {
+    let source = try AppendSource(definition: Self.definition("changes"))
+    try source.add(["a", "b", "c"])
+    try source.extract()
+    try source.run("UPDATE app.events SET value = 'a2' WHERE value = 'a'")
+    try source.run("DELETE FROM app.events WHERE value = 'b'")
+    try source.add(["d"])
+    #expect(try source.extract().new == 2)
+    #expect(try source.held() == ["a2", "c", "d"])
+    #expect(parts(source, .rows).reduce(0) { $0 + $1.rows } == 5)
+    #expect(parts(source, .tombstones).map(\.rows) == [1])
+    let second = try #require(source.entry?.watermark.takenAt)
+    // The same again is no version; a key that comes back is one.
+    #expect(try source.extract().new == 0)
+    #expect(parts(source, .tombstones).count == 1)
+    try source.run(
+      "UPDATE app.events SET value = 'a3' WHERE value = 'a2'; DELETE FROM app.events WHERE value = 'd'"
+    )
+    try source.extract()
+    #expect(try source.held() == ["a3", "c"])
+    let versions = try source.context.directory.reader.readVersions(
+      "events", asOf: Timestamp(second), columns: ["value"])
+    let values = versions.flatMap { batch in
+      batch.rowValues.compactMap { row -> String? in
+        if case .bytes(let bytes)? = row[0] { String(decoding: bytes, as: UTF8.self) } else { nil }
+      }
+    }
+    #expect(values.sorted() == ["a2", "c", "d"])
+    // Another history of transactions: what is the same is no version either.
+    try source.run(
+      """
+      CREATE TABLE app.other (LIKE app.events INCLUDING ALL);
+      INSERT INTO app.other SELECT * FROM app.events;
+      UPDATE app.other SET value = 'c2' WHERE value = 'c';
+      DROP TABLE app.events; ALTER TABLE app.other RENAME TO events;
+      """)
+    let before = parts(source, .rows).reduce(0) { $0 + $1.rows }
+    try source.extract()
+    #expect(try source.held() == ["a3", "c2"])
+    #expect(parts(source, .rows).reduce(0) { $0 + $1.rows } == before + 1)
+  }
+
+  @Test("overlap: reads what changed since the last cut and a while before, from any source")
+  func overlap() throws {
+    let source = try AppendSource(
+      AppendSource.table + """
+        ALTER TABLE app.events ADD updated timestamptz DEFAULT clock_timestamp();
+        ALTER TABLE app.events RENAME TO stored;
+        CREATE VIEW app.events AS SELECT * FROM app.stored;
+        """, definition: Self.definition("overlap", "\nupdated: updated\noverlap: 1h"))
+    try source.run(
+      """
+      INSERT INTO app.events (value, updated, at) VALUES
+        ('old', now() - interval '1 day', '2026-01-01Z'), ('new', now(), '2026-01-01Z')
+      """)
+    #expect(try source.extract().read == 2)
+    #expect(try source.extract().read == 1)
+    try source.run(
+      """
+      UPDATE app.events SET value = 'moved', at = '2026-01-05Z', updated = clock_timestamp()
+        WHERE value = 'new';
+      UPDATE app.events SET value = 'unnoticed' WHERE value = 'old';
+      INSERT INTO app.events (value) VALUES ('third');
+      """)
+    #expect(try source.extract().read == 2)
+    #expect(try source.held() == ["moved", "old", "third"])
+  }
+
+  @Test("a bound on the recorded clock leaves rows out until an increment without it counts them")
+  func bound() throws {
+    let source = try AppendSource(definition: Self.definition("append", "\nincrement_bound: 1h"))
+    let late =
+      "INSERT INTO app.events (value, recorded) VALUES ('late', now() - interval '2 hours')"
+    try source.add(["a"])
+    try source.extract()
+    try source.run(late)
+    try source.add(["b"])
+    #expect(try source.extract().new == 1)
+    #expect(try source.held() == ["a", "b"])
+    #expect(source.entry?.missedByBound == nil)
+    try source.add(["c"])
+    try source.extract()
+    // As if a week had passed.
+    var manifest = source.context.directory.manifest
+    manifest.datasets["events"]?.watermark.unboundedAt = "2020-01-01T00:00:00.000000Z"
+    try source.context.directory.commit(manifest)
+    #expect(try source.extract().new == 1)
+    #expect(try source.held() == ["a", "b", "c", "late"])
+    #expect(source.entry?.missedByBound == 1)
+    #expect(source.entry?.watermark.unboundedHorizon == nil)
+    #expect(source.context.findings["events"]?.missedByBound == 1)
+    #expect(try source.extract().new == 0)
+    #expect(source.entry?.missedByBound == 1)
+  }
+
+  @Test("a materialized view cannot be refreshed while it is read")
+  func materializedView() throws {
+    let database = TestDatabase.current
+    let source = try AppendSource(
+      AppendSource.table + """
+        ALTER TABLE app.events RENAME TO stored;
+        CREATE MATERIALIZED VIEW app.events AS TABLE app.stored;
+        """, definition: Self.definition("full")
+    ) { line in
+      guard line.hasPrefix("extract: one cut") else { return }
+      do {
+        let connection = try database.connect()
+        try connection.run("SET lock_timeout = '50ms'")
+        let code = try refusal { try connection.run("REFRESH MATERIALIZED VIEW app.events") }
+        #expect(code == "55P03")
+      } catch {
+        Issue.record(error)
+      }
+    }
+    try source.extract()
+    try source.run(
+      "INSERT INTO app.stored (value) VALUES ('x'); REFRESH MATERIALIZED VIEW app.events")
+    try source.extract()
+    #expect(try source.held() == ["x"])
+  }
+}
