@@ -52,6 +52,30 @@ package enum ConversionFailure: ExitStatusConvertible, Hashable {
   package var exitStatus: ExitStatus { .badData }
 }
 
+/// That amounts of one currency were converted at the rate of a day.
+///
+/// ``ExchangeRates/rate(from:to:on:)`` gives the rows behind it, to be stored beside the amounts.
+package struct RateUse: Hashable, Sendable, Comparable {
+  /// The currency of the amounts.
+  package var source: CurrencyCode
+  /// The currency they were converted into.
+  package var target: CurrencyCode
+  /// The local date they belong to.
+  package var date: CalendarDate
+
+  /// A use of a rate.
+  package init(source: CurrencyCode, target: CurrencyCode, date: CalendarDate) {
+    self.source = source
+    self.target = target
+    self.date = date
+  }
+
+  /// Orders by date, then by currency.
+  package static func < (left: RateUse, right: RateUse) -> Bool {
+    (left.date, left.source, left.target) < (right.date, right.source, right.target)
+  }
+}
+
 /// The rate an amount is converted by, as an exact fraction, and the rows it was made of.
 package struct ConversionRate: Hashable, Sendable {
   /// Units of the target currency, over ``denominator``.

@@ -131,6 +131,23 @@ package struct PaymentBooks: Sendable {
     return rows.finish()
   }
 
+  /// The exchange rates that ``revenueMetrics(_:)`` takes, by date and currency.
+  package func revenueRateUses(_ periods: MetricPeriods) -> [RateUse] {
+    var uses: Set<RateUse> = []
+    func use(_ amount: Int128, _ source: CurrencyCode?, _ company: UUIDValue, _ at: Timestamp) {
+      let date = localDate(company, at)
+      guard amount != 0, let source, source != currency, periods.index(of: date) != nil else {
+        return
+      }
+      uses.insert(RateUse(source: source, target: currency, date: date))
+    }
+    for payment in payments { use(payment.amount, payment.currency, payment.company, payment.at) }
+    for refund in refunds {
+      if let at = refund.happenedAt { use(refund.amount, refund.currency, refund.company, at) }
+    }
+    return uses.sorted()
+  }
+
   /// `payment_failure_rate` and `payment_recovery_rate` (DECISIONS.md, D-167).
   ///
   /// An invoice belongs to the period of its first attempt. The recovery rate is null, as 0 over 0,

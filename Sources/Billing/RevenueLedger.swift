@@ -80,6 +80,8 @@ package struct RevenueLedger: Hashable, Sendable {
   package let companies: [CompanyLedger]
   /// What the rows left to be wished for.
   package let notes: LedgerNotes
+  /// The exchange rates it took, by date and currency.
+  package let rateUses: [RateUse]
 
   /// Makes the ledger of the known changes.
   ///
@@ -115,6 +117,7 @@ package struct RevenueLedger: Hashable, Sendable {
     }
     self.companies = companies
     notes = builder.notes
+    rateUses = builder.rateUses.sorted()
   }
 
   /// The known changes by company, subscription and sequence.
@@ -182,6 +185,7 @@ private struct CompanyBuilder {
   let predecessors: [UUIDValue: UUIDValue]
   let earliest: Timestamp
   private(set) var notes = LedgerNotes()
+  private(set) var rateUses: Set<RateUse> = []
   private var calendars: [String: LedgerCalendar] = [:]
 
   init(
@@ -227,7 +231,9 @@ private struct CompanyBuilder {
       calendar: calendar(of: company))
     var timelines: [[SubscriptionStep]] = []
     for effects in effects {
-      timelines.append(try SubscriptionTimeline(effects, in: context).steps)
+      let timeline = try SubscriptionTimeline(effects, in: context)
+      timelines.append(timeline.steps)
+      rateUses.formUnion(timeline.rateUses)
     }
     return try CompanyLedger(
       company: company, subscriptions: timelines, calendar: context.calendar,

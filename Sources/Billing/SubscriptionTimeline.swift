@@ -66,6 +66,8 @@ struct SubscriptionTimeline {
 
   /// The values, by time.
   private(set) var steps: [SubscriptionStep] = []
+  /// The rates it took.
+  private(set) var rateUses: Set<RateUse> = []
 
   private let context: ValuationContext
   private var state = SubscriptionState()
@@ -155,13 +157,17 @@ struct SubscriptionTimeline {
     return Price(amount: amount, months: months, currency: currency)
   }
 
-  private func value(of price: Price, on date: CalendarDate) throws(BillingError) -> Int128 {
+  private mutating func value(of price: Price, on date: CalendarDate) throws(BillingError) -> Int128
+  {
     try converted(price.amount, from: price.currency, months: price.months, on: date)
   }
 
-  private func converted(
+  private mutating func converted(
     _ amount: Int128, from currency: CurrencyCode, months: Int, on date: CalendarDate
   ) throws(BillingError) -> Int128 {
+    if amount != 0, currency != context.settings.currency {
+      rateUses.insert(RateUse(source: currency, target: context.settings.currency, date: date))
+    }
     do {
       return try context.rates.convert(
         amount, from: currency, to: context.settings.currency, on: date, dividedBy: months)
@@ -169,7 +175,7 @@ struct SubscriptionTimeline {
   }
 
   /// The modules' parts of a value: quantity × price, never more than is left (D-161).
-  private func parts(
+  private mutating func parts(
     of amount: Int128, on date: CalendarDate
   ) throws(BillingError) -> [ModulePart] {
     if terms.modules.isEmpty { return [] }

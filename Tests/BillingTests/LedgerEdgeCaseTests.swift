@@ -266,6 +266,28 @@ struct LedgerEdgeCaseTests {
       try history.ledger(through: "02-01", knownBy: "02-04").totalLines == ["01 125.0000"])
   }
 
+  @Test("the rates a ledger took are told, each once, and no others")
+  func rateUses() throws {
+    var history = History()
+    try history.add("A", .new, "01-15", "100", in: "EUR")
+    try history.add("A", .quantity, "02-10", "150", in: "EUR")
+    try history.add("B", .new, "01-15", "100", in: "EUR")
+    try history.add("C", .new, "01-16", "10")
+    try history.add("D", .trialStart, "01-17", "0", in: "EUR")
+    history.rates = [
+      try rate("EURUSD", "2026-01-10", "1.10"), try rate("EURUSD", "2026-02-10", "1.20"),
+      try rate("EURUSD", "2026-01-31", "1.15"),
+    ]
+    func dates(_ ledger: RevenueLedger) -> [String] {
+      ledger.rateUses.map { "\($0.source)\($0.target) \($0.date)" }
+    }
+    #expect(
+      dates(try history.ledger(through: "02-20")) == ["EURUSD 2026-01-15", "EURUSD 2026-02-10"])
+    #expect(
+      dates(try history.ledger(through: "02-20") { $0.fx = .monthEnd })
+        == ["EURUSD 2026-01-15", "EURUSD 2026-01-31", "EURUSD 2026-02-10"])
+  }
+
   @Test("a trial in a currency without a rate needs none")
   func trialWithoutRate() throws {
     var history = History()

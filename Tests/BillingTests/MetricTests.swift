@@ -227,6 +227,12 @@ struct MetricTests {
       values(rows, .revenueNet) == ["2026-02-02 100", "2026-02-03 51", "2026-02-04 -25"])
     #expect(values(rows, .revenueNet, "C") == ["2026-02-03 -4"])
     #expect(values(rows, .revenue, "C") == [])
+    let uses = books.revenueRateUses(try days("02-02", "02-04"))
+    #expect(
+      uses == [
+        RateUse(
+          source: try currency("EUR"), target: try currency("USD"), date: try day("2026-02-03"))
+      ])
     let month = try books.revenueMetrics(try months("2026-02-01", "2026-02-28"))
     #expect(values(month, .revenue) == ["02 160"])
     #expect(values(month, .revenueNet, "A") == ["02 75"])
