@@ -60,6 +60,8 @@ package struct LedgerNotes: Hashable, Sendable {
   package var startsInTheMiddle = 0
   /// `migrated_from` that names no earlier subscription of the same company (D-159).
   package var unusableOrigins = 0
+  /// Modules without a known price, whose revenue therefore belongs to plans (D-161).
+  package var unpricedModules: Set<UUIDValue> = []
 
   /// Nothing to be wished for.
   package init() {}
@@ -234,6 +236,7 @@ private struct CompanyBuilder {
       let timeline = try SubscriptionTimeline(effects, in: context)
       timelines.append(timeline.steps)
       rateUses.formUnion(timeline.rateUses)
+      notes.unpricedModules.formUnion(timeline.unpricedModules)
     }
     return try CompanyLedger(
       company: company, subscriptions: timelines, calendar: context.calendar,

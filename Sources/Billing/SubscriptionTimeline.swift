@@ -68,6 +68,8 @@ struct SubscriptionTimeline {
   private(set) var steps: [SubscriptionStep] = []
   /// The rates it took.
   private(set) var rateUses: Set<RateUse> = []
+  /// Modules that it had and that have no known price.
+  private(set) var unpricedModules: Set<UUIDValue> = []
 
   private let context: ValuationContext
   private var state = SubscriptionState()
@@ -182,7 +184,10 @@ struct SubscriptionTimeline {
     var rest = max(amount, 0)
     var parts: [ModulePart] = []
     for module in terms.modules {
-      guard let unit = context.modules[module] else { continue }
+      guard let unit = context.modules[module] else {
+        unpricedModules.insert(module)
+        continue
+      }
       let (price, overflows) =
         unit.unitAmount.multipliedReportingOverflow(by: Int128(terms.quantity))
       if overflows {

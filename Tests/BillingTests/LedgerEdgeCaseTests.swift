@@ -507,7 +507,9 @@ struct LedgerEdgeCaseTests {
     try history.add("A", .moduleAdded, "03-10", "80", module: 8)
     try history.add("A", .moduleAdded, "03-11", "85", module: 9)
     try history.add("A", .moduleRemoved, "04-10", "60", module: 7)
-    let levels = try history.ledger(through: "05-01").companies[0].levels
+    let ledger = try history.ledger(through: "05-01")
+    #expect(ledger.notes.unpricedModules == [id(9)])
+    let levels = ledger.companies[0].levels
     let lines = levels.map { level in
       level.parts.map { "\($0.plan.low)/\($0.module.low) \(Money.text($0.amount))" }
     }
