@@ -112,6 +112,7 @@ let package = Package(
     tests("RollupsTests", ["AlmanacCore", "Columns", "Rollups"]),
     tests("RegressionTests", ["AlmanacCore", "LinearAlgebra", "Regression"]),
     tests("ForecastingTests", ["AlmanacCore", "LinearAlgebra", "Regression", "Forecasting"]),
+    tests("BillingTests", ["AlmanacCore", "Columns", "Billing"]),
     tests(
       "SampleSourcesTests", ["AlmanacCore", "Columns", "Codecs", "Billing", "SampleSources"]),
     tests("PredictionsTests", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Predictions"]),
