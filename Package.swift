@@ -113,6 +113,7 @@ let package = Package(
     tests("RollupsTests", ["AlmanacCore", "Columns", "Rollups"]),
     tests("RegressionTests", ["AlmanacCore", "LinearAlgebra", "Regression"]),
     tests("ForecastingTests", ["AlmanacCore", "LinearAlgebra", "Regression", "Forecasting"]),
+    tests("BillingTests", ["AlmanacCore", "Columns", "Billing"]),
     tests(
       "SampleSourcesTests", ["AlmanacCore", "Columns", "Codecs", "Billing", "SampleSources"]),
     tests("SimulationTests", ["AlmanacCore", "Columns", "Billing", "Files", "Simulation"]),
