@@ -71,6 +71,35 @@ struct BillingLawTests {
     #expect(count > 500)
   }
 
+  @Test("the modules a company has are those that its changes added and did not remove")
+  func modulesFollowFromChanges() throws {
+    let (_, records) = try made()
+    var owned = 0
+    for record in records {
+      // A migrated subscription is written down after its predecessor and becomes the main one.
+      for state in record.monthStates where state.mrrDollars > 0 {
+        let begun = record.subscriptions.filter { $0.startedAt < state.at }
+        let main = begun.last { $0.migratedFrom != nil } ?? begun.first
+        let changes = record.changes.filter {
+          $0.subscriptionID == main?.id && $0.effectiveAt < state.at
+        }
+        guard changes.contains(where: { [.new, .trialConvert].contains($0.change) }) else {
+          continue
+        }
+        var modules: UInt8 = 0
+        for change in changes {
+          if change.change == .new { modules = 0 }
+          guard let module = change.module else { continue }
+          let bit = UInt8(1) << UInt8(module)
+          if change.change == .moduleAdded { modules |= bit } else { modules &= ~bit }
+        }
+        #expect(modules == state.modules, "company \(record.profile.index)")
+        owned += modules.nonzeroBitCount
+      }
+    }
+    #expect(owned > 100)
+  }
+
   @Test("payments never exceed what is due, and refunds never what was paid")
   func paymentsWithinDue() throws {
     let (_, records) = try made()

@@ -80,15 +80,34 @@ extension CompanySimulator {
   mutating func activate(_ index: Int, _ kind: SubscriptionChangeKind, at: Int64) {
     state.subscriptions[index].status = .active
     state.subscriptions[index].generation += 1
-    state.subscriptions[index].recurring = price(state.subscriptions[index])
     state.subscriptions[index].anchor = at
     state.subscriptions[index].period = 0
     setPeriod(index)
-    change(index, kind, at: at)
+    writeBeginning(index, kind, at: at)
     emit(.subscriptionActivated, at: at, user: anyUser(at))
     if state.activatedAt == nil { state.activatedAt = at }
     bill(index, at: at, reason: .create)
     planRenewal(index)
+  }
+
+  /// Writes down that a subscription begins or goes on.
+  ///
+  /// One that begins has no modules yet for a reader of its changes (D-161), so each of those it is
+  /// bought with is a change of the same instant.
+  private mutating func writeBeginning(
+    _ index: Int, _ kind: SubscriptionChangeKind, at: Int64
+  ) {
+    let owned = state.subscriptions[index].modules
+    let isNew = kind == .new || kind == .trialConvert
+    if isNew { state.subscriptions[index].modules = 0 }
+    state.subscriptions[index].recurring = price(state.subscriptions[index])
+    change(index, kind, at: at)
+    for module in Catalogue.modules.indices where isNew && owned >> UInt8(module) & 1 == 1 {
+      state.subscriptions[index].modules |= 1 << UInt8(module)
+      state.subscriptions[index].recurring = price(state.subscriptions[index])
+      change(index, .moduleAdded, at: at, module: module)
+      emit(.moduleSubscribed, at: at, user: anyUser(at), module: module)
+    }
   }
 
   /// The bounds of the present period, counted from the anchor by months of the calendar (UTC).
