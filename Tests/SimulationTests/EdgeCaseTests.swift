@@ -88,7 +88,7 @@ struct EdgeCaseTests {
     var corrections = 0
     var gaps = 0
     for currency in Geography.currencies.indices.dropFirst() {
-      let rows = ExchangeRates.rows(
+      let rows = SimulatedRates.rows(
         currency: currency, in: world.settings, from: nil, to: world.settings.cut.microseconds)
       let byDate = Dictionary(grouping: rows, by: \.date)
       corrections += byDate.values.count { $0.count > 1 }

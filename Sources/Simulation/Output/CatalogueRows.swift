@@ -54,7 +54,7 @@ package enum CatalogueRows {
   ) -> (table: SourceTable, batch: Batch) {
     var rows = RowBuilder(SimulatedTables.exchangeRates.fields)
     for index in Geography.currencies.indices.dropFirst() {
-      for row in ExchangeRates.rows(
+      for row in SimulatedRates.rows(
         currency: index, in: settings, from: start?.microseconds, to: settings.cut.microseconds)
       {
         rows.add("USD")

@@ -2,7 +2,7 @@ package import AlmanacCore
 import Glibc
 
 /// A row of `billing.exchange_rates`: units of a currency for one US dollar.
-package struct ExchangeRateRow: Sendable {
+package struct SimulatedRateRow: Sendable {
   /// The position in ``Geography/currencies``; the base is the dollar.
   package let currency: Int
   package let date: CalendarDate
@@ -17,16 +17,16 @@ package struct ExchangeRateRow: Sendable {
 /// days one is left out, for up to four working days in a row, which with a weekend is less than
 /// the seven days a last known rate may be old. About one rate in 200 was wrong and is corrected by
 /// a further row within three days.
-package enum ExchangeRates {
+package enum SimulatedRates {
   /// The days of rates before the first day of the world.
   private static let lead = 14
 
   /// The rows of one currency recorded from `start` on and before `end`, in that order of days.
   package static func rows(
     currency: Int, in settings: WorldSettings, from start: Int64?, to end: Int64
-  ) -> [ExchangeRateRow] {
+  ) -> [SimulatedRateRow] {
     let draws = Draws(seed: settings.seed, entity: Draws.world)
-    var rows: [ExchangeRateRow] = []
+    var rows: [SimulatedRateRow] = []
     var level = 0.0
     let usual = Geography.currencies[currency].perDollar
     for date in settings.start.adding(days: -lead)..<settings.end.adding(days: 1) {
@@ -40,7 +40,7 @@ package enum ExchangeRates {
       func add(_ rate: Double, _ recordedAt: Int64) {
         guard recordedAt >= start ?? .min, recordedAt < end else { return }
         rows.append(
-          ExchangeRateRow(
+          SimulatedRateRow(
             currency: currency, date: date,
             tenBillionths: Int128((rate * 1e10).rounded()), recordedAt: recordedAt))
       }
