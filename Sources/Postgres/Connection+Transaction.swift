@@ -12,7 +12,8 @@ extension Connection {
   /// An error of `body` is thrown on even if rolling back fails as well. There is no nesting.
   ///
   /// - Throws: what `body` throws, or a `PostgresError` of beginning or committing; among the latter
-  ///   is a statement that failed within `body` without ending it.
+  ///   is a statement that failed within `body` without ending it, and `.connectionLost` if the
+  ///   session has ended whose snapshot is to be shared.
   package func transaction<Result>(
     _ mode: TransactionMode = .readWrite, _ body: () throws -> Result
   ) throws -> Result {
@@ -22,7 +23,7 @@ extension Connection {
       case .readWrite: try run("BEGIN ISOLATION LEVEL READ COMMITTED")
       case .repeatableReadReadOnly(let snapshot):
         try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        if let snapshot { try run("SET TRANSACTION SNAPSHOT \(quoteLiteral(snapshot))") }
+        if let snapshot { try join(snapshot) }
       }
       let result = try body()
       try commit()
@@ -30,6 +31,23 @@ extension Connection {
     } catch {
       if handle.isOpen, handle.isInTransaction { _ = try? run("ROLLBACK") }
       throw error
+    }
+  }
+
+  /// Makes the transaction see what another session's does.
+  ///
+  /// - Throws: `PostgresError.connectionLost` if that session has ended, for which the server only
+  ///   says that the name is no snapshot's.
+  private func join(_ snapshot: String) throws(PostgresError) {
+    do {
+      try run("SET TRANSACTION SNAPSHOT \(quoteLiteral(snapshot))")
+    } catch {
+      // An invalid value up to version 15, an undefined object from 16 on.
+      guard case .server(let failure) = error,
+        ["22023", "42704"].contains(failure.state.rawValue)
+      else { throw error }
+      throw .connectionLost(
+        during: "sharing a snapshot", message: "the session that holds it has ended")
     }
   }
 

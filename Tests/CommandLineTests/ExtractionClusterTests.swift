@@ -131,7 +131,7 @@ struct ExtractionClusterTests {
     try place.night()
     let all = try place.lines()
     place.source = standby.url()
-    try place.night()
+    place.expectFailure(try place.begin([]).wait(), status: 75, saying: "standby")
     let lagging = try place.compare(withLines: all)
     #expect(lagging.verdict == "equal")
     try standby.connect().run("SELECT pg_wal_replay_resume()")

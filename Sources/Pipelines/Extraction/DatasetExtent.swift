@@ -121,6 +121,16 @@ extension Watermark {
   /// Identifiers that 32 bits can tell apart: half of their circle.
   static let reach: Int64 = 1 << 31
 
+  /// Whether a standby of the same history has not begun to replay transactions that were seen here.
+  func isAhead(ofStandby cut: SourceCut) -> Bool {
+    guard cut.source.isStandby, systemIdentifier == cut.source.systemIdentifier,
+      databaseOID == cut.source.databaseOID, timeline == cut.source.timeline
+    else { return false }
+    let bounds = snapshot.split(separator: ":", omittingEmptySubsequences: false)
+    let end = bounds.count > 1 ? Int64(bounds[1]) : nil
+    return max(end ?? 0, horizon ?? 0) > cut.next
+  }
+
   /// Why no increment on this watermark can be read of a table, `nil` if one can.
   func obstacle(to table: SourceTable, at cut: SourceCut) -> String? {
     guard relations != nil else { return "it was never read by transactions" }

@@ -146,6 +146,10 @@ struct Extraction {
     let load = context.directory.manifest[load: definition.name]?.dataset
     let base = load ?? held.datasets[definition.name]
     let repair = load == nil ? held.repairs[definition.name] : nil
+    // What a standby does not show yet would look deleted, or be read twice.
+    if let base, base.watermark.isAhead(ofStandby: cut) {
+      throw PipelineError.standbyBehind(dataset: definition.name)
+    }
     let extent = DatasetExtent(plan, held: base, repair: repair, at: cut)
     var reading = DatasetReading(plan: plan, extent: extent, base: base, repair: repair)
     guard case .increment(let horizon, _) = extent, let base else { return reading }

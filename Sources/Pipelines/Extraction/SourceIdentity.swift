@@ -9,6 +9,8 @@ struct SourceIdentity: CustomStringConvertible, Hashable, Sendable {
   /// The timeline of the cluster's write-ahead log, `nil` where the role may not read it.
   let timeline: Int?
 
+  /// Whether the server follows another one.
+  let isStandby: Bool
   /// Whether the server writes its own log, and tells how far: a primary does.
   let writesLog: Bool
 
@@ -42,7 +44,8 @@ struct SourceIdentity: CustomStringConvertible, Hashable, Sendable {
         ?? SourceIdentity.unknown : SourceIdentity.unknown
     // The name of a segment of the log begins with the timeline in eight hexadecimal digits, but
     // only a primary tells the segment it writes to.
-    writesLog = !holds("standby") && holds("written")
+    isStandby = holds("standby")
+    writesLog = !isStandby && holds("written")
     if writesLog {
       let name = try connection.query(
         "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())")[0, 0]

@@ -25,6 +25,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case columnsChanged(dataset: String, column: String)
   /// Connections to the source led to different databases while it was read.
   case sourceChanged(dataset: String)
+  /// The source is a standby that has not replayed what was read before.
+  case standbyBehind(dataset: String)
   /// A source table has no row.
   case emptySource(dataset: String, table: String)
   /// The logical date lies outside the data.
@@ -55,7 +57,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost, .sourceChanged: .temporaryFailure
+    case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind: .temporaryFailure
     case .newerManifest, .unknownPipeline, .unknownZone, .noTransactions, .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
@@ -99,6 +101,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "dataset \(dataset): rows that the source no longer has hold no \(column) as datasets/"
         + "\(dataset).yaml declares it; let it be missing (\"?\"), keep its old name and type, or "
         + "forget them with `almanac datasets reset \(dataset)`"
+    case .standbyBehind(let dataset):
+      "dataset \(dataset): the source is a standby that has not replayed yet what was read before; "
+        + "try again when it has caught up, or name the primary with --source"
     case .sourceChanged(let dataset):
       "dataset \(dataset): the source became another server while it was read; run it again"
     case .emptySource(let dataset, let table):
