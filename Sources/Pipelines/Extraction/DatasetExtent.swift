@@ -19,7 +19,7 @@ enum DatasetExtent: Hashable, Sendable {
   /// What is damaged without a day is read whole.
   init(_ plan: DatasetPlan, held: Manifest.Dataset?, repair: Repair?, at cut: SourceCut) {
     if plan.definition.mode == .overlap, let held {
-      self = DatasetExtent(recent: plan.definition, held: held, repair: repair, at: cut)
+      self = DatasetExtent(recent: plan, held: held, repair: repair, at: cut)
       return
     }
     guard plan.definition.readsByTransaction, let table = plan.table, let held else {
@@ -52,13 +52,17 @@ enum DatasetExtent: Hashable, Sendable {
 
   /// Mode overlap: what changed since the last cut, and the overlap before it.
   private init(
-    recent definition: DatasetDefinition, held: Manifest.Dataset, repair: Repair?,
-    at cut: SourceCut
+    recent plan: DatasetPlan, held: Manifest.Dataset, repair: Repair?, at cut: SourceCut
   ) {
+    let definition = plan.definition
     let watermark = held.watermark
+    // A table that was created, filled or restored anew brings rows of old dates.
+    let source = cut.watermark(of: plan.table, horizon: nil)
     guard repair == nil, held.definitionDigest == definition.digest,
       watermark.systemIdentifier == cut.source.systemIdentifier,
-      watermark.databaseOID == cut.source.databaseOID, let overlap = definition.overlap,
+      watermark.databaseOID == cut.source.databaseOID, watermark.timeline == source.timeline,
+      watermark.tableOID == source.tableOID, watermark.relations == source.relations,
+      let overlap = definition.overlap,
       let taken = Timestamp(watermark.takenAt)
     else {
       self = .whole(reason: nil)

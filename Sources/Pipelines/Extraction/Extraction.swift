@@ -264,14 +264,37 @@ struct HeldDatasets {
   private(set) var repairs: [String: Repair] = [:]
 
   /// Looks at the files of some datasets.
+  ///
+  /// - Throws: ``PipelineError/layoutChanged(dataset:key:)`` where a dataset's file asks for another
+  ///   order of what is held.
   init(_ definitions: [DatasetDefinition], in directory: DataDirectory) throws {
     for definition in definitions {
       guard var dataset = directory.manifest.datasets[definition.name] else { continue }
+      // Mode full keeps nothing, so there is nothing to merge with.
+      if dataset.layout?.mode == DatasetDefinition.Mode.full.rawValue, definition.mode != .full {
+        continue
+      }
+      try definition.checkLayout(of: dataset)
       let damaged = try DamagedParts.of(dataset, in: directory.path)
       repairs[definition.name] = Repair(damaged, of: definition)
       let paths = Set(damaged.map(\.path))
       dataset.parts.removeAll { paths.contains($0.path) }
       datasets[definition.name] = dataset
     }
+  }
+}
+
+extension DatasetDefinition {
+  /// Throws if rows that are held are of other days, of other keys or of other versions than the
+  /// definition makes of them: merged with new ones they would count twice or on a wrong day.
+  ///
+  /// Mode full replaces what is held, whatever it is.
+  fileprivate func checkLayout(of held: Manifest.Dataset) throws(PipelineError) {
+    guard mode != .full, let layout = held.layout, held.rows > 0 else { return }
+    let wasVersioned = layout.mode == Mode.changes.rawValue && mode != .changes
+    let changed =
+      wasVersioned
+      ? "mode" : layout.time != timeColumn ? "time" : layout.key != key ? "key" : nil
+    if let changed { throw .layoutChanged(dataset: name, key: changed) }
   }
 }

@@ -23,6 +23,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case noTransactions(dataset: String, table: String, kind: String, mode: String)
   /// Rows that are held and that the source no longer has do not fit the dataset's columns.
   case columnsChanged(dataset: String, column: String)
+  /// A dataset's file says otherwise than before what the day, the key or the version of a row is.
+  case layoutChanged(dataset: String, key: String)
   /// Connections to the source led to different databases while it was read.
   case sourceChanged(dataset: String)
   /// The source is a standby that has not replayed what was read before.
@@ -58,7 +60,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind: .temporaryFailure
-    case .newerManifest, .unknownPipeline, .unknownZone, .noTransactions, .columnsChanged:
+    case .newerManifest, .unknownPipeline, .unknownZone, .layoutChanged, .noTransactions,
+      .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
@@ -101,6 +104,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "dataset \(dataset): rows that the source no longer has hold no \(column) as datasets/"
         + "\(dataset).yaml declares it; let it be missing (\"?\"), keep its old name and type, or "
         + "forget them with `almanac datasets reset \(dataset)`"
+    case .layoutChanged(let dataset, let key):
+      "dataset \(dataset): `\(key)` in datasets/\(dataset).yaml is not that of the rows that are held; "
+        + "undo the change, or forget them with `almanac datasets reset \(dataset)`, after which "
+        + "everything is read anew"
     case .standbyBehind(let dataset):
       "dataset \(dataset): the source is a standby that has not replayed yet what was read before; "
         + "try again when it has caught up, or name the primary with --source"

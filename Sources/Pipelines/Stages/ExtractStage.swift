@@ -23,7 +23,8 @@ package struct ExtractStage: Stage {
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
     outcome.notices += try noticesOnDirectory(context)
-    try context.directory.removeStrayFiles()
+    // Without a manifest nothing tells what is stray until everything is read.
+    if context.directory.foundDigest != nil { try context.directory.removeStrayFiles() }
     let manifest = try repairing(in: context) { try extract(in: context, into: &outcome) }
     try record(manifest, in: context)
     return outcome

@@ -27,8 +27,8 @@ package final class DataDirectory {
 
   /// Opens a folder, creating it when it is missing, and locks it against other programs.
   ///
-  /// An identity without a manifest, or a manifest that cannot be read, counts as an empty folder
-  /// and is noticed; a manifest of a newer version is refused, and so is a folder that holds other
+  /// A manifest without an identity gives the folder its own. An identity without a manifest, or a
+  /// manifest that cannot be read, counts as an empty folder and is noticed; a manifest of a newer version is refused, and so is a folder that holds other
   /// files and neither of the two, since what a manifest does not list is removed.
   package init(path: String) throws {
     self.path = path
@@ -41,7 +41,7 @@ package final class DataDirectory {
       let text = String(decoding: try FileSystem.read(identityPath), as: UTF8.self)
       identity = UUIDValue(text.prefix(36))
       if identity == nil {
-        notices.append("\(identityPath) is unreadable; the folder is read anew")
+        notices.append("\(identityPath) is unreadable; it is written again")
       }
     }
     let manifestPath = path + "/" + DataDirectory.manifestName
@@ -60,6 +60,11 @@ package final class DataDirectory {
     if let known = found, let identity, known.directoryID != identity.description {
       notices.append("\(manifestPath) belongs to another folder; everything is extracted again")
       found = nil
+    }
+    // A manifest that is whole says itself whose it is.
+    if identity == nil, let known = found.flatMap({ UUIDValue($0.directoryID) }) {
+      try FileSystem.writeAtomically(Array("\(known)\n".utf8), to: identityPath)
+      identity = known
     }
     if identity == nil {
       var random = SystemRandomNumberGenerator()
