@@ -122,7 +122,8 @@ struct ExtractionFaultTests {
       return rows.count > 0 || !program.isRunning
     }
     let result = try program.wait()
-    #expect([69, 75].contains(result.status), "\(result.status): \(result.stderr)")
+    // On a busy machine the readers may have joined before the session ends.
+    #expect([0, 69, 75].contains(result.status), "\(result.status): \(result.stderr)")
     try expectRecovery(place)
   }
 

@@ -88,6 +88,22 @@ struct TransactionTests {
     #expect(try connection.query("SELECT 1")[0, 0] == "1")
   }
 
+  @Test("takes a snapshot whose session has ended for a lost connection")
+  func endedSnapshot() throws {
+    let connection = try TestDatabase.current.connect(purpose: .source)
+    let snapshot = try {
+      let other = try TestDatabase.current.connect(purpose: .source)
+      return try other.transaction(.repeatableReadReadOnly()) {
+        try other.query("SELECT pg_export_snapshot()")[0, 0]
+      }
+    }()
+    let error = #expect(throws: PostgresError.self) {
+      try connection.transaction(.repeatableReadReadOnly(snapshot: snapshot)) {}
+    }
+    #expect(error?.exitStatus == .unavailable)
+    #expect(try connection.query("SELECT 1")[0, 0] == "1")
+  }
+
   @Test("reports a serialisation failure as worth trying again")
   func retryable() throws {
     let connection = try makeTable()
