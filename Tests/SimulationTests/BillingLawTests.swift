@@ -1,4 +1,5 @@
 import AlmanacCore
+import Billing
 import Simulation
 import Testing
 

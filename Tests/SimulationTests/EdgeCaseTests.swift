@@ -105,14 +105,14 @@ struct EdgeCaseTests {
   @Test("every kind of change and every type of event occurs")
   func everyKind() throws {
     let world = try world(companies: 300, months: 14, seed: 2)
-    var changes: Set<SubscriptionChangeKind> = []
+    var changes: Set<ChangeKind> = []
     var types: Set<EventType> = []
     for index in 0..<world.companyCount {
       let record = world.company(index, includesUse: index == 0)
       changes.formUnion(record.changes.map(\.change))
       types.formUnion(record.events.compactMap(\.type))
     }
-    #expect(changes == Set(SubscriptionChangeKind.allCases))
+    #expect(changes == Set(ChangeKind.allCases))
     #expect(types == Set(EventType.allCases))
   }
 }

@@ -1,4 +1,5 @@
 import AlmanacCore
+import Billing
 import Files
 import Simulation
 import Testing
@@ -27,7 +28,7 @@ func records(of world: World) -> [CompanyRecord] {
 /// When a subscription is paid for, from its changes alone: the change each span begins with, and
 /// where it ends, which may be planned only; `Int64.max` where no end is known.
 func paidSpans(_ changes: [ChangeRow]) -> [(begin: ChangeRow, end: Int64)] {
-  let begins: [SubscriptionChangeKind] = [.new, .trialConvert, .reactivate, .resume]
+  let begins: [ChangeKind] = [.new, .trialConvert, .reactivate, .resume]
   return changes.filter { begins.contains($0.change) }.map { begin in
     let ends = changes.filter { change in
       guard change.sequence > begin.sequence else { return false }

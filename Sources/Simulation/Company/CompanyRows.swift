@@ -1,26 +1,9 @@
 package import AlmanacCore
+package import Billing
 
 // Rows of the source contract as a company produces them. Instants are microseconds since 1970 UTC,
 // amounts ten-thousandths of the company's currency. `recordedAt` becomes `created_at`; `changedAt`
 // is when anything about the row last became known, and becomes `updated_at` where there is one.
-
-/// What a row of `billing.subscription_changes` says.
-package enum SubscriptionChangeKind: String, CaseIterable, Sendable {
-  case trialStart = "trial_start"
-  case trialConvert = "trial_convert"
-  case new
-  case upgrade
-  case downgrade
-  case quantity
-  case moduleAdded = "module_added"
-  case moduleRemoved = "module_removed"
-  case discount
-  case pause
-  case resume
-  case cancel
-  case cancelWithdrawn = "cancel_withdrawn"
-  case reactivate
-}
 
 /// Why a subscription ended: `billing.subscriptions.cancel_reason`.
 package enum CancelReason: String, CaseIterable, Sendable {
@@ -63,7 +46,7 @@ package struct ChangeRow: Sendable {
   package let id: UUIDValue
   package let subscriptionID: UUIDValue
   package let sequence: Int
-  package let change: SubscriptionChangeKind
+  package let change: ChangeKind
   package let planID: UUIDValue
   package let module: Int?
   package let quantity: Int

@@ -45,7 +45,7 @@ extension CompanySimulator {
 
   /// Adds a row to the changes of a subscription and updates the subscription's own.
   mutating func change(
-    _ index: Int, _ kind: SubscriptionChangeKind, at: Int64, effectiveAt: Int64? = nil,
+    _ index: Int, _ kind: ChangeKind, at: Int64, effectiveAt: Int64? = nil,
     module: Int? = nil, recurring: Int64? = nil
   ) {
     state.subscriptions[index].sequence += 1
@@ -77,7 +77,7 @@ extension CompanySimulator {
   // MARK: Begin, renewal, end
 
   /// Begins to charge for a subscription: its first period, or the first after a break.
-  mutating func activate(_ index: Int, _ kind: SubscriptionChangeKind, at: Int64) {
+  mutating func activate(_ index: Int, _ kind: ChangeKind, at: Int64) {
     state.subscriptions[index].status = .active
     state.subscriptions[index].generation += 1
     state.subscriptions[index].anchor = at
@@ -95,7 +95,7 @@ extension CompanySimulator {
   /// One that begins has no modules yet for a reader of its changes (D-161), so each of those it is
   /// bought with is a change of the same instant.
   private mutating func writeBeginning(
-    _ index: Int, _ kind: SubscriptionChangeKind, at: Int64
+    _ index: Int, _ kind: ChangeKind, at: Int64
   ) {
     let owned = state.subscriptions[index].modules
     let isNew = kind == .new || kind == .trialConvert
@@ -302,7 +302,7 @@ extension CompanySimulator {
   /// Applies a change of the price: writes it down and charges the rest of the period where it
   /// rose.
   private mutating func reprice(
-    _ index: Int, _ kind: SubscriptionChangeKind, module: Int? = nil, at: Int64
+    _ index: Int, _ kind: ChangeKind, module: Int? = nil, at: Int64
   ) {
     let before = state.subscriptions[index].recurring
     let after = price(state.subscriptions[index])
