@@ -78,6 +78,14 @@ final class Workplace {
       Array(text.replacingOccurrences(of: old, with: new).utf8), to: path)
   }
 
+  /// The number of definitions in the folder.
+  func definitionCount() throws -> Int {
+    try ["datasets", "models", "pipelines"].reduce(0) { count, kind in
+      try count
+        + FileSystem.list(folder.path + "/" + kind).filter { $0.hasSuffix(".yaml") }.count
+    }
+  }
+
   /// Runs SQL as the database's administrator.
   func sql(_ script: String) throws {
     try TestDatabase.current.connect().runScript(script)

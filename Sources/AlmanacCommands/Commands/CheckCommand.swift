@@ -11,7 +11,8 @@ package struct CheckCommand: Command {
 
     Reads pipelines, models and datasets and prints a line for each: ok, or what
     is wrong, with file, line and column. With a source every dataset is looked up
-    there too: its table, its columns and their types. Nothing is changed.
+    there too: its table, its columns and their types. Nothing is changed. An
+    optional dataset whose table is not there is said to be switched off.
 
     With a PIPELINE only it and what it names are checked. Ends with 0 if all is
     well, else with the status of the first fault: 78 for a file, 66 for a table

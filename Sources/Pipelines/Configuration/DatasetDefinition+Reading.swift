@@ -11,6 +11,7 @@ extension DatasetDefinition {
     name = try reader.required("dataset", as: .name)
     mark = reader.mark(of: "dataset")
     source = try Self.source(&reader)
+    isOptional = try reader.optional("optional", as: .boolean) ?? false
     timeColumn = try reader.optional("time", as: .name)
     recordedColumn = try reader.optional("recorded", as: .name)
     key = try reader.required("key", as: .oneOrMoreNames)
@@ -23,6 +24,11 @@ extension DatasetDefinition {
     try reader.refuse(
       "trusted_from", instead: "the dataset without it: every row is read each time")
     try reader.finish()
+    if case .query = source, isOptional {
+      throw .unexpected(
+        reader.mark(of: "optional"), found: "\"optional\" for a query",
+        expected: "a table under \"from\", which may be absent", suggestion: nil)
+    }
     if case .query = source, readsByTransaction {
       throw .unexpected(
         reader.mark(of: "mode"), found: "mode \(mode.rawValue) for a query",

@@ -59,6 +59,8 @@ package struct DatasetDefinition: Hashable, Sendable {
   package var incrementBound: Int64?
   /// How many UTC days are kept; `nil` for all.
   package var retentionDays: Int?
+  /// Whether the source may lack the table: what needs the dataset is switched off then.
+  package var isOptional = false
   /// The columns as declared, without those only named as key, tenant or clock.
   package var columns: [DatasetColumn]
   /// The definition as one text for a digest; see ``Node/canonicalText``.

@@ -13,6 +13,8 @@ package struct ProjectInspection: Sendable {
     package var name: String
     /// What is wrong, each in one line; empty where all is well.
     package var faults: [String]
+    /// What is worth knowing and no fault, each in one line.
+    package var notes: [String] = []
     /// The exit status of the first fault.
     package var status: ExitStatus
   }
@@ -98,6 +100,10 @@ package struct ProjectInspection: Sendable {
     for index in entries.indices where entries[index].kind == "dataset" {
       guard let definition = project.dataset(entries[index].name) else { continue }
       do {
+        if let absence = try definition.absence(on: connection) {
+          entries[index].notes.append(absence)
+          continue
+        }
         _ = try DatasetPlan(definition, on: connection)
       } catch let error as any ExitStatusConvertible {
         guard !error.exitStatus.isRetryable else { throw error }

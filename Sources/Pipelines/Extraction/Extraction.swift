@@ -33,6 +33,7 @@ struct Extraction {
   /// Reads the datasets: large tables for the first time chunk by chunk, then all under one cut.
   func read(_ datasets: [DatasetDefinition]) throws -> (results: [Result], notices: [String]) {
     let coordinator = try Connection(context.source, purpose: .source)
+    let (datasets, absences) = try present(datasets, on: coordinator)
     // What is missing is found here, with a message that names it.
     for dataset in datasets {
       let plan = try DatasetPlan(dataset, on: coordinator)
@@ -49,7 +50,28 @@ struct Extraction {
     for index in results.indices {
       results[index].loadedRows = loaded[results[index].definition.name] ?? 0
     }
-    return (results, notices)
+    return (results, absences + notices)
+  }
+
+  /// The datasets that the source has, and a line for each optional one that it has not.
+  ///
+  /// An optional dataset that is held is read, and its missing table is an error: what was computed
+  /// with it must not change in silence (DECISIONS.md, D-193).
+  private func present(
+    _ datasets: [DatasetDefinition], on coordinator: Connection
+  ) throws -> (datasets: [DatasetDefinition], notices: [String]) {
+    var found: [DatasetDefinition] = []
+    var notices: [String] = []
+    for dataset in datasets {
+      if context.directory.manifest.datasets[dataset.name] == nil,
+        let absence = try dataset.absence(on: coordinator)
+      {
+        notices.append(absence)
+      } else {
+        found.append(dataset)
+      }
+    }
+    return (found, notices)
   }
 
   /// Reads the datasets under one cut, which ends with this call.

@@ -70,6 +70,11 @@ package final class RunContext {
     return entry
   }
 
+  /// Whether a dataset is one that the source may lack, and nothing of it is held.
+  package func isAbsent(_ dataset: DatasetDefinition) -> Bool {
+    dataset.isOptional && directory.manifest.datasets[dataset.name] == nil
+  }
+
   /// How far a dataset reaches.
   package struct Coverage: Sendable {
     /// The first and last UTC day with a row.

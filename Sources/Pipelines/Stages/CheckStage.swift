@@ -17,7 +17,8 @@ package struct CheckStage: Stage {
   package func run(in context: RunContext) throws -> StageOutcome {
     let ledger = ContractLedger(connection: context.lock.connection)
     var evaluations: [(dataset: String, evaluation: DatasetContract.Evaluation)] = []
-    for definition in definitions(in: context) where !definition.checks.isEmpty {
+    for definition in definitions(in: context)
+    where !definition.checks.isEmpty && !context.isAbsent(definition) {
       evaluations.append((definition.name, try evaluate(definition, ledger, in: context)))
     }
     // On a connection of another run that meanwhile took over, nothing is recorded.

@@ -187,6 +187,15 @@ struct ColumnReading {
 }
 
 extension DatasetDefinition {
+  /// What to say where the dataset is optional and its table is not there, `nil` otherwise.
+  func absence(on connection: Connection) throws -> String? {
+    guard isOptional, case .table(let schema, let table) = source,
+      try SourceTable(QualifiedName(schema: schema, name: table), on: connection) == nil
+    else { return nil }
+    return "\(name): the source has no table \(displayedSource), or its schema may not be used; "
+      + "what needs it is switched off"
+  }
+
   /// The table as `schema.name`, or words for a query, for messages.
   var displayedSource: String {
     switch source {

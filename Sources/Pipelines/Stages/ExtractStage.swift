@@ -105,7 +105,7 @@ package struct ExtractStage: Stage {
   /// Records the directory and the cut with the run, and a watermark for each dataset.
   private func record(_ manifest: Manifest, in context: RunContext) throws {
     let digest = try manifest.digest()
-    guard let first = datasets.first.flatMap({ manifest.datasets[$0.name] }) else { return }
+    guard let first = datasets.lazy.compactMap({ manifest.datasets[$0.name] }).first else { return }
     try context.ledger.recordExtraction(
       source: "\(first.watermark.systemIdentifier)/\(first.watermark.databaseOID)",
       directory: context.directory.identity, manifestDigest: digest,

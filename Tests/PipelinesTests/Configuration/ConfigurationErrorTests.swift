@@ -96,11 +96,11 @@ struct DatasetErrorTests {
       #"f.yaml:1:1: found unknown key "datset", expected dataset (did you mean "dataset"?)"#),
     BrokenDefinition(
       "misspelt key", "tenant: company_id", "tennant: company_id",
-      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks (did you mean "tenant"?)"#
+      #"f.yaml:6:1: found unknown key "tennant", expected one of dataset, from, query, optional, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks (did you mean "tenant"?)"#
     ),
     BrokenDefinition(
       "unknown key", "tenant: company_id", "owner: company_id",
-      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks"#
+      #"f.yaml:6:1: found unknown key "owner", expected one of dataset, from, query, optional, time, recorded, key, tenant, mode, columns, deletes, updated, overlap, increment_bound, retention, checks"#
     ),
     BrokenDefinition(
       "name with a dash", "dataset: payments", "dataset: pay-ments",

@@ -43,8 +43,8 @@ struct ShippedConfigurationTests {
     #expect(project.problems.map(\.description) == [])
     #expect(
       project.datasets.map(\.name) == [
-        "companies", "credit_notes", "events", "invoices", "payment_attempts", "refunds",
-        "transactions",
+        "companies", "credit_notes", "events", "exchange_rates", "invoices", "payment_attempts",
+        "refunds", "transactions",
       ])
     #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
     #expect(

@@ -43,7 +43,8 @@ struct ShippedSchemaTests {
     let table = try #require(try Self.tables()["\(schema).\(name)"])
     let types: [ColumnType: Set<String>] = [
       .uuid: ["uuid"], .text: ["text", "char"], .int64: ["integer", "bigint"],
-      .money: ["numeric"], .timestamp: ["timestamptz"],
+      .money: ["numeric"], .timestamp: ["timestamptz"], .date: ["date"],
+      .decimal(scale: 10): ["numeric"],
     ]
     for column in definition.allColumns where column.expression == nil {
       let declared = try #require(table[column.name], "\(column.name) is not in the schema")
