@@ -1,4 +1,5 @@
 package import AlmanacCore
+package import Billing
 package import Columns
 
 /// Revenue of all companies by local day, as known at one instant.
@@ -43,11 +44,13 @@ package struct DailyRevenue: Sendable, Equatable {
   ///   - date: the logical date: the last day of the series.
   ///   - zone: the zone whose days count.
   ///   - currency: the reporting currency.
-  /// - Throws: ``PredictionError``: a missing column, an amount in another currency, or no revenue
-  ///   at all.
+  ///   - rates: what amounts in other currencies are converted with, at the rate of their local date
+  ///     and each rounded once (DECISIONS.md, D-150, D-151, D-171); `nil` where there are none.
+  /// - Throws: ``PredictionError``: a missing column, an amount in another currency without rates, a
+  ///   rate that is missing, or no revenue at all.
   package init(
     main: AmountSource, alternative: AmountSource?, through date: CalendarDate, zone: ZoneRules,
-    currency: CurrencyCode
+    currency: CurrencyCode, rates: ExchangeRates? = nil
   ) throws(PredictionError) {
     let knowledgeEnd = zone.start(of: date.adding(days: 1)).microseconds
     var sums: [CalendarDate: Int128] = [:]
@@ -63,7 +66,7 @@ package struct DailyRevenue: Sendable, Equatable {
         }
         let times = try rows.instants(source.timeColumn)
         let recorded = try rows.instants(source.recordedColumn)
-        let amounts = try rows.amounts(currency: currency)
+        let amounts = try rows.amounts(currency: currency, rates: rates)
         for row in 0..<batch.rowCount {
           guard let known = recorded(row), known < knowledgeEnd else { continue }
           if let identity = identities?(row) {
@@ -75,7 +78,7 @@ package struct DailyRevenue: Sendable, Equatable {
           }
           guard holds?(row) ?? true, let time = times(row), time < knowledgeEnd else { continue }
           let day = zone.localDate(at: Timestamp(microseconds: time))
-          sums[day, default: 0] += try amounts(row)
+          sums[day, default: 0] += try amounts(row, day)
         }
       }
     }
@@ -186,26 +189,34 @@ private struct AmountRows {
     return { column.isNull($0) ? nil : values[$0] }
   }
 
-  /// Amounts in ten-thousandths; a row without an amount counts 0.
+  /// Amounts in ten-thousandths of the reporting currency; a row without an amount counts 0.
+  ///
+  /// The function takes a row and the local date its amount belongs to.
   func amounts(
-    currency: CurrencyCode
-  ) throws(PredictionError) -> (Int) throws(PredictionError) -> Int128 {
+    currency: CurrencyCode, rates: ExchangeRates?
+  ) throws(PredictionError) -> (Int, CalendarDate) throws(PredictionError) -> Int128 {
     let column = try column(source.amountColumn)
     let currencies = try texts(source.currencyColumn)
     guard column.field.type == .money else { throw unsuitable(source.amountColumn) }
     let name = currency.description
     let dataset = source.dataset
-    return { (row) throws(PredictionError) -> Int128 in
-      if column.isNull(row) { return 0 }
-      guard let found = currencies(row), found == name else {
-        throw .foreignCurrency(
-          dataset: dataset, currency: currencies(row) ?? "no currency", reporting: currency)
-      }
+    return { (row, date) throws(PredictionError) -> Int128 in
+      let amount: Int128
       switch column.storage {
-      case .int64(let values): return Int128(values[row])
-      case .int128(let values): return values[row]
+      case _ where column.isNull(row): return 0
+      case .int64(let values): amount = Int128(values[row])
+      case .int128(let values): amount = values[row]
       default: return 0
       }
+      let found = currencies(row)
+      if found == name { return amount }
+      guard let rates, let code = found.flatMap({ CurrencyCode($0) }) else {
+        throw .foreignCurrency(
+          dataset: dataset, currency: found ?? "no currency", reporting: currency)
+      }
+      do throws(ConversionFailure) {
+        return try rates.convert(amount, from: code, to: currency, on: date)
+      } catch { throw .conversion(error) }
     }
   }
 }

@@ -1,4 +1,5 @@
 package import AlmanacCore
+package import Billing
 
 /// Why a prediction cannot be made.
 package enum PredictionError: ExitStatusConvertible, Equatable {
@@ -6,6 +7,8 @@ package enum PredictionError: ExitStatusConvertible, Equatable {
   case missingColumn(dataset: String, column: String)
   /// An amount is in a currency other than the reporting currency.
   case foreignCurrency(dataset: String, currency: String, reporting: CurrencyCode)
+  /// An amount in another currency cannot be converted.
+  case conversion(ConversionFailure)
   /// No revenue happened and was recorded by the end of the logical date.
   case noRevenue(through: CalendarDate)
 
@@ -17,6 +20,7 @@ package enum PredictionError: ExitStatusConvertible, Equatable {
     switch self {
     case .missingColumn: .configuration
     case .foreignCurrency, .amountOutOfRange: .badData
+    case .conversion(let failure): failure.exitStatus
     case .noRevenue: .missingInput
     }
   }
@@ -29,8 +33,8 @@ package enum PredictionError: ExitStatusConvertible, Equatable {
         + "declare it in datasets/\(dataset).yaml"
     case .foreignCurrency(let dataset, let currency, let reporting):
       "dataset \(dataset) holds amounts in \(currency), the reporting currency is \(reporting); "
-        + "this version does not convert: set `currency: \(currency)` in the pipeline, or convert "
-        + "in the dataset's `query:`"
+        + "add the rates to exchange_rates, or set `currency: \(currency)` in the pipeline"
+    case .conversion(let failure): failure.description
     case .noRevenue(let date):
       "no payment happened and was recorded by the end of \(date), so there is nothing to "
         + "forecast from; give a later --date or check the source"

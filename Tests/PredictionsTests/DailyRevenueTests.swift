@@ -1,4 +1,5 @@
 import AlmanacCore
+import Billing
 import Columns
 import Predictions
 import Testing
@@ -67,7 +68,7 @@ struct DailyRevenueTests {
 
   private func revenue(
     _ attempts: [Attempt], _ rows: [(id: UInt64, units: Int64, succeeded: String?)] = [],
-    through date: String, zone: ZoneRules = .utc
+    through date: String, zone: ZoneRules = .utc, rates: ExchangeRates? = nil
   ) throws -> DailyRevenue {
     try DailyRevenue(
       main: Self.main([try batch(attempts)]),
@@ -75,7 +76,7 @@ struct DailyRevenueTests {
         dataset: "transactions", batches: [try transactions(rows)], amountColumn: "amount",
         currencyColumn: "currency", timeColumn: "succeeded_at", recordedColumn: "created_at",
         identityColumn: "id"), through: try #require(CalendarDate(date)), zone: zone,
-      currency: try #require(DailyRevenueTests.gbp))
+      currency: try #require(DailyRevenueTests.gbp), rates: rates)
   }
 
   @Test("counts what succeeded, by the day of the attempt, with zeros between")
@@ -125,6 +126,44 @@ struct DailyRevenueTests {
           Attempt(
             transaction: 1, units: 10, attempted: "2026-03-01T10:00:00Z", currency: "EUR")
         ], through: "2026-03-02")
+    }
+  }
+
+  @Test("converts each amount at the rate of its own local date, rounded once")
+  func convertsForeignCurrency() throws {
+    let euro = try #require(CurrencyCode("EUR"))
+    let pound = try #require(Self.gbp)
+    let recorded = try #require(Timestamp("2026-03-01T06:00:00Z"))
+    let rates = ExchangeRates(
+      try [("2026-03-01", 8_000_000_000), ("2026-03-02", 3_333_333_333)].map { date, rate in
+        ExchangeRate(
+          base: euro, quote: pound, date: try #require(CalendarDate(date)),
+          tenBillionths: rate, recordedAt: recorded)
+      })
+    func attempts(_ currency: String) -> [Attempt] {
+      [
+        Attempt(
+          transaction: 1, units: 10, attempted: "2026-03-01T23:59:59Z", currency: currency),
+        Attempt(transaction: 2, units: 1, attempted: "2026-03-02T00:00:00Z", currency: currency),
+        Attempt(transaction: 3, units: 1, attempted: "2026-03-02T01:00:00Z", currency: currency),
+        Attempt(transaction: 4, units: 5, attempted: "2026-03-02T02:00:00Z"),
+      ]
+    }
+    let series = try revenue(attempts("EUR"), through: "2026-03-02", rates: rates)
+    #expect(series.amounts == [80_000, 3_333 + 3_333 + 50_000])
+    #expect(
+      throws: PredictionError.conversion(
+        .missingRate(
+          from: try #require(CurrencyCode("USD")), to: pound,
+          date: try #require(CalendarDate("2026-03-01"))))
+    ) {
+      try revenue(attempts("USD"), through: "2026-03-02", rates: rates)
+    }
+    #expect(
+      throws: PredictionError.foreignCurrency(
+        dataset: "payment_attempts", currency: "bitcoin", reporting: pound)
+    ) {
+      try revenue(attempts("bitcoin"), through: "2026-03-02", rates: rates)
     }
   }
 

@@ -103,7 +103,8 @@ extension RunContext {
       identity: definition.alternative?.referringColumn.name, also: definition.condition?.column)
     main.condition = definition.condition.map { ($0.column.name, $0.value) }
     let series = try DailyRevenue(
-      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency)
+      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency,
+      rates: try exchangeRates())
     let rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
     if series.daysLeftOut > 0 {
       notices.append(

@@ -43,8 +43,9 @@ struct ShippedConfigurationTests {
     #expect(project.problems.map(\.description) == [])
     #expect(
       project.datasets.map(\.name) == [
-        "companies", "credit_notes", "events", "exchange_rates", "invoices", "payment_attempts",
-        "refunds", "transactions",
+        "companies", "credit_notes", "events", "exchange_rates", "invoices", "modules",
+        "payment_attempts", "payment_methods", "plans", "refunds", "subscription_changes",
+        "subscriptions", "transactions", "users",
       ])
     #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
     #expect(

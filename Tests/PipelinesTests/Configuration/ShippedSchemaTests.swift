@@ -44,6 +44,7 @@ struct ShippedSchemaTests {
     let types: [ColumnType: Set<String>] = [
       .uuid: ["uuid"], .text: ["text", "char"], .int64: ["integer", "bigint"],
       .money: ["numeric"], .timestamp: ["timestamptz"], .date: ["date"],
+      .bool: ["boolean"],
       .decimal(scale: 10): ["numeric"],
     ]
     for column in definition.allColumns where column.expression == nil {
