@@ -111,7 +111,7 @@ struct CheckCommandTests {
   @Test("names everything that is wrong, not only the first", .database)
   func wrong() throws {
     let place = try Workplace(isInitialised: false)
-    try place.edit("datasets/refunds.yaml", "mode: full", "mode: ful")
+    try place.edit("datasets/refunds.yaml", "mode: changes", "mode: ful")
     try place.edit("datasets/companies.yaml", "  industry: text?", "  industrie: text?")
     try place.edit("datasets/invoices.yaml", "billing.invoices", "billing.invoice")
     try place.edit("pipelines/nightly.yaml", "zone: UTC", "zone: Mars")
