@@ -52,6 +52,22 @@ enum SystemCalls {
     }
   }
 
+  /// Reads from `position` of the file on into `buffer` from `offset` on; the number of bytes read,
+  /// 0 at the end of the file.
+  static func read(
+    _ file: borrowing FileDescriptor, from position: Int, into buffer: inout [UInt8],
+    at offset: Int, path: String
+  ) throws(FileError) -> Int {
+    let room = min(buffer.count - offset, FileFaults.current?.maximumTransfer ?? .max)
+    let number = file.number
+    precondition(offset >= 0 && room >= 0, "a read at \(offset) of \(buffer.count)")
+    return try unsafe buffer.withUnsafeMutableBufferPointer { bytes throws(FileError) in
+      try check(.read, path) {
+        unsafe pread(number, bytes.baseAddress.map { unsafe $0 + offset }, room, position)
+      }
+    }
+  }
+
   /// Writes all bytes, in as many calls as it takes.
   static func write(
     _ bytes: Span<UInt8>, to file: borrowing FileDescriptor, path: String

@@ -82,14 +82,14 @@ struct ContractReader: Sendable {
   /// Calls `body` with the fingerprints of the keys of all rows that have one, piece by piece in
   /// order, reading with several threads.
   func forEachKeys(
-    _ key: [String], jobs: Int, _ body: ([UUIDValue]) throws -> Void
+    _ key: [String], jobs: Int, _ body: ([KeyValue]) throws -> Void
   ) throws {
     for window in units.windows(of: jobs) {
       let read = try mapConcurrently(
         window, jobs: jobs, context: {},
         work: { _, unit in
           try self.read(unit, columns: key).map { batch in
-            KeyFingerprint.fingerprints(of: batch, key: key).compactMap(\.self)
+            batch.wholeKeyValues(of: key).compactMap(\.self)
           }
         })
       for keys in read.joined() { try body(keys) }

@@ -57,7 +57,7 @@ extension DatasetContract {
     var count = 0
     var places: [(batch: Int, row: Int)] = []
     for (index, batch) in try content.read(unit, columns: [column]).enumerated() {
-      for (row, value) in KeyFingerprint.fingerprints(of: batch, key: [column]).enumerated() {
+      for (row, value) in batch.wholeKeyValues(of: [column]).enumerated() {
         guard let value, keys.isMissing(value) else { continue }
         count += 1
         if places.count < CheckResult.maximumExamples { places.append((index, row)) }
@@ -70,12 +70,12 @@ extension DatasetContract {
 
   /// The texts of a few keys that are known by fingerprint alone.
   private func texts(
-    of fingerprints: [UUIDValue], _ columns: [String], in content: ContractReader
+    of fingerprints: [KeyValue], _ columns: [String], in content: ContractReader
   ) throws -> [String] {
-    var texts: [UUIDValue: String] = [:]
+    var texts: [KeyValue: String] = [:]
     for unit in content.units where texts.count < fingerprints.count {
       for batch in try content.read(unit, columns: columns) {
-        for (row, key) in KeyFingerprint.fingerprints(of: batch, key: columns).enumerated() {
+        for (row, key) in batch.wholeKeyValues(of: columns).enumerated() {
           guard let key, fingerprints.contains(key), texts[key] == nil else { continue }
           texts[key] = batch.keyText(row, key: columns)
         }
@@ -111,7 +111,7 @@ extension DatasetCheck {
 
 /// The values of a column of another dataset, or one bucket of them, sorted.
 struct ReferencedKeys: Sendable {
-  private let keys: [UUIDValue]
+  private let keys: [KeyValue]
   private let bucket: UInt64
   private let buckets: UInt64
 
@@ -119,11 +119,11 @@ struct ReferencedKeys: Sendable {
   init(
     _ reader: ContractReader, column: String, bucket: UInt64, of buckets: UInt64, jobs: Int
   ) throws {
-    var keys: [UUIDValue] = []
+    var keys: [KeyValue] = []
     try reader.forEachKeys([column], jobs: jobs) { read in
       keys +=
         buckets == 1
-        ? read : read.filter { KeyFingerprint.slot(of: $0) % buckets == bucket }
+        ? read : read.filter { KeyTable.slot(of: $0) % buckets == bucket }
     }
     keys.sort()
     self.keys = keys
@@ -132,8 +132,8 @@ struct ReferencedKeys: Sendable {
   }
 
   /// Whether a value is of this bucket and is not there.
-  func isMissing(_ value: UUIDValue) -> Bool {
-    guard buckets == 1 || KeyFingerprint.slot(of: value) % buckets == bucket else { return false }
+  func isMissing(_ value: KeyValue) -> Bool {
+    guard buckets == 1 || KeyTable.slot(of: value) % buckets == bucket else { return false }
     var low = 0
     var high = keys.count
     while low < high {

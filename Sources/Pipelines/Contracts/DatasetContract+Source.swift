@@ -104,11 +104,11 @@ extension DatasetContract {
   }
 
   private func distinctKeys(_ units: [ContractUnit], _ content: ContractReader) throws -> Int {
-    var keys: [UUIDValue] = []
+    var keys: [KeyValue] = []
     for unit in units {
       for batch in try content.read(unit, columns: definition.key) {
         keys +=
-          KeyFingerprint.fingerprints(of: batch, key: definition.key).compactMap(\.self)
+          batch.wholeKeyValues(of: definition.key).compactMap(\.self)
       }
     }
     keys.sort()

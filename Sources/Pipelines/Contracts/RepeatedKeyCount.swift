@@ -15,7 +15,7 @@ struct RepeatedKeyCount {
   /// Rows beyond the first of each key.
   private(set) var count = 0
   /// A few of the keys that repeat.
-  private(set) var examples: [UUIDValue] = []
+  private(set) var examples: [KeyValue] = []
 
   /// Counts.
   ///
@@ -27,7 +27,7 @@ struct RepeatedKeyCount {
   init(
     rows: Int, maximumBits: Int = RepeatedKeyCount.maximumFilterBits,
     maximumCollected: Int = RepeatedKeyCount.maximumCollected,
-    forEachKeys: (([UUIDValue]) throws -> Void) throws -> Void
+    forEachKeys: (([KeyValue]) throws -> Void) throws -> Void
   ) rethrows {
     // Eight bits for each key let one key in eight be collected for nothing.
     var buckets = 1
@@ -63,8 +63,8 @@ struct RepeatedKeyCount {
     var bits: Int
 
     /// The slot of a key, or `nil` if it is of another bucket.
-    func slot(of key: UUIDValue) -> Int? {
-      let hash = KeyFingerprint.slot(of: key)
+    func slot(of key: KeyValue) -> Int? {
+      let hash = KeyTable.slot(of: key)
       // The bucket is of the high bits, the slot of the low ones.
       guard buckets == 1 || (hash >> 40) % buckets == bucket else { return nil }
       return Int(hash & UInt64(bits - 1))
@@ -73,9 +73,9 @@ struct RepeatedKeyCount {
 
   /// Keys that may repeat, and what is known to.
   private struct Collection {
-    var keys: [UUIDValue] = []
+    var keys: [KeyValue] = []
     var count = 0
-    var examples: [UUIDValue] = []
+    var examples: [KeyValue] = []
 
     /// Keeps one of each key and counts the others.
     mutating func fold() {
@@ -98,7 +98,7 @@ struct RepeatedKeyCount {
 
   /// The counts of a bucket, or `nil` if more different keys may repeat than memory holds.
   private static func collect(
-    _ slots: Slots, limit: Int, forEachKeys: (([UUIDValue]) throws -> Void) throws -> Void
+    _ slots: Slots, limit: Int, forEachKeys: (([KeyValue]) throws -> Void) throws -> Void
   ) rethrows -> Collection? {
     var seen = [UInt64](repeating: 0, count: slots.bits / 64)
     var seenAgain = seen

@@ -192,8 +192,9 @@ struct Extraction {
     let definition = result.definition
     let reading = result.reading
     let held = held.datasets[definition.name]
-    let merge = DatasetMerge(
+    var merge = DatasetMerge(
       definition: definition, reader: context.directory.reader, writer: writer)
+    merge.jobs = context.jobs
     let whole = try parts(of: result.rows.whole, plan: reading.plan)
     let increment = try parts(of: result.rows.increment, plan: reading.plan)
     let merged = try merge.merging(

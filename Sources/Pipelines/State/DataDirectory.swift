@@ -120,11 +120,11 @@ package final class DataDirectory {
     self.manifest = manifest
   }
 
-  /// Removes the Parquet files that the manifest does not list: what a crash or an older extraction
-  /// left.
+  /// Removes the Parquet files that the manifest does not list, and indexes of such: what a crash or
+  /// an older extraction left.
   package func removeStrayFiles() throws {
     _ = try FileSystem.removeTemporaries(in: path)
-    let listed = manifest.paths
+    let listed = manifest.pathsWithIndexes
     for dataset in try FileSystem.list(path) {
       let datasetPath = path + "/" + dataset
       guard try FileSystem.isDirectory(datasetPath) else { continue }
@@ -133,22 +133,26 @@ package final class DataDirectory {
         if try FileSystem.isDirectory(entryPath) {
           var kept = 0
           for file in try FileSystem.list(entryPath) {
-            if listed.contains("\(dataset)/\(entry)/\(file)") || !isPart(file) {
+            if !isOurs(file) || listed.contains("\(dataset)/\(entry)/\(file)") {
               kept += 1
             } else {
               try FileSystem.remove(entryPath + "/" + file)
             }
           }
           if kept == 0 { try FileSystem.removeTree(entryPath) }
-        } else if isPart(entry), !listed.contains("\(dataset)/\(entry)") {
+        } else if isOurs(entry), !listed.contains("\(dataset)/\(entry)") {
           try FileSystem.remove(entryPath)
         }
       }
     }
   }
 
-  private func isPart(_ name: String) -> Bool { name.hasSuffix(".parquet") }
+  private func isOurs(_ name: String) -> Bool {
+    name.hasSuffix(".parquet") || PartIndex.isIndex(name)
+  }
 
   /// A view for reading that threads may share.
-  package var reader: PartReader { PartReader(path: path, manifest: manifest) }
+  package var reader: PartReader {
+    PartReader(path: path, manifest: manifest, makesIndexes: true)
+  }
 }

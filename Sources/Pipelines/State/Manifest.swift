@@ -160,6 +160,12 @@ package struct Manifest: Codable, Equatable, Sendable {
     return Set(parts.map(\.path))
   }
 
+  /// The paths of all files that count, and those of the indexes that may be beside them.
+  var pathsWithIndexes: Set<String> {
+    let paths = paths
+    return paths.union(paths.map { PartIndex.path(ofPart: $0) })
+  }
+
   /// The dated parts of a dataset by UTC day.
   package func days(of dataset: String) -> DatasetDays {
     DatasetDays(datasets[dataset])

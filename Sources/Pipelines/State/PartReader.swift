@@ -4,12 +4,28 @@ package import Columns
 import Files
 import Parquet
 
-/// Reads the parts a manifest lists, each checked against its digest.
+/// Reads the parts a manifest lists; every byte that is believed was held against a digest.
 package struct PartReader: Sendable {
   /// The path of the data directory.
   package let path: String
   /// The manifest to read by.
   package let manifest: Manifest
+  /// Whether indexes that are missing or damaged are made again; only with the directory's lock.
+  let makesIndexes: Bool
+  /// Parts with fewer bytes are read whole.
+  var minimumIndexedBytes = PartIndex.minimumPartBytes
+
+  /// A reader of the data directory at a path.
+  package init(path: String, manifest: Manifest) {
+    self.init(path: path, manifest: manifest, makesIndexes: false)
+  }
+
+  /// A reader that makes indexes where it may.
+  init(path: String, manifest: Manifest, makesIndexes: Bool) {
+    self.path = path
+    self.manifest = manifest
+    self.makesIndexes = makesIndexes
+  }
 
   /// The rows of a dataset as they are now, one batch a part, in the order of the parts.
   ///
@@ -105,18 +121,6 @@ package struct PartReader: Sendable {
     let kept = values.indices.filter { keys.index(of: values[$0]) == nil }
     let rows = kept.count == batch.rowCount ? batch : batch.taking(kept)
     return rows.selecting(columns) ?? rows
-  }
-
-  /// The columns of a part, all of them if `nil`, whatever it holds.
-  ///
-  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
-  func decode(_ part: Manifest.Part, columns: [String]?) throws -> Batch {
-    let bytes = try bytes(of: part)
-    do throws(ParquetError) {
-      return try ParquetFile.decode(bytes, columns: columns)
-    } catch {
-      throw PipelineError.damagedPart(path: part.path, reason: error.description)
-    }
   }
 
   /// Whether a part is the one that the manifest lists.

@@ -58,7 +58,7 @@ package struct SnapshotVerification: Equatable, Sendable {
       }
     }
     strayFiles = try SnapshotVerification.strayFiles(
-      in: directory.path, listed: directory.manifest.paths)
+      in: directory.path, listed: directory.manifest.pathsWithIndexes)
   }
 
   /// What is wrong with a part, `nil` if nothing is.

@@ -4,14 +4,17 @@ import Columns
 /// Finds keys that rows of several days have, and lists them on every day but one.
 ///
 /// The row that was recorded first counts, of equal ones that of the earlier day (DECISIONS.md,
-/// D-135). Only the columns of the key and the recorded clock are read, part by part; memory holds
-/// at most ``maximumKeys`` keys, and more passes are made where there are more.
+/// D-135). The filters of the parts tell where a key may be; only parts that one of them names are
+/// opened, and only the columns of the key and the recorded clock are read of these. Memory holds
+/// about ``maximumKeys`` keys, and more passes are made where there are more.
 struct CrossDayKeys {
   let layout: PartLayout
   let reader: PartReader
   let writer: PartWriter
   /// Keys that are compared in one pass at the most.
   var maximumKeys = 4_000_000
+  /// Threads that look through filters.
+  var jobs = 1
 
   /// The parts with the lists of repeated keys brought up to date.
   ///
@@ -26,17 +29,13 @@ struct CrossDayKeys {
     let rows = parts.filter { $0.holdsRows && $0.date != nil }
     var lists = Dictionary(grouping: parts.filter { $0.kind == .repeats }, by: \.date)
     if fresh == nil { lists = [:] }
-    let asked = (fresh ?? rows).filter { $0.holdsRows && $0.date != nil }
-    let total = asked.reduce(0) { $0 + $1.rows }
-    if total > 0, Set(rows.map(\.date)).count > 1 {
-      // As many slices as it takes for the keys of one to fit.
-      let slices = max(1, (total + sliceRows(of: fresh) - 1) / sliceRows(of: fresh))
-      for slice in 0..<slices {
-        let chosen = KeySlice(index: slice, count: slices)
-        let candidates =
-          fresh == nil
-          ? try suspects(among: rows, in: chosen) : try keys(of: asked, in: chosen)
-        if candidates.count > 0 { try settle(candidates, in: rows, lists: &lists) }
+    if Set(rows.map(\.date)).count > 1 {
+      let suspects = KeySuspects(
+        parts: rows, key: layout.key, reader: reader, maximumKeys: maximumKeys, jobs: jobs)
+      try suspects.forEachPass(fresh: fresh.map { Set($0.map(\.path)) }) { suspected in
+        let open = suspected.parts.sorted()
+        let candidates = try keys(of: open.map { rows[$0] }, with: suspected)
+        if candidates.count > 0 { try settle(candidates, in: open.map { rows[$0] }, lists: &lists) }
       }
     }
     let all = parts.filter { $0.kind != .repeats } + lists.values.flatMap(\.self)
@@ -46,44 +45,18 @@ struct CrossDayKeys {
     )
   }
 
-  /// Rows of a slice: all keys of new rows are kept, of all rows only those that a filter with a
-  /// byte for each suspects.
-  private func sliceRows(of fresh: [Manifest.Part]?) -> Int {
-    fresh == nil ? 32 * maximumKeys : maximumKeys
-  }
-
-  private func keys(of parts: [Manifest.Part], in slice: KeySlice) throws -> KeyTable {
+  /// The keys of some parts that are suspected to be on several days.
+  private func keys(
+    of parts: [Manifest.Part], with suspected: KeySuspects.Suspected
+  ) throws -> KeyTable {
     var keys = KeyTable()
-    try forEachKey(of: parts, in: slice) { key, _ in _ = keys.insert(key) }
-    return keys
-  }
-
-  /// The keys that may be on several days: those of which a filter that knew the keys of earlier
-  /// days said that it knows them, rightly or not.
-  private func suspects(among parts: [Manifest.Part], in slice: KeySlice) throws -> KeyTable {
-    let rows = parts.reduce(0) { $0 + $1.rows } / slice.count
-    var filter = KeyFilter(capacity: rows)
-    var suspects = KeyTable()
-    for (_, day) in Dictionary(grouping: parts, by: \.date).sorted(by: {
-      $0.key ?? "" < $1.key ?? ""
-    }) {
-      var met: [KeyValue] = []
-      try forEachKey(of: day, in: slice) { key, _ in
-        if filter.contains(key) { _ = suspects.insert(key) }
-        met.append(key)
-      }
-      for key in met { filter.insert(key) }
-    }
-    return suspects
-  }
-
-  private func forEachKey(
-    of parts: [Manifest.Part], in slice: KeySlice, _ body: (KeyValue, Int) -> Void
-  ) throws {
     for part in parts {
-      let keys = try reader.decode(part, columns: layout.key).keyValues(of: layout.key)
-      for row in keys.indices where slice.contains(keys[row]) { body(keys[row], row) }
+      let batch = try reader.decode(part, columns: layout.key)
+      let hashes = batch.keyHashes(of: layout.key)
+      let values = batch.keyValues(of: layout.key)
+      for row in values.indices where suspected.names(hashes[row]) { _ = keys.insert(values[row]) }
     }
+    return keys
   }
 
   /// Where a candidate occurs.
@@ -112,8 +85,10 @@ struct CrossDayKeys {
         losers[place.day, default: []].append(place)
       }
     }
-    // A day that is listed for a candidate may have become the one that counts.
-    let changed = Set(losers.keys).union(lists.keys.compactMap(\.self))
+    // A day that is listed for a candidate may have become the one that counts; it has a part that
+    // holds the candidate.
+    let days = Set(parts.compactMap(\.date))
+    let changed = Set(losers.keys).union(lists.keys.compactMap(\.self).filter(days.contains))
     for day in changed.sorted() {
       let lost = losers[day, default: []].sorted { ($0.part, $0.row) < ($1.part, $1.row) }
       var batches = try (lists[day] ?? []).map { part -> Batch in
@@ -135,7 +110,8 @@ struct CrossDayKeys {
     let ordered = keys.settledOrder(by: layout.key).map { keys.taking($0) } ?? keys
     return [
       try writer.write(
-        dataset: layout.dataset, date: CalendarDate(day), batch: ordered, kind: .repeats)
+        dataset: layout.dataset, date: CalendarDate(day), batch: ordered, kind: .repeats,
+        key: layout.key)
     ]
   }
 
@@ -169,52 +145,5 @@ struct CrossDayKeys {
       }
     }
     return (occurrences, kept)
-  }
-}
-
-/// One of several slices of all keys.
-private struct KeySlice {
-  var index: Int
-  var count: Int
-
-  func contains(_ key: KeyValue) -> Bool {
-    count == 1 || Int(UInt(bitPattern: KeyTable.hash(key, 1)) % UInt(count)) == index
-  }
-}
-
-/// A Bloom filter of keys with eight bits for each and two hashes.
-///
-/// - SeeAlso: B. H. Bloom, Space/time trade-offs in hash coding with allowable errors, CACM 13(7),
-///   1970. A full filter says wrongly that it knows a key one time in twenty.
-struct KeyFilter {
-  private var words: [UInt64]
-  private let mask: UInt64
-
-  /// A filter for a number of keys.
-  init(capacity: Int) {
-    var bits: UInt64 = 1_024
-    while bits < UInt64(max(0, capacity)) * 8 { bits *= 2 }
-    words = [UInt64](repeating: 0, count: Int(bits / 64))
-    mask = bits - 1
-  }
-
-  /// Whether the key may have been added; a key that was has always been.
-  func contains(_ key: KeyValue) -> Bool {
-    let (first, second) = places(of: key)
-    return isSet(first) && isSet(second)
-  }
-
-  /// Adds a key.
-  mutating func insert(_ key: KeyValue) {
-    let (first, second) = places(of: key)
-    words[Int(first >> 6)] |= 1 << (first & 63)
-    words[Int(second >> 6)] |= 1 << (second & 63)
-  }
-
-  private func isSet(_ bit: UInt64) -> Bool { words[Int(bit >> 6)] >> (bit & 63) & 1 == 1 }
-
-  private func places(of key: KeyValue) -> (UInt64, UInt64) {
-    let hash = UInt64(bitPattern: Int64(KeyTable.hash(key, 2)))
-    return (hash & mask, (hash >> 32 | hash << 32) &* 0x9E37_79B9_7F4A_7C15 >> 7 & mask)
   }
 }

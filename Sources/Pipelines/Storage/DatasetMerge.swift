@@ -12,6 +12,8 @@ struct DatasetMerge {
   let writer: PartWriter
   /// Rows that are held in memory at once, roughly.
   var maximumRows = RowPartitioner.maximumWaitingRows
+  /// Threads that compare keys.
+  var jobs = 1
 
   init(definition: DatasetDefinition, reader: PartReader, writer: PartWriter) {
     self.definition = definition
@@ -88,7 +90,8 @@ struct DatasetMerge {
     let remaining = Set(merged.parts.map(\.path))
     let goesOn = known.subtracting(remaining).isEmpty
     let found = try CrossDayKeys(
-      layout: PartLayout(definition), reader: reader, writer: writer, maximumKeys: maximumRows
+      layout: PartLayout(definition), reader: reader, writer: writer,
+      maximumKeys: 4 * maximumRows, jobs: jobs
     ).finding(in: merged.parts, fresh: goesOn ? touched : nil)
     merged.parts = found.parts
     if found.rows > 0 {
@@ -200,7 +203,8 @@ struct DatasetMerge {
   /// Writes rows of one day as a part.
   func write(_ batch: Batch, date: String?) throws -> Manifest.Part {
     try writer.write(
-      dataset: definition.name, date: date.flatMap { CalendarDate($0) }, batch: batch)
+      dataset: definition.name, date: date.flatMap { CalendarDate($0) }, batch: batch,
+      key: definition.key)
   }
 
   /// The rows of a part with the columns of the definition.

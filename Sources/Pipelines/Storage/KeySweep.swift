@@ -60,6 +60,7 @@ final class KeySweep: Sendable {
       StoredColumn.seenField,
       .int64([Int64](repeating: instant.microseconds, count: keys.rowCount)))
     return try writer.write(
-      dataset: dataset, date: nil, batch: Batch(keys.columns + [clock]), kind: .tombstones)
+      dataset: dataset, date: nil, batch: Batch(keys.columns + [clock]), kind: .tombstones,
+      key: key)
   }
 }

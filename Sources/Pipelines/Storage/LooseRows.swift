@@ -38,7 +38,8 @@ extension DatasetMerge {
       for index in waiting.indices where !waiting[index].isEmpty {
         let batch = Batch.joining(waiting[index])
         ranges[index].append(
-          try writer.write(dataset: layout.dataset, date: nil, batch: batch, kind: .loose))
+          try writer.write(
+            dataset: layout.dataset, date: nil, batch: batch, kind: .loose, key: layout.key))
         waiting[index] = []
       }
       waitingRows = 0

@@ -7,20 +7,30 @@ import Parquet
 /// Writes parts into a data directory; threads may share it.
 struct PartWriter: Sendable {
   let path: String
+  /// Parts with fewer bytes get no index.
+  var minimumIndexedBytes = PartIndex.minimumPartBytes
+
+  /// A writer into the data directory at a path.
+  init(path: String) {
+    self.path = path
+  }
 
   /// Writes rows as one part and returns its entry; the manifest is left as it is.
   ///
   /// The name is made of the content, so a part that is there already, byte for byte, is not
-  /// written again. A loose part has no date, whatever its rows' days are.
+  /// written again. A loose part has no date, whatever its rows' days are. Rows get an index beside
+  /// them, with a filter of their keys.
   func write(
-    dataset: String, date: CalendarDate?, batch: Batch, kind: Manifest.Part.Kind = .rows
+    dataset: String, date: CalendarDate?, batch: Batch, kind: Manifest.Part.Kind = .rows,
+    key: [String]
   ) throws -> Manifest.Part {
     let bytes = ParquetFile.encode(batch)
     let digest = SHA256.hexadecimalDigest(of: bytes)
     let folder = dataset + (date.map { "/date=\($0)" } ?? "")
     let name = "\(folder)/\(kind.fileName)-\(digest.prefix(16)).parquet"
     let target = path + "/" + name
-    if try !FileSystem.exists(target) || FileSystem.read(target) != bytes {
+    let isNew = try !FileSystem.exists(target) || FileSystem.read(target) != bytes
+    if isNew {
       try FileSystem.createDirectoriesUnsynchronized(path + "/" + folder)
       try FileSystem.write(bytes, to: target)
     }
@@ -31,12 +41,21 @@ struct PartWriter: Sendable {
       part.maximumXID = writers.max()
       part.minimumXID = writers.min()
     }
+    if kind == .rows, bytes.count >= minimumIndexedBytes {
+      let index = path + "/" + PartIndex.path(of: part)
+      if try isNew || !FileSystem.exists(index) {
+        let filter = key.isEmpty ? nil : KeyFilter(batch.keyHashes(of: key))
+        try FileSystem.write(
+          PartIndex.encoded(part, bytes: bytes, filter: filter, key: key), to: index)
+      }
+    }
     return part
   }
 
   /// Removes the file of a part that no manifest lists; one that is gone already is fine.
   func remove(_ part: Manifest.Part) throws {
     try FileSystem.removeTree(path + "/" + part.path)
+    try FileSystem.removeTree(path + "/" + PartIndex.path(of: part))
   }
 }
 

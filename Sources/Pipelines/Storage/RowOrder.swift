@@ -64,7 +64,7 @@ extension Batch {
 
 /// Sorts words by `bits` bits from `lowBit` up: least significant digit first, digits of at most 11
 /// bits.
-private func radixSort(_ words: inout [UInt64], from lowBit: UInt64, bits: UInt64) {
+func radixSort(_ words: inout [UInt64], from lowBit: UInt64, bits: UInt64) {
   guard bits > 0 else { return }
   let passes = (bits + 10) / 11
   let width = (bits + passes - 1) / passes

@@ -97,7 +97,8 @@ struct RowPartitioner {
     _ batch: Batch, date: CalendarDate?, kind: Manifest.Part.Kind
   ) throws {
     parts.append(
-      try writer.write(dataset: layout.dataset, date: date, batch: batch, kind: kind))
+      try writer.write(
+        dataset: layout.dataset, date: date, batch: batch, kind: kind, key: layout.key))
   }
 
   /// The UTC days of instants that are ascending in an order, with the places in it.

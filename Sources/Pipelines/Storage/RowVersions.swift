@@ -32,7 +32,8 @@ extension DatasetMerge {
     }
     return try writer.write(
       dataset: definition.name, date: part.date.flatMap { CalendarDate($0) },
-      batch: try conformed(rows: part, forgetting: true, seen: seen), kind: part.kind ?? .rows)
+      batch: try conformed(rows: part, forgetting: true, seen: seen), kind: part.kind ?? .rows,
+      key: definition.key)
   }
 
   /// The parts of what was read without the rows that hold the same as what is held.
@@ -64,7 +65,7 @@ extension DatasetMerge {
       if kept.isEmpty { return nil }
       return try writer.write(
         dataset: definition.name, date: part.date.flatMap { CalendarDate($0) },
-        batch: batch.taking(kept), kind: part.kind ?? .rows)
+        batch: batch.taking(kept), kind: part.kind ?? .rows, key: definition.key)
     }
   }
 }

@@ -44,8 +44,8 @@ struct RepeatedKeyCountTests {
   }
 }
 
-@Suite("Fingerprints of keys")
-struct KeyFingerprintTests {
+@Suite("Keys that have to be whole")
+struct WholeKeyTests {
   private func batch(_ rows: [(UUIDValue?, String?)]) -> Batch {
     var id = ColumnBuilder(Field("id", .uuid, isNullable: true))
     var text = ColumnBuilder(Field("text", .text, isNullable: true))
@@ -60,8 +60,8 @@ struct KeyFingerprintTests {
   func identity() {
     let value = UUIDValue(high: 7, low: 9)
     let rows = batch([(value, "a"), (nil, "a"), (value, nil)])
-    #expect(KeyFingerprint.fingerprints(of: rows, key: ["id"]) == [value, nil, value])
-    let pairs = KeyFingerprint.fingerprints(of: rows, key: ["id", "text"])
+    #expect(rows.wholeKeyValues(of: ["id"]) == [value, nil, value])
+    let pairs = rows.wholeKeyValues(of: ["id", "text"])
     #expect(pairs[0] != nil && pairs[1] == nil && pairs[2] == nil)
   }
 
@@ -74,7 +74,7 @@ struct KeyFingerprintTests {
         (0..<length).map { _ in "ab\u{0}".randomElement(using: &random) ?? "a" })
       return (UUIDValue(high: 0, low: UInt64.random(in: 0...1, using: &random)), text)
     }
-    let prints = KeyFingerprint.fingerprints(of: batch(rows), key: ["text", "id"])
+    let prints = batch(rows).wholeKeyValues(of: ["text", "id"])
     let distinct = Set(rows.map { "\($0.0?.low ?? 9) \($0.1 ?? "")" })
     #expect(Set(prints.compactMap(\.self)).count == distinct.count, "seed \(seed)")
   }

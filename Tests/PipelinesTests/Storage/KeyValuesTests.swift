@@ -80,18 +80,6 @@ struct KeyValuesTests {
       }
     }
   }
-
-  @Test("that a filter was given are always found again, and few others", arguments: UInt64(0)..<4)
-  func filter(seed: UInt64) {
-    var random = SplitMix64(seed: seed)
-    let keys = (0..<20_000).map { _ in
-      UUIDValue(high: random.next(), low: random.next())
-    }
-    var filter = KeyFilter(capacity: 10_000)
-    for key in keys[..<10_000] { filter.insert(key) }
-    #expect(keys[..<10_000].allSatisfy { filter.contains($0) }, "seed \(seed)")
-    #expect(keys[10_000...].count { filter.contains($0) } < 1_000, "seed \(seed)")
-  }
 }
 
 @Suite("The order of rows")

@@ -53,8 +53,20 @@ struct StoreSample {
     self.definition = definition
   }
 
-  var reader: PartReader { PartReader(path: path, manifest: Manifest(directoryID: "x")) }
-  var writer: PartWriter { PartWriter(path: path) }
+  /// A reader that makes indexes also of small parts.
+  var reader: PartReader { reader(of: Manifest(directoryID: "x")) }
+  /// A writer that gives small parts an index too.
+  var writer: PartWriter {
+    var writer = PartWriter(path: path)
+    writer.minimumIndexedBytes = 0
+    return writer
+  }
+
+  private func reader(of manifest: Manifest) -> PartReader {
+    var reader = PartReader(path: path, manifest: manifest, makesIndexes: true)
+    reader.minimumIndexedBytes = 0
+    return reader
+  }
 
   /// A merge that holds few rows in memory at once.
   func merge(maximumRows: Int = 1_000_000) -> DatasetMerge {
@@ -151,7 +163,7 @@ struct StoreSample {
     var manifest = Manifest(directoryID: "x")
     manifest.datasets["d"] = dataset(parts)
     manifest.datasets["d"]?.floor = floor
-    return PartReader(path: path, manifest: manifest)
+    return reader(of: manifest)
   }
 
   /// The rows that a reader of the parts sees, sorted.
