@@ -84,6 +84,10 @@ bench: bench-build ## Run all benchmarks, which check their own results (ROWS=10
 bench-extract: bench-build ## Measure PostgreSQL to columns and Parquet
 	$(run_bench) extract
 
+.PHONY: bench-night
+bench-night: bench-build ## Measure a first load through the pipeline, and nights with 1 % new rows
+	$(run_bench) night
+
 .PHONY: bench-rollup
 bench-rollup: bench-build ## Measure hourly and daily rollups in memory
 	$(run_bench) rollup

@@ -92,6 +92,7 @@ let package = Package(
       name: "almanac-bench",
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
+        "Pipelines",
       ], swiftSettings: settings),
     .executableTarget(
       name: "almanac-fuzz",

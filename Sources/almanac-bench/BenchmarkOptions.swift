@@ -7,6 +7,8 @@ struct BenchmarkOptions {
   enum Part: String, CaseIterable {
     /// PostgreSQL to columns and to Parquet.
     case extract
+    /// Nights with few new rows, from PostgreSQL to the files of days.
+    case night
     /// Columns to hourly and daily rollups.
     case rollup
     /// Forecasts of daily series.
@@ -58,7 +60,7 @@ struct BenchmarkOptions {
         psql = path
       default:
         guard let part = Part(rawValue: word) else {
-          throw .usage("there is no part \(word); one of extract, rollup, forecast")
+          throw .usage("there is no part \(word); one of extract, night, rollup, forecast")
         }
         parts.append(part)
       }

@@ -12,6 +12,10 @@ struct BenchmarkProgram {
         try ReadBack.printResult(Array(arguments.dropFirst()))
         return 0
       }
+      if arguments.first == NightProcess.command {
+        try NightProcess.printResult(Array(arguments.dropFirst()))
+        return 0
+      }
       let options = try BenchmarkOptions(arguments)
       let workload = EventWorkload(options: options)
       var figures: [Figure] = []
@@ -19,6 +23,7 @@ struct BenchmarkProgram {
         let found =
           switch part {
           case .extract: try ExtractBenchmark(options: options, workload: workload).run()
+          case .night: try NightBenchmark(options: options, workload: workload).run()
           case .rollup: try RollupBenchmark(options: options, workload: workload).run()
           case .forecast: try ForecastBenchmark(runs: options.runs).run()
           }

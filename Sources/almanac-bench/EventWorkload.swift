@@ -24,7 +24,8 @@ final class EventWorkload {
   /// The number of days; the disorder reaches into the last of them.
   static let dayCount = 91
 
-  private static let database = "almanac_bench"
+  /// The name of the database.
+  static let database = "almanac_bench"
   private let options: BenchmarkOptions
   private var isCreated = false
   private var columnTotals: [String: ColumnTotals]?

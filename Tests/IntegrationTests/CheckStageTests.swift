@@ -286,10 +286,12 @@ struct CheckStageTests {
     let definition = try #require(place.project.dataset("companies"))
     var checked = definition
     checked.checks = try #require(place.project.dataset("payments")).checks
-    let contract = DatasetContract(
+    let contract = try DatasetContract(
       definition: checked, project: place.project, reader: context.directory.reader,
       cut: context.knowledgeEnd, knowledgeEnd: context.knowledgeEnd, findings: nil,
-      memory: .init(), jobs: 2)
+      memory: .init(),
+      memo: ContractMemo(
+        dataset: "companies", in: context.directory.path, isEmpty: true), jobs: 2)
     let result = try #require(try contract.evaluate().results.first)
     #expect(result.status == .failed)
     #expect(result.badRows == 2)

@@ -82,14 +82,15 @@ struct ContractReader: Sendable {
   /// Calls `body` with the fingerprints of the keys of all rows that have one, piece by piece in
   /// order, reading with several threads.
   func forEachKeys(
-    _ key: [String], jobs: Int, _ body: ([KeyValue]) throws -> Void
+    _ key: [String], jobs: Int, seed: KeyedHash.Seed = .program,
+    _ body: ([KeyValue]) throws -> Void
   ) throws {
     for window in units.windows(of: jobs) {
       let read = try mapConcurrently(
         window, jobs: jobs, context: {},
         work: { _, unit in
           try self.read(unit, columns: key).map { batch in
-            batch.wholeKeyValues(of: key).compactMap(\.self)
+            batch.wholeKeyValues(of: key, seed: seed).compactMap(\.self)
           }
         })
       for keys in read.joined() { try body(keys) }
@@ -99,7 +100,7 @@ struct ContractReader: Sendable {
 
 extension DatasetDefinition {
   /// Whether the parts hold each row once, so that every part can be read by itself.
-  fileprivate var keepsOneVersion: Bool { mode == .append || mode == .full }
+  var keepsOneVersion: Bool { mode == .append || mode == .full }
 }
 
 extension Array {

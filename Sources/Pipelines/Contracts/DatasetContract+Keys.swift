@@ -9,10 +9,18 @@ extension DatasetContract {
     let content = ContractReader(definition, reader)
     let inputs = inputsDigest(check, [content.digest])
     if let known = known(check, inputs) { return known }
+    if definition.mode == .append, definition.timeColumn != nil,
+      Set(columns) == Set(definition.key), !content.units.contains(where: { $0.date == nil })
+    {
+      let (bad, examples) = try repeatedByDay(check, columns, content)
+      return result(
+        check, bad: bad, of: content.rows, "repeat another one", examples: examples,
+        inputsDigest: inputs)
+    }
     let repeated = try RepeatedKeyCount(rows: content.rows) { take in
       try content.forEachKeys(columns, jobs: jobs, take)
     }
-    let examples = try texts(of: repeated.examples, columns, in: content)
+    let examples = try texts(of: repeated.examples, columns, in: content.units, content)
     return result(
       check, bad: repeated.count, of: content.rows, "repeat another one", examples: examples,
       inputsDigest: inputs)
@@ -31,6 +39,15 @@ extension DatasetContract {
     let content = ContractReader(definition, reader)
     let inputs = inputsDigest(check, [content.digest, other.digest])
     if let known = known(check, inputs) { return known }
+    if other.rows <= DatasetContract.maximumReferencedKeys, definition.keepsOneVersion,
+      !content.units.contains(where: { $0.date == nil })
+    {
+      let (bad, examples) = try orphansByDay(
+        check, column, in: other, referenced ?? target.key[0], content)
+      return result(
+        check, bad: bad, of: content.rows, "without a row in \(dataset)", examples: examples,
+        inputsDigest: inputs)
+    }
     var bad = 0
     var examples: [String] = []
     let buckets = UInt64(max(1, other.rows / DatasetContract.maximumReferencedKeys + 1))
@@ -51,7 +68,7 @@ extension DatasetContract {
   /// Keys of another dataset that are held at once: 64 MB.
   static let maximumReferencedKeys = 4_000_000
 
-  private func orphans(
+  func orphans(
     in unit: ContractUnit, _ column: String, _ keys: ReferencedKeys, _ content: ContractReader
   ) throws -> (count: Int, examples: [String]) {
     var count = 0
@@ -69,11 +86,12 @@ extension DatasetContract {
   }
 
   /// The texts of a few keys that are known by fingerprint alone.
-  private func texts(
-    of fingerprints: [KeyValue], _ columns: [String], in content: ContractReader
+  func texts(
+    of fingerprints: [KeyValue], _ columns: [String], in units: [ContractUnit],
+    _ content: ContractReader
   ) throws -> [String] {
     var texts: [KeyValue: String] = [:]
-    for unit in content.units where texts.count < fingerprints.count {
+    for unit in units where texts.count < fingerprints.count {
       for batch in try content.read(unit, columns: columns) {
         for (row, key) in batch.wholeKeyValues(of: columns).enumerated() {
           guard let key, fingerprints.contains(key), texts[key] == nil else { continue }
@@ -103,7 +121,7 @@ extension DatasetContract {
 
 extension DatasetCheck {
   /// What a foreign key leads to, as text for a digest.
-  fileprivate var ruleText: String {
+  var ruleText: String {
     guard case .foreignKey(_, let dataset, let referenced) = rule else { return "" }
     return [dataset.name, referenced?.name].compactMap(\.self).joined(separator: ".")
   }
@@ -129,6 +147,11 @@ struct ReferencedKeys: Sendable {
     self.keys = keys
     self.bucket = bucket
     self.buckets = buckets
+  }
+
+  /// Reads all values.
+  init(_ reader: ContractReader, column: String, jobs: Int) throws {
+    try self.init(reader, column: column, bucket: 0, of: 1, jobs: jobs)
   }
 
   /// Whether a value is of this bucket and is not there.

@@ -38,6 +38,8 @@ struct DatasetContract: Sendable {
   /// What the extraction of this run noticed; `nil` where this run did not extract.
   let findings: DatasetFindings?
   let memory: Memory
+  /// What earlier runs found on each day.
+  let memo: ContractMemo
   let jobs: Int
 
   private var content: ContractReader { ContractReader(definition, reader) }
@@ -124,7 +126,14 @@ extension DatasetContract {
         )
       }
     let open = groups.filter { memory.soundDays[$0.date] != $0.digests }
-    let units = open.flatMap(\.units)
+    // Of a day that broke no rule and got files since, only these are read.
+    var found = memo.finding("rows", settings: settings)
+    let units = open.flatMap(\.units).map { unit in
+      guard let known = unit.date.flatMap({ found.days[$0.description] }), known.bad == 0 else {
+        return unit
+      }
+      return unit.added(to: known) ?? unit
+    }
     let findings = try mapConcurrently(
       units, jobs: jobs, context: {},
       work: { _, unit in try self.finding(of: rules, in: unit, content) })
@@ -136,6 +145,18 @@ extension DatasetContract {
         evaluation.soundDays.append(
           (group.date, group.digests, group.units.reduce(0) { $0 + $1.rows }))
       }
+    }
+    if definition.keepsOneVersion, !isUndated {
+      let bad = Dictionary(
+        zip(units, findings).map { ($0.date, $1.bad.reduce(0, +)) }, uniquingKeysWith: +)
+      found.days = Dictionary(
+        content.units.map { unit in
+          (
+            unit.date?.description ?? "",
+            unit.memo(bad: bad[unit.date] ?? 0, examples: [])
+          )
+        }, uniquingKeysWith: { first, _ in first })
+      memo.keep(found, "rows")
     }
     evaluation.unitsRead = units.count
     evaluation.rowsRead = units.reduce(0) { $0 + $1.rows }
@@ -150,7 +171,7 @@ extension DatasetContract {
   }
 
   /// The types of all columns, on which the meaning of stored units depends.
-  private var fieldText: String {
+  var fieldText: String {
     definition.allColumns.map { "\($0.name) \($0.typeText)\n" }.joined()
   }
 

@@ -52,12 +52,16 @@ package struct CheckStage: Stage {
       throw PipelineError.damagedPart(
         path: "manifest.json", reason: "the cut of \(definition.name) is no instant")
     }
+    let memo = try ContractMemo(
+      dataset: definition.name, in: context.directory.path, isEmpty: context.isForced)
     let contract = DatasetContract(
       definition: definition, project: context.project, reader: context.directory.reader, cut: cut,
       knowledgeEnd: context.knowledgeEnd, findings: context.findings[definition.name],
       memory: context.isForced
-        ? DatasetContract.Memory() : try ledger.memory(of: definition.name), jobs: context.jobs)
+        ? DatasetContract.Memory() : try ledger.memory(of: definition.name), memo: memo,
+      jobs: context.jobs)
     let evaluation = try contract.evaluate()
+    try memo.write()
     context.log(
       .info,
       "check: \(definition.name), \(evaluation.results.count) checks, "

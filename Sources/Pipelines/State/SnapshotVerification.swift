@@ -94,7 +94,8 @@ package struct SnapshotVerification: Equatable, Sendable {
     func visit(_ folder: String, depth: Int) throws {
       for name in try FileSystem.list(path + "/" + folder) {
         let entry = folder.isEmpty ? name : folder + "/" + name
-        if ownFiles.contains(entry) || listed.contains(entry) { continue }
+        let isMemo = depth == 1 && name == ContractMemo.name
+        if isMemo || ownFiles.contains(entry) || listed.contains(entry) { continue }
         guard try FileSystem.isDirectory(path + "/" + entry) else {
           found.append(entry)
           continue

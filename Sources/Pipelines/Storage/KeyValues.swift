@@ -11,10 +11,9 @@ typealias KeyValue = UUIDValue
 extension Batch {
   /// What stands for each row's values of the named columns, all of which exist.
   ///
-  /// Rows with equal values, nulls among them, get equal ones, however the columns are stored.
-  ///
-  /// - Parameter seed: what hashes are made with. Those of another program are other ones unless the
-  ///   seed is ``KeyedHash/Seed/stored``, whose hashes decide nothing alone.
+  /// Rows with equal values, nulls among them, get equal ones, however the columns are stored. Those
+  /// of another program are other ones unless the seed is ``KeyedHash/Seed/stored``, whose hashes
+  /// decide nothing alone.
   func keyValues(of names: [String], seed: KeyedHash.Seed = .program) -> [KeyValue] {
     let columns = names.map { name in
       guard let column = self[name] else { preconditionFailure("no column \(name)") }
@@ -36,8 +35,10 @@ extension Batch {
   }
 
   /// What stands for each row's values of the named columns, `nil` where one of them is null.
-  func wholeKeyValues(of names: [String]) -> [KeyValue?] {
-    let values = keyValues(of: names)
+  func wholeKeyValues(
+    of names: [String], seed: KeyedHash.Seed = .program
+  ) -> [KeyValue?] {
+    let values = keyValues(of: names, seed: seed)
     let nullable = names.compactMap { self[$0] }.filter { $0.nullCount > 0 }
     if nullable.isEmpty { return values }
     return values.indices.map { row in

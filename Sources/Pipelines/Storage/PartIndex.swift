@@ -38,13 +38,8 @@ struct PartIndex: Equatable, Sendable {
   /// Whether a file name is that of an index.
   static func isIndex(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".index") }
 
-  /// The file of an index.
-  ///
-  /// - Parameters:
-  ///   - part: the part's entry of the manifest.
-  ///   - bytes: its bytes, which are those that the manifest lists.
-  ///   - filter: a filter of its keys, `nil` if rows have none.
-  ///   - key: the columns of the key.
+  /// The file of the index of a part, whose `bytes` are those that the manifest lists; without a
+  /// filter if rows have no key.
   static func encoded(
     _ part: Manifest.Part, bytes: [UInt8], filter: KeyFilter?, key: [String]
   ) -> [UInt8] {
