@@ -12,7 +12,8 @@ with_server := $(scripts)/private-server with env \
   ALMANAC_TEST_PEERS="$$PWD/var/peers/bin/python"
 ROWS ?= 1000000
 run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/almanac-bench" \
-  --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql"
+  --rows $(ROWS) --psql "$$($(scripts)/postgres-bin)/psql" \
+  --almanac "$$($(release) --show-bin-path)/almanac"
 TARGET ?= copy-decoder
 SECONDS ?= 60
 swift_test := swift test --disable-xctest
@@ -96,9 +97,14 @@ bench-rollup: bench-build ## Measure hourly and daily rollups in memory
 bench-forecast: bench-build ## Measure forecasts of daily series
 	$(run_bench) forecast
 
+.PHONY: bench-simulate
+bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
+	$(run_bench) simulate
+
 .PHONY: bench-build
 bench-build: packages var/bench-peers/stamp
 	$(release) --product almanac-bench
+	$(release) --product almanac
 	@mkdir -p var/bench
 
 var/bench-peers/stamp: Tests/Peers/requirements.txt Tests/Peers/bench-requirements.txt

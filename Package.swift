@@ -91,8 +91,8 @@ let package = Package(
     .executableTarget(
       name: "almanac-bench",
       dependencies: [
-        "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Rollups", "Forecasting",
-        "Pipelines",
+        "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Billing", "Rollups",
+        "Forecasting", "Simulation", "Pipelines",
       ], swiftSettings: settings),
     .executableTarget(
       name: "almanac-fuzz",

@@ -13,6 +13,8 @@ struct BenchmarkOptions {
     case rollup
     /// Forecasts of daily series.
     case forecast
+    /// A simulated business into PostgreSQL.
+    case simulate
   }
 
   /// The number of rows for which the targets of the event workload hold.
@@ -30,13 +32,15 @@ struct BenchmarkOptions {
   var python = "var/bench-peers/bin/python"
   /// The server's own client.
   var psql = "psql"
+  /// The program itself.
+  var almanac = "almanac"
   /// The folder of the private server's socket.
   let socketFolder: String
 
   /// How often each measure is taken; its median counts.
   var runs = 3
 
-  /// Reads `[--rows N] [--runs N] [--psql PATH] [PART]...`.
+  /// Reads `[--rows N] [--runs N] [--psql PATH] [--almanac PATH] [PART]...`.
   init(_ arguments: [String]) throws(BenchmarkError) {
     guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
       throw .noServer
@@ -58,9 +62,14 @@ struct BenchmarkOptions {
       case "--psql":
         guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
         psql = path
+      case "--almanac":
+        guard let path = rest.popFirst() else { throw .usage("--almanac takes a path") }
+        almanac = path
       default:
         guard let part = Part(rawValue: word) else {
-          throw .usage("there is no part \(word); one of extract, night, rollup, forecast")
+          throw .usage(
+            "there is no part \(word); one of "
+              + Part.allCases.map(\.rawValue).joined(separator: ", "))
         }
         parts.append(part)
       }

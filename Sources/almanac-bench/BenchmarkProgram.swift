@@ -16,6 +16,10 @@ struct BenchmarkProgram {
         try NightProcess.printResult(Array(arguments.dropFirst()))
         return 0
       }
+      if arguments.first == ProgramRun.command {
+        try ProgramRun.printResult(Array(arguments.dropFirst()))
+        return 0
+      }
       let options = try BenchmarkOptions(arguments)
       let workload = EventWorkload(options: options)
       var figures: [Figure] = []
@@ -26,6 +30,7 @@ struct BenchmarkProgram {
           case .night: try NightBenchmark(options: options, workload: workload).run()
           case .rollup: try RollupBenchmark(options: options, workload: workload).run()
           case .forecast: try ForecastBenchmark(runs: options.runs).run()
+          case .simulate: try SimulateBenchmark(options: options).run()
           }
         try Report(rows: options.rows, runs: options.runs, figures: found)
           .write(to: "\(options.folder)/\(part.rawValue).json")

@@ -85,3 +85,16 @@ func peakMemory() -> Int {
   return unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0
     ? usage.ru_maxrss * 1024 : 0
 }
+
+/// What programs run by this process, and ended, have taken.
+///
+/// - Returns: the most memory that one of them had resident, in bytes, and the seconds of all on
+///   processors.
+func childrensUsage() -> (peakMemory: Int, seconds: Double) {
+  var usage = rusage()
+  guard unsafe getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage) == 0 else {
+    return (0, 0)
+  }
+  func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+  return (usage.ru_maxrss * 1024, seconds(usage.ru_utime) + seconds(usage.ru_stime))
+}

@@ -6,7 +6,7 @@ import Testing
 /// `almanac simulate` and the database it fills.
 @Suite("A simulated world in a database", .database)
 struct SimulateTests {
-  private static let tables = [
+  static let tables = [
     "app.events", "billing.companies", "billing.users", "billing.plans", "billing.modules",
     "billing.subscriptions", "billing.subscription_changes", "billing.invoices",
     "billing.transactions", "billing.payment_attempts", "billing.payment_methods",
@@ -17,12 +17,12 @@ struct SimulateTests {
   ]
 
   /// Runs `almanac simulate` on the workplace's database.
-  private func simulate(_ place: Workplace, _ arguments: String...) throws -> ProcessOutcome {
+  func simulate(_ place: Workplace, _ arguments: String...) throws -> ProcessOutcome {
     try place.almanac(["simulate", "--target", place.url] + arguments)
   }
 
   /// A digest of the rows of every table, whatever their order.
-  private func digests(_ place: Workplace) throws -> [String: String] {
+  func digests(_ place: Workplace) throws -> [String: String] {
     var digests: [String: String] = [:]
     for table in SimulateTests.tables {
       digests[table] = try place.value(
