@@ -6,8 +6,9 @@ import Testing
 /// Tables whose rows change and go, read by their changes alone.
 @Suite("Tables of current state")
 struct CurrentTablesTests {
-  /// What a night finds changed in the source. Payments without an attempt are revenue themselves,
-  /// so a version too many, one too few or a row that is gone shows in the results.
+  /// What a night finds changed in the source.
+  ///
+  /// Payments without an attempt are revenue themselves, so a version too many, one too few or a row that is gone shows in the results.
   private static let nights = [
     """
     INSERT INTO billing.transactions (id, company_id, amount, currency, status, succeeded_at,
