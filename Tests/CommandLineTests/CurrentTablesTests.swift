@@ -8,7 +8,8 @@ import Testing
 struct CurrentTablesTests {
   /// What a night finds changed in the source.
   ///
-  /// Payments without an attempt are revenue themselves, so a version too many, one too few or a row that is gone shows in the results.
+  /// Payments without an attempt are revenue themselves, so a version too many, one too few or a
+  /// row that is gone shows in the results.
   private static let nights = [
     """
     INSERT INTO billing.transactions (id, company_id, amount, currency, status, succeeded_at,
