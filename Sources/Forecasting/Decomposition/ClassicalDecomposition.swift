@@ -1,0 +1,158 @@
+import Glibc
+
+/// The seasonal indices of a series by moving averages.
+///
+/// - SeeAlso: Makridakis, Wheelwright & Hyndman, *Forecasting: Methods and Applications*, 1998,
+///   chapter 3.
+package struct SeasonalIndices: Equatable, Sendable {
+  /// How the season enters.
+  package enum Kind: Sendable {
+    /// Values are level plus index; the indices sum to 0.
+    case additive
+    /// Values are level times index; the indices have the mean 1.
+    case multiplicative
+  }
+
+  /// How the season enters.
+  package let kind: Kind
+  /// The indices, that of the first period of the series first.
+  package let indices: [Double]
+
+  /// Indices that do nothing.
+  package static func none(length: Int) -> SeasonalIndices {
+    SeasonalIndices(kind: .additive, indices: [Double](repeating: 0, count: max(1, length)))
+  }
+
+  /// Given indices.
+  package init(kind: Kind, indices: [Double]) {
+    self.kind = kind
+    self.indices = indices
+  }
+
+  /// The indices of a series, shrunk by their uncertainty; `nil` for less than two seasons.
+  ///
+  /// Each value is set against the centred moving average of one season; the index of a season
+  /// position is the mean of these. The indices are then shrunk towards no season by the share of
+  /// their variation that sampling alone explains, as James and Stein do with means.
+  ///
+  /// - Parameters:
+  ///   - values: the series without gaps; above zero for a multiplicative season.
+  ///   - length: the length of the season in periods.
+  ///   - kind: how the season enters.
+  ///   - isShrunk: whether the indices are shrunk.
+  /// - SeeAlso: Miller & Williams, *International Journal of Forecasting* 19(4), 2003,
+  ///   doi:10.1016/S0169-2070(02)00077-8.
+  package init?(_ values: [Double], length: Int, kind: Kind, isShrunk: Bool) {
+    guard length >= 2, values.count >= 2 * length else { return nil }
+    let trend = centredMovingAverage(values, length: length)
+    var sums = [Double](repeating: 0, count: length)
+    var squares = sums
+    var counts = [Int](repeating: 0, count: length)
+    for index in values.indices where !trend[index].isNaN {
+      let deviation: Double
+      switch kind {
+      case .additive: deviation = values[index] - trend[index]
+      case .multiplicative: deviation = values[index] / trend[index]
+      }
+      sums[index % length] += deviation
+      squares[index % length] += deviation * deviation
+      counts[index % length] += 1
+    }
+    guard counts.allSatisfy({ $0 > 0 }) else { return nil }
+    var means = sums.indices.map { sums[$0] / Double(counts[$0]) }
+    let centre = means.reduce(0, +) / Double(length)
+    let neutral = kind == .additive ? 0.0 : 1.0
+    for index in means.indices {
+      means[index] = kind == .additive ? means[index] - centre : means[index] / centre
+    }
+    if isShrunk {
+      // The variance of a mean within its position, against the variance between positions.
+      var within = 0.0
+      var freedom = 0.0
+      for index in means.indices {
+        let mean = sums[index] / Double(counts[index])
+        within += squares[index] - Double(counts[index]) * mean * mean
+        freedom += Double(counts[index] - 1)
+      }
+      let between = means.reduce(0) { $0 + ($1 - neutral) * ($1 - neutral) }
+      let perPosition = Double(counts.reduce(0, +)) / Double(length)
+      if freedom > 0, between > 0, length > 3 {
+        let sampling = max(0, within / freedom) / perPosition
+        let weight = min(1, max(0, Double(length - 3) * sampling / between))
+        for index in means.indices {
+          means[index] = neutral + (1 - weight) * (means[index] - neutral)
+        }
+      }
+    }
+    self.kind = kind
+    indices = means
+  }
+
+  /// The index of a period counted from the first of the series.
+  package func index(_ period: Int) -> Double { indices[period % indices.count] }
+
+  /// The series without its season.
+  package func adjusted(_ values: [Double]) -> [Double] {
+    values.indices.map { period in
+      switch kind {
+      case .additive: values[period] - index(period)
+      case .multiplicative: values[period] / index(period)
+      }
+    }
+  }
+
+  /// Values of the periods from `first` on with the season put back.
+  package func seasonal(_ values: [Double], from first: Int) -> [Double] {
+    values.indices.map { ahead in
+      switch kind {
+      case .additive: values[ahead] + index(first + ahead)
+      case .multiplicative: values[ahead] * index(first + ahead)
+      }
+    }
+  }
+}
+
+/// The centred moving average over one season, with half weights at both ends of an even one; NaN
+/// where it would reach beyond the series.
+func centredMovingAverage(_ values: [Double], length: Int) -> [Double] {
+  var result = [Double](repeating: .nan, count: values.count)
+  let half = length / 2
+  guard values.count > 2 * half else { return result }
+  let isEven = length % 2 == 0
+  for index in half..<(values.count - half) {
+    var sum = 0.0
+    for offset in (index - half)...(index + half) { sum += values[offset] }
+    if isEven { sum -= (values[index - half] + values[index + half]) / 2 }
+    result[index] = sum / Double(length)
+  }
+  return result
+}
+
+/// Whether a series repeats after `length` periods: the autocorrelation there is larger than
+/// chance allows at 90 %, given the shorter ones.
+///
+/// - SeeAlso: Assimakopoulos & Nikolopoulos, *International Journal of Forecasting* 16(4), 2000,
+///   doi:10.1016/S0169-2070(00)00066-2.
+package func isSeasonal(_ values: [Double], length: Int) -> Bool {
+  guard length >= 2, values.count >= 3 * length else { return false }
+  let correlations = autocorrelations(values, through: length)
+  guard let last = correlations.last, last.isFinite else { return false }
+  let before = correlations.dropLast().reduce(0) { $0 + $1 * $1 }
+  let limit = 1.645 * ((1 + 2 * before) / Double(values.count)).squareRoot()
+  return abs(last) > limit
+}
+
+/// The autocorrelations at lags 1 to `last`.
+package func autocorrelations(_ values: [Double], through last: Int) -> [Double] {
+  let mean = values.reduce(0) { $0 + $1 / Double(values.count) }
+  let centred = values.map { $0 - mean }
+  let variance = centred.reduce(0) { $0 + $1 * $1 }
+  guard last >= 1 else { return [] }
+  return (1...last).map { lag in
+    var sum = 0.0
+    for index in stride(from: lag, to: centred.count, by: 1) {
+      sum += centred[index] * centred[index - lag]
+    }
+    return variance > 0 ? sum / variance : 0
+  }
+}

@@ -1,0 +1,107 @@
+/// The dynamic optimised Theta model fitted to a series without a season.
+///
+/// The forecast is a weighted sum of a straight line, fitted anew in each period by all values so
+/// far, and simple exponential smoothing of a line of curvature `θ`.
+///
+/// - SeeAlso: Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler, *International Journal of
+///   Forecasting* 32(4), 2016, doi:10.1016/j.ijforecast.2016.02.005.
+package struct FittedTheta: Sendable {
+  /// The weight of the newest value in the level.
+  package let alpha: Double
+  /// The curvature of the second line, at least 1; at 2 it is the Theta method of 2000.
+  package let theta: Double
+  /// The level before the first value.
+  package let initialLevel: Double
+  /// The mean of squared one-step errors.
+  package let meanSquare: Double
+  private let state: State
+
+  private struct State {
+    var level: Double
+    var mean = 0.0
+    var slope = 0.0
+    var intercept = 0.0
+    /// `(1 − α)` to the number of values.
+    var decay = 1.0
+    var count = 0.0
+
+    init(level: Double) { self.level = level }
+
+    /// The forecast of the next value.
+    @inline(__always)
+    func forecast(alpha: Double, share: Double) -> Double {
+      level
+        + share * (decay * intercept + (1 - decay * (1 - alpha)) / alpha * slope)
+    }
+
+    @inline(__always)
+    mutating func add(_ value: Double, alpha: Double) {
+      level = alpha * value + (1 - alpha) * level
+      count += 1
+      let next = ((count - 1) * mean + value) / count
+      slope = count > 1 ? ((count - 2) * slope + 6 * (value - mean) / count) / (count + 1) : 0
+      mean = next
+      intercept = mean - slope * (count + 1) / 2
+      decay *= 1 - alpha
+    }
+  }
+
+  /// Fits level, smoothing and curvature by least squares of the one-step errors.
+  ///
+  /// The errors of the first two values are left out, since the line is not yet defined there.
+  ///
+  /// - Parameters:
+  ///   - values: at least one, all known.
+  ///   - fixed: the curvature where it is not to be fitted.
+  ///   - evaluations: the most runs of the recursion.
+  package init(_ values: [Double], theta fixed: Double? = nil, evaluations: Int = 300) {
+    precondition(!values.isEmpty, "a Theta model of nothing")
+    func run(_ alpha: Double, _ theta: Double, _ level: Double) -> (Double, State) {
+      var state = State(level: level)
+      var squares = 0.0
+      let share = 1 - 1 / theta
+      for index in values.indices {
+        if index >= 2 {
+          let error = values[index] - state.forecast(alpha: alpha, share: share)
+          squares += error * error
+        }
+        state.add(values[index], alpha: alpha)
+      }
+      return (squares, state)
+    }
+    let first = values[0]
+    let mean = values.reduce(0) { $0 + $1 / Double(values.count) }
+    let spread = max(abs(mean), abs(first), 1e-9)
+    // The level is searched as a share of the size of the series, so that all variables are near 1.
+    var lower = [0.1, -.infinity]
+    var upper = [0.99, Double.infinity]
+    var start = [0.5, first / 2 / spread]
+    var steps = [0.2, 0.2]
+    if fixed == nil {
+      lower.append(1)
+      upper.append(1e4)
+      start.append(2)
+      steps.append(1)
+    }
+    let search = NelderMead(lower: lower, upper: upper, evaluations: evaluations)
+    let best = search.minimize(start: start, steps: steps) { point in
+      run(point[0], fixed ?? point[2], point[1] * spread).0
+    }
+    alpha = best.point[0]
+    initialLevel = best.point[1] * spread
+    theta = fixed ?? best.point[2]
+    meanSquare = best.value / Double(max(1, values.count - 2))
+    state = run(alpha, theta, initialLevel).1
+  }
+
+  /// The point forecasts: each becomes a value of the next.
+  package func forecast(horizon: Int) -> [Double] {
+    var state = state
+    let share = 1 - 1 / theta
+    return (0..<horizon).map { _ in
+      let forecast = state.forecast(alpha: alpha, share: share)
+      state.add(forecast, alpha: alpha)
+      return forecast
+    }
+  }
+}
