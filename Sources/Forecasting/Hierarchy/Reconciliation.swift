@@ -1,0 +1,129 @@
+package import LinearAlgebra
+
+/// Sums that forecasts must keep: each node of a sum equals the sum of its parts.
+package struct Hierarchy: Equatable, Sendable {
+  /// One sum.
+  package struct Sum: Equatable, Sendable {
+    /// The node that is the total.
+    package let total: Int
+    /// The nodes it is made of.
+    package let parts: [Int]
+
+    /// A total and its parts.
+    package init(total: Int, parts: [Int]) {
+      self.total = total
+      self.parts = parts
+    }
+  }
+
+  /// The number of nodes.
+  package let count: Int
+  /// The sums.
+  package let sums: [Sum]
+
+  /// A hierarchy of nodes counted from zero.
+  package init(count: Int, sums: [Sum]) {
+    self.count = count
+    self.sums = sums
+  }
+
+  /// Forecasts that keep every sum.
+  ///
+  /// They are the ones closest to the given ones, in squares divided by `variances`, that keep every
+  /// sum: `ŷ − WAᵀ(AWAᵀ)⁻¹Aŷ` with one row of `A` per sum. The system to solve is as large as the
+  /// number of sums, whatever the number of nodes. Nodes that would fall below zero are held there
+  /// and the rest is projected again.
+  ///
+  /// - Parameters:
+  ///   - forecasts: one per node.
+  ///   - variances: the variance of each node's errors, above zero.
+  ///   - isNonnegative: whether nodes are held at zero or above.
+  /// - Returns: the coherent forecasts.
+  /// - Throws: the error of the factorisation, where sums contradict or repeat each other.
+  /// - SeeAlso: Wickramasuriya, Athanasopoulos & Hyndman, *JASA* 114(526), 2019,
+  ///   doi:10.1080/01621459.2018.1448825.
+  package func reconciled(
+    _ forecasts: [Double], variances: [Double], isNonnegative: Bool
+  ) throws(LinearAlgebraError) -> [Double] {
+    precondition(
+      forecasts.count == count && variances.count == count,
+      "\(forecasts.count) forecasts and \(variances.count) variances of \(count) nodes")
+    // A node held at zero has the variance zero: the projection does not move it.
+    var held = [Bool](repeating: false, count: count)
+    var result = forecasts
+    while true {
+      let weights = (0..<count).map { held[$0] ? 0 : variances[$0] }
+      let start = (0..<count).map { held[$0] ? 0 : forecasts[$0] }
+      result = try projected(start, weights: weights)
+      guard isNonnegative else { return result }
+      var changed = false
+      for node in 0..<count where !held[node] && result[node] < 0 {
+        held[node] = true
+        changed = true
+      }
+      if !changed { break }
+      // A total above zero is not held: its parts are.
+    }
+    return result.map { max(0, $0) }
+  }
+
+  private func projected(
+    _ forecasts: [Double], weights: [Double]
+  ) throws(LinearAlgebraError) -> [Double] {
+    // Sums all of whose nodes are held are kept by themselves.
+    let active = sums.filter { sum in
+      weights[sum.total] > 0 || sum.parts.contains { weights[$0] > 0 }
+    }
+    guard !active.isEmpty else { return forecasts }
+    var rowsOfNode = [[(row: Int, sign: Double)]](repeating: [], count: count)
+    var gaps = [Double](repeating: 0, count: active.count)
+    for (row, sum) in active.enumerated() {
+      rowsOfNode[sum.total].append((row, 1))
+      gaps[row] += forecasts[sum.total]
+      for part in sum.parts {
+        rowsOfNode[part].append((row, -1))
+        gaps[row] -= forecasts[part]
+      }
+    }
+    var columns = [[Double]](
+      repeating: [Double](repeating: 0, count: active.count), count: active.count)
+    for node in 0..<count where weights[node] > 0 {
+      for (row, sign) in rowsOfNode[node] {
+        for (other, otherSign) in rowsOfNode[node] {
+          columns[other][row] += weights[node] * sign * otherSign
+        }
+      }
+    }
+    let solution = try CholeskyFactor(Matrix(columns: columns)).solve(gaps)
+    var result = forecasts
+    for node in 0..<count where weights[node] > 0 {
+      for (row, sign) in rowsOfNode[node] {
+        result[node] -= weights[node] * sign * solution[row]
+      }
+    }
+    return result
+  }
+
+  /// Forecasts in whole units that keep every sum exactly.
+  ///
+  /// Nodes that are no total are rounded down, and the units that are missing in their sum go to
+  /// those with the largest remainders, the earlier node first among equals. Totals are then added
+  /// up from their parts.
+  ///
+  /// - Parameter forecasts: coherent, in units, each below 2⁶² in size.
+  /// - Returns: whole units, one per node.
+  /// - Precondition: each total is listed after the totals among its parts.
+  package func roundedUnits(_ forecasts: [Double]) -> [Int64] {
+    let isTotal = sums.reduce(into: [Bool](repeating: false, count: count)) { $0[$1.total] = true }
+    let leaves = (0..<count).filter { !isTotal[$0] }
+    var units = forecasts.map { Int64($0.rounded(.down)) }
+    let exact = leaves.reduce(0.0) { $0 + (forecasts[$1] - Double(units[$1])) }
+    let remainders = leaves.map { forecasts[$0] - Double(units[$0]) }
+    let order = leaves.indices.sorted {
+      remainders[$0] != remainders[$1] ? remainders[$0] > remainders[$1] : $0 < $1
+    }
+    for position in order.prefix(Int(exact.rounded())) { units[leaves[position]] += 1 }
+    for sum in sums { units[sum.total] = sum.parts.reduce(0) { $0 + units[$1] } }
+    return units
+  }
+}
