@@ -1,0 +1,143 @@
+/// One series to be forecast.
+package struct SeriesInput: Equatable, Sendable {
+  /// Its values, one per period without gaps; NaN where unknown.
+  package let values: [Double]
+  /// The lengths of its seasons; empty without one.
+  package let seasonLengths: [Int]
+
+  /// A series with its seasons.
+  package init(values: [Double], seasonLengths: [Int]) {
+    self.values = values
+    self.seasonLengths = seasonLengths.filter { $0 > 1 }.sorted()
+  }
+}
+
+/// The forecast of one series of many, with its intervals.
+package struct SeriesForecast: Equatable, Sendable {
+  /// The forecasts.
+  package let points: [Double]
+  /// Per level the lower ends.
+  package let lower: [[Double]]
+  /// Per level the upper ends.
+  package let upper: [[Double]]
+  /// What was used: `ensemble` or the name of a member.
+  package let modelUsed: String
+  /// Why a simple method was used, in words; `nil` for the combination.
+  package let fallbackReason: String?
+  /// The combination with its weights and origins.
+  package let ensemble: EnsembleForecast
+  /// How the widths of the intervals were found.
+  package let intervalMethod: IntervalMethod
+}
+
+/// What a series is, as far as it decides the members (D-334).
+enum SeriesKind: Equatable {
+  /// Enough different values for the combination.
+  case ordinary
+  /// The reason for one simple method.
+  case simple(EnsembleMember, reason: String)
+
+  /// The fewest known values that a combination is fitted to.
+  static let fewestValues = 6
+  /// The share of zeros above which a series is intermittent.
+  static let intermittentShare = 0.5
+
+  init(_ values: [Double]) {
+    let known = values.filter { !$0.isNaN }
+    let zeros = known.count { $0 == 0 }
+    if known.allSatisfy({ $0 == known[0] }) {
+      self = .simple(
+        .naive, reason: known.count == 1 ? "only one value is known" : "all values are equal")
+    } else if known.count < SeriesKind.fewestValues {
+      self = .simple(.naive, reason: "only \(known.count) values are known")
+    } else if Double(zeros) > SeriesKind.intermittentShare * Double(known.count) {
+      self = .simple(.intermittent, reason: "more than half of the values are zero")
+    } else {
+      self = .ordinary
+    }
+  }
+}
+
+/// The first half of a forecast of many series, each for itself: points, weights and origins.
+///
+/// - Parameters:
+///   - input: the series.
+///   - settings: the horizon and members; seasons and origins are set from the other arguments.
+///   - poolSize: the number of series whose errors are pooled; with few, a series has more
+///     origins, since it must find its intervals by itself.
+/// - Returns: the combination and what was used.
+/// - Throws: `.tooFewValues` without a known value; `.valueOutOfRange` for an infinite value or one
+///   beyond 1e100 in size.
+package func seriesEnsemble(
+  _ input: SeriesInput, settings: EnsembleSettings, poolSize: Int
+) throws(ForecastingError) -> (EnsembleForecast, model: String, reason: String?) {
+  if let position = input.values.firstIndex(where: { abs($0) > 1e100 }) {
+    throw .valueOutOfRange(position: position)
+  }
+  guard input.values.contains(where: { !$0.isNaN }) else {
+    throw .tooFewValues(known: 0, needed: 1)
+  }
+  var settings = settings
+  settings.seasonLengths = input.seasonLengths
+  settings.origins = originCount(poolSize: poolSize, settings: settings)
+  let isStandard = settings.members == EnsembleMember.standard
+  var model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"
+  var reason: String?
+  if isStandard, case .simple(let member, let why) = SeriesKind(input.values) {
+    settings.members = [member]
+    model = member.rawValue
+    reason = why
+  }
+  guard let forecast = ensembleForecast(input.values, settings: settings) else {
+    throw .tooFewValues(known: 0, needed: 1)
+  }
+  return (forecast, model, reason)
+}
+
+/// Three origins where a hundred series or more share their errors, up to twelve where a series
+/// is alone.
+func originCount(poolSize: Int, settings: EnsembleSettings) -> Int {
+  min(12, max(settings.origins, 100 / max(1, poolSize)))
+}
+
+/// The second half: intervals from the pooled errors.
+///
+/// - Parameters:
+///   - ensembles: the first halves of all series of one group; `nil` where a series failed.
+///   - levels: ascending, each between 0 and 1.
+///   - horizon: the number of periods ahead.
+/// - Returns: the whole forecasts, in the same order.
+package func withIntervals(
+  _ ensembles: [(EnsembleForecast, model: String, reason: String?)?], levels: [Double],
+  horizon: Int
+) -> [SeriesForecast?] {
+  let pool = PooledIntervals(
+    ensembles.compactMap { $0?.0 }, levels: levels, horizon: horizon)
+  return ensembles.map { entry in
+    guard let (ensemble, model, reason) = entry else { return nil }
+    let widths =
+      pool?.halfWidths(ensemble)
+      ?? unjudgedWidths(ensemble, levels: levels, horizon: horizon)
+    let floor = ensemble.isNonnegative ? 0 : -Double.infinity
+    return SeriesForecast(
+      points: ensemble.points,
+      lower: widths.map { width in
+        ensemble.points.indices.map { max(floor, ensemble.points[$0] - width[$0]) }
+      },
+      upper: widths.map { width in ensemble.points.indices.map { ensemble.points[$0] + width[$0] }
+      },
+      modelUsed: model, fallbackReason: reason, ensemble: ensemble,
+      intervalMethod: pool?.method ?? .studentT)
+  }
+}
+
+/// Half-widths where no series has an origin: Student's t times the one-step error, which grows
+/// with the root of the horizon as that of a random walk does.
+private func unjudgedWidths(
+  _ ensemble: EnsembleForecast, levels: [Double], horizon: Int
+) -> [[Double]] {
+  levels.map { level in
+    let quantile = StudentT.twoSidedQuantile(level: level, degreesOfFreedom: 3)
+    return (1...horizon).map { quantile * ensemble.scale * Double($0).squareRoot() }
+  }
+}

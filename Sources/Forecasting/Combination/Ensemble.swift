@@ -1,0 +1,267 @@
+import Glibc
+
+/// How a series is forecast by a combination of members.
+package struct EnsembleSettings: Equatable, Sendable {
+  /// The number of periods to forecast.
+  package var horizon: Int
+  /// The lengths of seasons in periods, such as `[12]`; 1 or nothing for none.
+  package var seasonLengths: [Int]
+  /// The members to combine.
+  package var members = EnsembleMember.standard
+  /// The most rolling origins.
+  package var origins = 3
+  /// The number of periods between origins; a third of the horizon where it is `nil`.
+  package var originStep: Int?
+  /// The share of equal weights in the weights of the members.
+  ///
+  /// Errors of a few origins say little about which member is best, and equal weights are hard to
+  /// beat; halfway is between the two.
+  ///
+  /// - SeeAlso: Timmermann, *Handbook of Economic Forecasting* 1, 2006, chapter 4,
+  ///   doi:10.1016/S1574-0706(05)01004-9.
+  package var equalShare = 0.5
+  /// Whether values below zero are impossible; without effect on a series that holds one.
+  package var isNonnegative = true
+
+  /// Settings with the standard members.
+  package init(horizon: Int, seasonLengths: [Int]) {
+    self.horizon = horizon
+    self.seasonLengths = seasonLengths.filter { $0 > 1 }.sorted()
+  }
+}
+
+/// The forecasts of a combination from one earlier point, with what happened.
+package struct EnsembleOrigin: Equatable, Sendable {
+  /// The number of periods before the origin.
+  package let end: Int
+  /// The forecasts of the combination; its weights come from targets before the origin.
+  package let predicted: [Double]
+  /// The values that followed, as far as they are known; NaN where unknown.
+  package let actual: [Double]
+  /// The size of one-step errors before the origin.
+  package let scale: Double
+}
+
+/// A forecast by a combination of members.
+package struct EnsembleForecast: Equatable, Sendable {
+  /// The forecasts of the periods after the series.
+  package let points: [Double]
+  /// The members, in the order of ``weights``.
+  package let members: [EnsembleMember]
+  /// The share of each member; they sum to 1.
+  package let weights: [Double]
+  /// The forecasts of each member.
+  package let memberPoints: [[Double]]
+  /// The rolling origins, earliest first.
+  package let origins: [EnsembleOrigin]
+  /// The size of one-step errors in the whole series.
+  package let scale: Double
+  /// Whether values below zero were held impossible.
+  package let isNonnegative: Bool
+}
+
+/// The mean absolute difference of values one season apart, of neighbours for a series that is no
+/// longer than a season; the unit of scaled errors.
+///
+/// - SeeAlso: Hyndman & Koehler, *International Journal of Forecasting* 22(4), 2006,
+///   doi:10.1016/j.ijforecast.2006.03.001.
+package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
+  for lag in [max(1, seasonLength), 1] where values.count > lag {
+    var sum = 0.0
+    var count = 0.0
+    for index in lag..<values.count {
+      let change = abs(values[index] - values[index - lag])
+      if change.isNaN { continue }
+      sum += change
+      count += 1
+    }
+    if count > 0 { return sum / count }
+  }
+  return 0
+}
+
+/// Forecasts a series by a weighted mean of members.
+///
+/// The weight of a member is the inverse square of its mean absolute error over the rolling
+/// origins, each origin's errors set against the mean of all members there, and then moved halfway
+/// to equal weights. Weights used at an origin come from targets before it. A series too short for
+/// an origin has equal weights, and forecasts nothing on logarithms (D-332).
+///
+/// - Parameters:
+///   - values: the series; NaN where unknown, which is filled by ``filled(_:seasonLength:)``.
+///     Infinite values are not allowed.
+///   - settings: the horizon, seasons and members.
+/// - Returns: the forecast, or `nil` where no value is known.
+/// - Complexity: O(o·m·n) for o origins, m members and n values.
+package func ensembleForecast(
+  _ values: [Double], settings: EnsembleSettings
+) -> EnsembleForecast? {
+  guard let first = values.firstIndex(where: { !$0.isNaN }) else { return nil }
+  let season = settings.seasonLengths.first ?? 1
+  let known = Array(values[first...])
+  let series = filled(known, seasonLength: season)
+  let isNonnegative = settings.isNonnegative && series.allSatisfy { $0 >= 0 }
+  var fits = MemberFits(seasonLengths: settings.seasonLengths)
+  var errors = MemberErrors(members: settings.members)
+  var origins: [EnsembleOrigin] = []
+
+  func combine(_ forecasts: [[Double]], _ weights: [Double]) -> [Double] {
+    let horizon = forecasts.first?.count ?? 0
+    return (0..<horizon).map { ahead in
+      var sum = 0.0
+      for (weight, forecast) in zip(weights, forecasts) { sum += weight * forecast[ahead] }
+      return isNonnegative ? max(0, sum) : sum
+    }
+  }
+  /// Forecasts of all members, held within reach of the series.
+  func forecasts(_ end: Int, horizon: Int) -> [[Double]] {
+    let part = Array(series[..<end])
+    let bound = Reach(part)
+    return fits.forecasts(part, members: settings.members, horizon: horizon)
+      .map { $0.map { bound.held($0) } }
+  }
+  for end in originEnds(count: series.count, season: season, settings: settings) {
+    let horizon = min(settings.horizon, series.count - end)
+    let all = forecasts(end, horizon: horizon)
+    let weights = errors.weights(before: end, equalShare: settings.equalShare)
+    // Filled values are no evidence.
+    let actual = Array(known[end..<(end + horizon)])
+    origins.append(
+      EnsembleOrigin(
+        end: first + end, predicted: combine(all, weights), actual: actual,
+        scale: fits.stepError))
+    errors.add(end: end, forecasts: all, actual: actual)
+  }
+  let all = forecasts(series.count, horizon: settings.horizon)
+  let weights = errors.weights(before: series.count, equalShare: settings.equalShare)
+  return EnsembleForecast(
+    points: combine(all, weights), members: settings.members, weights: weights,
+    memberPoints: all, origins: origins, scale: fits.stepError, isNonnegative: isNonnegative)
+}
+
+/// The ends of the rolling origins, ascending.
+///
+/// The last lies one step before the end. The first leaves three seasons to fit to, or ten values
+/// without a season, so that no member is judged on less than it needs.
+func originEnds(count: Int, season: Int, settings: EnsembleSettings) -> [Int] {
+  let step = max(1, settings.originStep ?? settings.horizon / 3)
+  let shortest = season > 1 ? 3 * season : 10
+  var ends: [Int] = []
+  var end = count - step
+  while end >= shortest, ends.count < settings.origins {
+    ends.append(end)
+    end -= step
+  }
+  return ends.reversed()
+}
+
+/// The range that forecasts are held in, so that no extrapolation runs away.
+private struct Reach {
+  private let lower: Double
+  private let upper: Double
+  private let centre: Double
+
+  /// The range of the values, widened on either side by its own width and the size of the values.
+  init(_ values: [Double]) {
+    let low = values.min() ?? 0
+    let high = values.max() ?? 0
+    let width = (high - low) + max(abs(low), abs(high))
+    lower = low - width
+    upper = high + width
+    centre = values[values.count - 1]
+  }
+
+  func held(_ value: Double) -> Double {
+    value.isNaN ? centre : min(max(value, lower), upper)
+  }
+}
+
+/// The errors of members at rolling origins.
+private struct MemberErrors {
+  private let members: [EnsembleMember]
+  private var count: Int { members.count }
+  private var origins: [(end: Int, absolute: [[Double]])] = []
+
+  init(members: [EnsembleMember]) { self.members = members }
+
+  mutating func add(end: Int, forecasts: [[Double]], actual: [Double]) {
+    let absolute = forecasts.map { forecast in
+      zip(forecast, actual).map { abs($0 - $1) }
+    }
+    origins.append((end, absolute))
+  }
+
+  /// The members that share: Theta of logarithms only where there are origins to speak for or
+  /// against it, since growth in proportion to the level, wrongly assumed, runs away.
+  private func sharing(used: Int) -> [Bool] {
+    let isGuarded = used == 0 && members.contains(.theta)
+    return members.map { $0 != .logTheta || !isGuarded }
+  }
+
+  /// The weights from targets before `end`.
+  func weights(before end: Int, equalShare: Double) -> [Double] {
+    var sums = [Double](repeating: 0, count: count)
+    var used = 0
+    for origin in origins {
+      let reach = end - origin.end
+      let means = origin.absolute.map { errors in
+        var sum = 0.0
+        var known = 0.0
+        for error in errors.prefix(reach) where !error.isNaN {
+          sum += error
+          known += 1
+        }
+        return known > 0 ? sum / known : .nan
+      }
+      let mean = means.reduce(0, +) / Double(count)
+      guard mean.isFinite, mean > 0 else { continue }
+      for member in 0..<count { sums[member] += means[member] / mean }
+      used += 1
+    }
+    let shares = sharing(used: used)
+    let equal = shares.map { $0 ? 1 / Double(shares.count { $0 }) : 0 }
+    guard used > 0 else { return equal }
+    // A member without any error would take all the weight; a thousandth of the mean is close.
+    let inverse = zip(sums, shares).map { sum, isSharing in
+      let error = max(sum / Double(used), 1e-3)
+      return isSharing ? 1 / (error * error) : 0
+    }
+    let total = inverse.reduce(0, +)
+    return zip(inverse, equal).map { equalShare * $1 + (1 - equalShare) * $0 / total }
+  }
+}
+
+/// A series with its unknown values filled: by the line between the neighbours of a gap, on the
+/// series without its season where that is known, and by the nearest value at the ends.
+package func filled(_ values: [Double], seasonLength: Int) -> [Double] {
+  guard values.contains(where: \.isNaN) else { return values }
+  var result = lineFilled(values)
+  guard seasonLength > 1, values.count >= 2 * seasonLength else { return result }
+  // What the line puts into a gap flattens the season; each round takes most of that back.
+  for _ in 0..<3 {
+    guard
+      let season = SeasonalIndices(result, length: seasonLength, kind: .additive, isShrunk: true)
+    else { break }
+    let back = season.seasonal(lineFilled(season.adjusted(values)), from: 0)
+    result = values.indices.map { values[$0].isNaN ? back[$0] : values[$0] }
+  }
+  return result
+}
+
+private func lineFilled(_ values: [Double]) -> [Double] {
+  var result = values
+  var last: Int?
+  for index in values.indices where !values[index].isNaN {
+    if let last, index > last + 1 {
+      let step = (values[index] - values[last]) / Double(index - last)
+      for gap in (last + 1)..<index { result[gap] = values[last] + step * Double(gap - last) }
+    } else if last == nil {
+      for gap in 0..<index { result[gap] = values[index] }
+    }
+    last = index
+  }
+  if let last {
+    for gap in stride(from: last + 1, to: values.count, by: 1) { result[gap] = values[last] }
+  }
+  return result
+}

@@ -1,0 +1,40 @@
+/// The methods a combination is made of, or that stand alone.
+package enum EnsembleMember: String, CaseIterable, Sendable {
+  /// Exponential smoothing, its forms weighted by Akaike's criterion.
+  case exponentialSmoothing = "ets"
+  /// Dynamic optimised Theta on the seasonally adjusted series.
+  case theta
+  /// The same on logarithms.
+  case logTheta = "log_theta"
+  /// Complex exponential smoothing.
+  case complexSmoothing = "ces"
+  /// Exponential smoothing of sums of several periods, averaged over the lengths of these sums.
+  case aggregatedSmoothing = "aggregated_ets"
+  /// Theta of sums of several periods, likewise.
+  case aggregatedTheta = "aggregated_theta"
+  /// The value one season earlier.
+  case seasonalNaive = "seasonal_naive"
+  /// The last value.
+  case naive
+  /// The last value and the mean change.
+  case drift
+  /// The mean of all values.
+  case mean
+  /// Probability and size of demand, for series that are mostly zero.
+  case intermittent = "tsb"
+
+  /// What is combined where nothing else is asked for.
+  ///
+  /// Members differ in scale (levels and logarithms), in what they minimise and in the length of
+  /// their periods, so that their errors differ too; all extrapolate with restraint. The set and
+  /// its equal prior weights follow what did well in the M competitions rather than any one series (D-331).
+  ///
+  /// - SeeAlso: Petropoulos & Svetunkov, *International Journal of Forecasting* 36(1), 2020,
+  ///   doi:10.1016/j.ijforecast.2019.01.006; Kourentzes, Petropoulos & Trapero, ibid. 30(2), 2014,
+  ///   doi:10.1016/j.ijforecast.2013.09.006; Kolassa, ibid. 27(2), 2011,
+  ///   doi:10.1016/j.ijforecast.2010.04.006.
+  package static let standard: [EnsembleMember] = [
+    .exponentialSmoothing, .theta, .logTheta, .complexSmoothing, .aggregatedSmoothing,
+    .aggregatedTheta,
+  ]
+}
