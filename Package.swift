@@ -84,7 +84,7 @@ let package = Package(
       "AlmanacCommands",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Billing",
-        "SampleSources", "Simulation", "Pipelines",
+        "SampleSources", "Simulation", "Pipelines", "Forecasting",
       ]),
     .executableTarget(
       name: "almanac", dependencies: ["AlmanacCommands"], swiftSettings: settings),
@@ -127,7 +127,10 @@ let package = Package(
       ]),
     tests(
       "AlmanacCommandsTests",
-      ["AlmanacCore", "Columns", "Files", "Postgres", "Pipelines", "AlmanacCommands"],
+      [
+        "AlmanacCore", "Columns", "Files", "Postgres", "Pipelines", "Forecasting",
+        "AlmanacCommands",
+      ],
       exclude: ["Golden"]),
     tests(
       "IntegrationTests",

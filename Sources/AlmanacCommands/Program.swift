@@ -10,6 +10,7 @@ package struct Program {
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
     StatusCommand.self, DigestCommand.self, DatasetsCommand.self, CompactCommand.self,
+    ForecastCommand.self, BacktestCommand.self,
   ]
 
   /// A program for one command line.

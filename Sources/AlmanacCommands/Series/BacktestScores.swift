@@ -1,0 +1,189 @@
+import AlmanacCore
+import Forecasting
+
+/// The scores of a backtest, added up over series and origins.
+struct BacktestScores {
+  /// The levels of the intervals.
+  let levels: [Double]
+  /// The number of forecasts scored.
+  private(set) var count = 0
+  private var names: [String] = []
+  private var sums: [String: Sums] = [:]
+  private var intervals: [Intervals]
+  /// Per series the MASE of the combination and of seasonal naive, and their number.
+  private var perSeries: [Int: (ours: Double, naive: Double)] = [:]
+
+  private struct Sums {
+    var smape = 0.0
+    var mase = 0.0
+    var scaled = 0.0
+    var rmsse = 0.0
+    var error = 0.0
+    var size = 0.0
+    var count = 0.0
+  }
+
+  private struct Intervals {
+    var inside = 0.0
+    var values = 0.0
+    var pinball = 0.0
+    var msis = 0.0
+    var count = 0.0
+  }
+
+  /// The draws of the bootstrap.
+  private static let draws = 1_000
+
+  init(levels: [Double]) {
+    self.levels = levels
+    intervals = [Intervals](repeating: Intervals(), count: levels.count)
+  }
+
+  /// Scores one forecast against what followed; unknown values are left out.
+  mutating func add(_ result: SeriesResult, series: Int) {
+    let known = result.actual.indices.filter { !result.actual[$0].isNaN }
+    guard !known.isEmpty else { return }
+    count += 1
+    let actual = known.map { result.actual[$0] }
+    let season = result.seasonLengths.first ?? 1
+    let training = filled(result.values, seasonLength: season)
+    let scale = changeScale(result.values, seasonLength: season)
+    func pick(_ values: [Double]) -> [Double] { known.map { values[$0] } }
+    let forecast = result.forecast
+    let horizon = forecast.points.count
+    var all = [("combination", forecast.points)]
+    if forecast.ensemble.members.count > 1 {
+      for (member, points) in zip(forecast.ensemble.members, forecast.ensemble.memberPoints) {
+        all.append((member.rawValue, points))
+      }
+    }
+    let naive = SimpleForecasts.seasonalNaive(
+      training, length: result.seasonLengths.last ?? 1, horizon: horizon)
+    all.append(("seasonal naive", naive))
+    all.append(("naive", SimpleForecasts.naive(training, horizon: horizon)))
+    all.append(("drift", SimpleForecasts.drift(training, horizon: horizon)))
+    all.append(("growth of 3", SimpleForecasts.recentGrowth(training, horizon: horizon)))
+    for (name, points) in all {
+      let predicted = pick(points)
+      if sums[name] == nil { names.append(name) }
+      var sum = sums[name] ?? Sums()
+      sum.count += 1
+      sum.smape += ForecastMeasures.smape(actual: actual, predicted: predicted)
+      if let mase = ForecastMeasures.mase(actual: actual, predicted: predicted, scale: scale),
+        let rmsse = ForecastMeasures.rmsse(
+          actual: actual, predicted: predicted, training: training,
+          seasonLength: training.count > season ? season : 1)
+      {
+        sum.mase += mase
+        sum.rmsse += rmsse
+        sum.scaled += 1
+        if name == "combination" { perSeries[series, default: (0, 0)].ours += mase }
+        if name == "seasonal naive" { perSeries[series, default: (0, 0)].naive += mase }
+      }
+      for (value, point) in zip(actual, predicted) {
+        sum.error += abs(value - point)
+        sum.size += abs(value)
+      }
+      sums[name] = sum
+    }
+    for index in levels.indices {
+      let lower = pick(forecast.lower[index])
+      let upper = pick(forecast.upper[index])
+      let number = Double(actual.count)
+      intervals[index].inside +=
+        number * ForecastMeasures.coverage(actual: actual, lower: lower, upper: upper)
+      intervals[index].values += number
+      guard
+        let msis = ForecastMeasures.msis(
+          actual: actual, lower: lower, upper: upper, level: levels[index], scale: scale)
+      else { continue }
+      let tail = (1 - levels[index]) / 2
+      let losses = [
+        ForecastMeasures.pinball(actual: actual, quantile: lower, level: tail),
+        ForecastMeasures.pinball(actual: actual, quantile: upper, level: 1 - tail),
+      ]
+      intervals[index].pinball += (losses[0] + losses[1]) / 2 / scale
+      intervals[index].msis += msis
+      intervals[index].count += 1
+    }
+  }
+
+  /// The scores as lines of text.
+  func lines(origins: Int, horizon: Int) -> [String] {
+    var table = TextTable([
+      ("method", .left), ("smape", .right), ("mase", .right), ("rmsse", .right), ("wape", .right),
+      ("owa", .right),
+    ])
+    let reference = sums["seasonal naive"] ?? Sums()
+    for name in names {
+      guard let sum = sums[name] else { continue }
+      let smape = sum.smape / sum.count
+      let mase = sum.mase / sum.scaled
+      let owa = ForecastMeasures.owa(
+        smape: smape, mase: mase, referenceSMAPE: reference.smape / reference.count,
+        referenceMASE: reference.mase / reference.scaled)
+      table.add([
+        name, decimals(smape, 2), decimals(mase, 3), decimals(sum.rmsse / sum.scaled, 3),
+        decimals(100 * sum.error / sum.size, 2), decimals(owa, 3),
+      ])
+    }
+    var lines = ["\(count) forecasts of \(horizon) periods from up to \(origins) origins", ""]
+    lines += table.lines(indent: 0)
+    var second = TextTable([
+      ("level", .left), ("coverage", .right), ("pinball", .right), ("msis", .right),
+    ])
+    var losses = 0.0
+    for (level, interval) in zip(levels, intervals) {
+      second.add([
+        "\(decimals(100 * level, 0)) %",
+        decimals(100 * interval.inside / interval.values, 1) + " %",
+        decimals(interval.pinball / interval.count, 3), decimals(interval.msis / interval.count, 3),
+      ])
+      losses += 2 * interval.pinball / interval.count
+    }
+    let median = sums["combination"].map { $0.mase / $0.scaled } ?? .nan
+    lines += [""] + second.lines(indent: 0)
+    let crps = (2 * losses + median) / Double(2 * levels.count + 1)
+    lines += ["", "crps \(decimals(crps, 3)), in units of the mean change over a season"]
+    if let (skill, low, high) = skill() {
+      lines.append(
+        "skill over seasonal naive \(decimals(100 * skill, 1)) %, 95 % interval "
+          + "\(decimals(100 * low, 1)) to \(decimals(100 * high, 1)) %")
+    }
+    return lines
+  }
+
+  /// One minus the ratio of both MASE, with the interval of a bootstrap over series.
+  private func skill() -> (Double, low: Double, high: Double)? {
+    let pairs = perSeries.keys.sorted().compactMap { perSeries[$0] }
+    let naive = pairs.reduce(0) { $0 + $1.naive }
+    guard naive > 0 else { return nil }
+    let skill = 1 - pairs.reduce(0) { $0 + $1.ours } / naive
+    var random = SplitMix64(seed: 1)
+    var drawn = (0..<BacktestScores.draws).map { _ -> Double in
+      var ours = 0.0
+      var theirs = 0.0
+      for _ in pairs.indices {
+        let pair = pairs[Int(random.nextUnit() * Double(pairs.count))]
+        ours += pair.ours
+        theirs += pair.naive
+      }
+      return theirs > 0 ? 1 - ours / theirs : skill
+    }
+    drawn.sort()
+    return (skill, drawn[BacktestScores.draws / 40], drawn[BacktestScores.draws * 39 / 40])
+  }
+
+  /// A number with that many decimals; `-` where it is none.
+  private func decimals(_ value: Double, _ count: Int) -> String {
+    guard value.isFinite, abs(value) < 1e12 else { return "-" }
+    var unit = 1
+    for _ in 0..<count { unit *= 10 }
+    let whole = Int((abs(value) * Double(unit)).rounded())
+    let sign = value < 0 && whole > 0 ? "-" : ""
+    guard count > 0 else { return sign + "\(whole)" }
+    let fraction = "\(whole % unit)"
+    let zeros = String(repeating: "0", count: count - fraction.count)
+    return sign + "\(whole / unit)." + zeros + fraction
+  }
+}

@@ -1,0 +1,120 @@
+import AlmanacCore
+import Files
+import Forecasting
+
+/// `almanac forecast`: forecasts the series of a file.
+package struct ForecastCommand: Command {
+  package static let name = "forecast"
+  package static let summary = "forecast the series of a CSV file, with intervals"
+  package static let help = """
+    Usage: almanac forecast --data FILE --horizon N [OPTIONS]
+
+    Forecasts each series of a CSV file with the columns unique_id, ds and y. ds is
+    a date, a moment or a whole number; an empty y is unknown, and so are periods
+    without a line. Writes the columns unique_id, ds, yhat, lo_L and hi_L for each
+    level L, model_used and fallback_reason. A series that cannot be forecast has
+    one line that says why, and does not stop the others. The result is the same on
+    every run, whatever --jobs says.
+
+    The forecast is a weighted mean of several methods; weights and the widths of
+    the intervals come from forecasts of earlier parts of the series. Series of the
+    same step and season share what they say about the intervals.
+
+    Options:
+      --data FILE      the series
+      --horizon N      periods to forecast
+      --season S       length of the season in periods, several between commas, 1
+                       for none, or auto to find them (default: auto)
+      --level L,...    levels of the intervals in per cent (default: 80,95)
+      --models M,...   methods to combine: ets, theta, log_theta, ces,
+                       aggregated_ets, aggregated_theta, seasonal_naive, naive,
+                       drift, mean, tsb (default: the first six)
+      --out FILE       where the result goes (default: standard output)
+      --jobs N         threads (default: the processors)
+      --plot           also draw each series in the terminal
+      --svg DIR        also draw each series into DIR/NUMBER.svg
+
+    Example:
+      almanac forecast --data series.csv --horizon 18 --out forecasts.csv
+    """
+
+  private let options: SeriesOptions
+  private let horizon: Int
+  private let levels: [Int]
+  private let members: [EnsembleMember]
+  private let isPlotted: Bool
+  private let svg: String?
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    options = try SeriesOptions(&scanner)
+    guard let horizon = try scanner.integer("--horizon", in: 1...10_000) else {
+      throw UsageError("--horizon N is needed: the number of periods to forecast")
+    }
+    self.horizon = horizon
+    let text = try scanner.value("--level") ?? "80,95"
+    levels = Array(Set(try SeriesOptions.numbers(text, "--level", 1...99))).sorted()
+    members = try scanner.value("--models").map(SeriesOptions.members) ?? EnsembleMember.standard
+    isPlotted = try scanner.flag("--plot")
+    svg = try scanner.value("--svg")
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let file = try options.read()
+    let run = SeriesRun(
+      file: file, options: options, horizon: horizon, levels: levels.map { Double($0) / 100 },
+      members: members)
+    let results = run.forecasts(jobs: options.jobs ?? setting.processors)
+    try options.write(table(file, results), to: setting.console)
+    if isPlotted {
+      for (series, result) in zip(file.series, results) {
+        guard case .success(let found) = result else { continue }
+        setting.console.print(SeriesChart(id: series.id, found).terminalLines())
+      }
+    }
+    if let svg {
+      try FileSystem.createDirectories(svg)
+      for (number, (series, result)) in zip(file.series, results).enumerated() {
+        guard case .success(let found) = result else { continue }
+        let text = SeriesChart(id: series.id, found).svg()
+        try FileSystem.writeAtomically([UInt8](text.utf8), to: "\(svg)/\(number + 1).svg")
+      }
+    }
+    let failed = results.count { if case .failure = $0 { true } else { false } }
+    if failed > 0 {
+      setting.console.report(
+        "almanac: \(failed) of \(file.series.count) series without a forecast; "
+          + "the column fallback_reason says why")
+    }
+  }
+
+  /// The result as CSV.
+  private func table(
+    _ file: LongFormFile, _ results: [Result<SeriesResult, SeriesProblem>]
+  ) -> String {
+    var text = "unique_id,ds,yhat"
+    for level in levels { text += ",lo_\(level),hi_\(level)" }
+    text += ",model_used,fallback_reason\n"
+    for (series, result) in zip(file.series, results) {
+      let id = csvField(series.id)
+      switch result {
+      case .failure(let problem):
+        text += id + ",," + String(repeating: ",,", count: levels.count)
+        text += ",," + csvField("no forecast: " + problem.text) + "\n"
+      case .success(let found):
+        let forecast = found.forecast
+        let end = ",\(forecast.modelUsed),\(csvField(forecast.fallbackReason ?? ""))\n"
+        for ahead in forecast.points.indices {
+          let label = SeriesLabel.text(
+            found.axis.label(found.values.count + ahead), kind: found.axis.kind,
+            style: series.style)
+          text += "\(id),\(label),\(forecast.points[ahead])"
+          for level in levels.indices {
+            text += ",\(forecast.lower[level][ahead]),\(forecast.upper[level][ahead])"
+          }
+          text += end
+        }
+      }
+    }
+    return text
+  }
+}

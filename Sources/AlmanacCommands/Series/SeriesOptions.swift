@@ -1,0 +1,137 @@
+import AlmanacCore
+import Dispatch
+import Files
+import Forecasting
+import Synchronization
+
+/// The options that the commands on series files share.
+struct SeriesOptions {
+  /// The file.
+  let path: String
+  /// The seasons asked for; `nil` to find them.
+  let seasons: [Int]?
+  /// Where the result goes; `nil` for standard output.
+  let out: String?
+  /// The number of threads; `nil` for the processors.
+  let jobs: Int?
+
+  init(_ scanner: inout ArgumentScanner) throws(UsageError) {
+    guard let path = try scanner.value("--data") else {
+      throw UsageError("--data FILE is needed: a CSV file with the columns unique_id, ds and y")
+    }
+    self.path = path
+    let text = try scanner.value("--season") ?? "auto"
+    seasons = try text == "auto" ? nil : SeriesOptions.numbers(text, "--season", 1...100_000)
+    out = try scanner.value("--out")
+    jobs = try scanner.integer("--jobs", in: 1...1_024)
+  }
+
+  /// Whole numbers between commas.
+  static func numbers(
+    _ text: String, _ name: String, _ bounds: ClosedRange<Int>
+  ) throws(UsageError) -> [Int] {
+    var numbers: [Int] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let number = Int(part), bounds.contains(number) else {
+        throw UsageError(
+          "\(name) is \(name == "--season" ? "auto or " : "")whole numbers from "
+            + "\(bounds.lowerBound) to \(bounds.upperBound) between commas, found \(shown(text))")
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  /// The members that names between commas stand for.
+  static func members(_ text: String) throws(UsageError) -> [EnsembleMember] {
+    var members: [EnsembleMember] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let member = EnsembleMember(rawValue: String(part)) else {
+        let names = EnsembleMember.allCases.map(\.rawValue)
+        throw UsageError(
+          "--models: there is no model \(shown(String(part)))"
+            + Suggestion.didYouMean(String(part), among: names)
+            + "; the models are \(names.joined(separator: ", "))")
+      }
+      guard !members.contains(member) else { throw UsageError("--models: \(part) stands twice") }
+      members.append(member)
+    }
+    return members
+  }
+
+  /// Reads the file.
+  func read() throws -> LongFormFile {
+    try LongFormFile(FileSystem.read(path), path: path)
+  }
+
+  /// The seasons of a series.
+  ///
+  /// A given season is taken as it is, and the longer one that usually goes with it where the
+  /// series shows it. Without one the usual seasons of the step count: those of a calendar step
+  /// always where the series holds two, others where the series shows them.
+  func seasonLengths(_ axis: TimeAxis, _ values: [Double]) -> [Int] {
+    guard values.contains(where: { !$0.isNaN }) else { return [] }
+    let complete = filled(values, seasonLength: 1)
+    if let seasons {
+      let given = seasons.filter { $0 > 1 && values.count >= 2 * $0 }
+      guard given.count == 1, let longer = AxisStep.longerSeason(than: given[0]) else {
+        return given
+      }
+      let found = SeasonDetection.seasons(complete, candidates: [given[0], longer])
+      return found.contains(longer) ? [given[0], longer] : given
+    }
+    let usual = axis.step.usualSeasons
+    switch axis.step {
+    case .count:
+      let found = SeasonDetection.seasons(complete, candidates: usual)
+      return found.first.map { [$0] } ?? []
+    case .months:
+      return usual.filter { values.count >= 2 * $0 }
+    case .days, .seconds:
+      guard let first = usual.first, values.count >= 2 * first else { return [] }
+      let found = SeasonDetection.seasons(complete, candidates: usual)
+      return [first] + found.dropFirst(found.first == first ? 1 : 0)
+    }
+  }
+
+  /// Writes the result to the file or to standard output.
+  func write(_ text: String, to console: Console) throws {
+    guard let out else {
+      console.print(text.hasSuffix("\n") ? String(text.dropLast()) : text)
+      return
+    }
+    try FileSystem.writeAtomically([UInt8](text.utf8), to: out)
+  }
+}
+
+/// Calls `body` for each position on `jobs` threads and gives the results in order, so that they do
+/// not depend on the number of threads.
+func inParallel<Output: Sendable>(
+  _ count: Int, jobs: Int, _ body: @Sendable (Int) -> Output
+) -> [Output] {
+  let results = Mutex([Output?](repeating: nil, count: count))
+  let next = Atomic(0)
+  // Positions are handed out in blocks, so that threads seldom meet.
+  let block = max(1, min(64, count / (4 * max(1, jobs))))
+  DispatchQueue.concurrentPerform(iterations: min(max(1, jobs), max(1, count))) { _ in
+    while true {
+      let start = next.wrappingAdd(block, ordering: .relaxed).oldValue
+      guard start < count else { return }
+      let end = min(count, start + block)
+      let part = (start..<end).map(body)
+      results.withLock { results in
+        for (offset, output) in part.enumerated() { results[start + offset] = output }
+      }
+    }
+  }
+  return results.withLock { $0 }.compactMap { $0 }
+}
+
+/// A field of a CSV line, quoted where it must be.
+func csvField(_ text: String) -> String {
+  let special = text.utf8.contains { [10, 13, 34, 44].contains($0) }
+  guard special else { return text }
+  return "\""
+    + text.split(separator: "\"", omittingEmptySubsequences: false)
+    .joined(separator: "\"\"") + "\""
+}

@@ -1,0 +1,114 @@
+import AlmanacCore
+import Forecasting
+
+/// One series with its forecast.
+struct SeriesResult: Sendable {
+  /// Its periods.
+  let axis: TimeAxis
+  /// Its values on them.
+  let values: [Double]
+  /// The lengths of its seasons.
+  let seasonLengths: [Int]
+  /// The forecast.
+  let forecast: SeriesForecast
+  /// What followed the values, where some were held back.
+  let actual: [Double]
+}
+
+/// The forecasts of all series of a file.
+struct SeriesRun {
+  let file: LongFormFile
+  let options: SeriesOptions
+  let horizon: Int
+  let levels: [Double]
+  let members: [EnsembleMember]
+  /// The number of last values that are held back.
+  var heldBack = 0
+
+  /// A series on its periods.
+  private struct Prepared: Sendable {
+    let axis: TimeAxis
+    let values: [Double]
+    let seasonLengths: [Int]
+    let actual: [Double]
+    /// Series of the same step and season share their errors.
+    var group: Group { Group(step: axis.step, season: seasonLengths.first ?? 1) }
+  }
+
+  private struct Group: Hashable {
+    let step: AxisStep
+    let season: Int
+  }
+
+  /// The forecasts, or what is wrong, in the order of the file.
+  func forecasts(jobs: Int) -> [Result<SeriesResult, SeriesProblem>] {
+    let prepared = inParallel(file.series.count, jobs: jobs) {
+      position -> Result<Prepared, SeriesProblem> in
+      do throws(SeriesProblem) {
+        let (axis, all) = try file.series[position].spine()
+        guard axis.fitsCalendar(horizon: horizon) else {
+          throw SeriesProblem("its ds or the horizon leave the years 1 to 9999")
+        }
+        guard heldBack == 0 || all.count >= heldBack + 2 else {
+          throw SeriesProblem("it has only \(all.count) periods")
+        }
+        let values = Array(all.dropLast(heldBack))
+        return .success(
+          Prepared(
+            axis: axis, values: values, seasonLengths: options.seasonLengths(axis, values),
+            actual: Array(all.suffix(heldBack).prefix(horizon))))
+      } catch {
+        return .failure(error)
+      }
+    }
+    var groups: [Group: [Int]] = [:]
+    for (position, result) in prepared.enumerated() {
+      if case .success(let series) = result { groups[series.group, default: []].append(position) }
+    }
+    var settings = EnsembleSettings(horizon: horizon, seasonLengths: [])
+    settings.members = members
+    let base = settings
+    let sizes = groups.mapValues(\.count)
+    let ensembles = inParallel(prepared.count, jobs: jobs) {
+      position -> Result<Ensemble, SeriesProblem> in
+      switch prepared[position] {
+      case .failure(let problem): return .failure(problem)
+      case .success(let series):
+        do throws(ForecastingError) {
+          let found = try seriesEnsemble(
+            SeriesInput(values: series.values, seasonLengths: series.seasonLengths),
+            settings: base, poolSize: sizes[series.group] ?? 1)
+          return .success(Ensemble(forecast: found.0, model: found.model, reason: found.reason))
+        } catch {
+          return .failure(SeriesProblem(error.description))
+        }
+      }
+    }
+    var results = ensembles.map { entry -> Result<SeriesResult, SeriesProblem> in
+      switch entry {
+      case .failure(let problem): .failure(problem)
+      case .success: .failure(SeriesProblem("it was passed over"))
+      }
+    }
+    for positions in groups.values {
+      let entries = positions.map { position in
+        (try? ensembles[position].get()).map { ($0.forecast, model: $0.model, reason: $0.reason) }
+      }
+      let finished = withIntervals(entries, levels: levels, horizon: horizon)
+      for (position, forecast) in zip(positions, finished) {
+        guard let forecast, case .success(let series) = prepared[position] else { continue }
+        results[position] = .success(
+          SeriesResult(
+            axis: series.axis, values: series.values, seasonLengths: series.seasonLengths,
+            forecast: forecast, actual: series.actual))
+      }
+    }
+    return results
+  }
+
+  private struct Ensemble: Sendable {
+    let forecast: EnsembleForecast
+    let model: String
+    let reason: String?
+  }
+}

@@ -1,0 +1,177 @@
+import AlmanacCore
+import Files
+import Forecasting
+import Foundation
+import Synchronization
+import Testing
+
+@testable import AlmanacCommands
+
+/// What a program wrote.
+private final class Transcript: Sendable {
+  private let lines = Mutex<(out: [String], error: [String])>(([], []))
+
+  var console: Console {
+    Console(
+      out: { line in self.lines.withLock { $0.out.append(line) } },
+      error: { line in self.lines.withLock { $0.error.append(line) } })
+  }
+  var out: [String] { lines.withLock { $0.out } }
+  var error: [String] { lines.withLock { $0.error } }
+}
+
+@Suite("Files of series")
+struct SeriesFileTests {
+  /// Runs the program on a file with this text.
+  private func run(
+    _ text: String, _ arguments: [String]
+  ) throws -> (status: AlmanacCore.ExitStatus, out: [String], error: [String]) {
+    let path = FileManager.default.temporaryDirectory.path + "/series-\(UUID().uuidString).csv"
+    try FileSystem.writeAtomically([UInt8](text.utf8), to: path)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let transcript = Transcript()
+    let program = Program(
+      arguments: [arguments[0], "--data", path] + arguments.dropFirst(), environment: [:],
+      setting: CommandSetting(
+        console: transcript.console, host: "host", processID: 1, processors: 2))
+    let status = program.run()
+    let out = transcript.out.flatMap { line in
+      line.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+    }
+    return (status, out, transcript.error)
+  }
+
+  /// Lines of a series of months from January 2020.
+  private func months(_ id: String, _ count: Int, _ value: (Int) -> Double) -> String {
+    (0..<count).map { month in
+      let text = month % 12 < 9 ? "0\(month % 12 + 1)" : "\(month % 12 + 1)"
+      return "\(id),\(2020 + month / 12)-\(text)-01,\(value(month))\n"
+    }.joined()
+  }
+
+  private func wave(_ month: Int) -> Double {
+    let angle: Double = 2 * .pi * Double(month) / 12
+    return 100 + Double(month) + 20 * sin(angle)
+  }
+
+  @Test("months go on with months, and the season with them")
+  func monthly() throws {
+    let text = "unique_id,ds,y\n" + months("a", 60, wave)
+    let (status, out, error) = try run(text, ["forecast", "--horizon", "12"])
+    #expect(status == .ok && error == [])
+    #expect(
+      out.first == "unique_id,ds,yhat,lo_80,hi_80,lo_95,hi_95,model_used,fallback_reason")
+    let rows = out.dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    #expect(rows.count == 12)
+    #expect(rows.first?[1] == "2025-01-01" && rows.last?[1] == "2025-12-01")
+    for (ahead, row) in rows.enumerated() {
+      let value = try #require(Double(String(row[2])))
+      #expect(abs(value - wave(60 + ahead)) < 6, "\(row)")
+      let ends = [5, 3, 2, 4, 6].compactMap { Double(String(row[$0])) }
+      #expect(ends == ends.sorted() && ends.count == 5)
+    }
+  }
+
+  @Test("one bad series does not stop the others")
+  func badSeries() throws {
+    let text =
+      "unique_id,ds,y\n" + months("good", 40, wave) + "twice,2020-01-01,1\ntwice,2020-01-01,2\n"
+      + "word,2020-01-01,many\n" + "empty,2020-01-01,\n" + "mixed,1,5\nmixed,2020-01-01,5\n"
+      + "huge,1,inf\nhuge,2,1\n" + "one,1,5\n" + "flat,1,3\nflat,2,3\nflat,3,3\n"
+    let (status, out, error) = try run(text, ["forecast", "--horizon", "2"])
+    #expect(status == .ok)
+    #expect(error.count == 1 && error[0].contains("5 of 8"))
+    func rows(_ id: String) -> [String] { out.filter { $0.hasPrefix(id + ",") } }
+    #expect(rows("good").count == 2 && rows("one").count == 2 && rows("flat").count == 2)
+    for (id, reason) in [
+      ("twice", "two values have the ds 2020-01-01"), ("word", "y is no number"),
+      ("empty", "0 known values"), ("mixed", "another kind"), ("huge", "infinite"),
+    ] {
+      #expect(rows(id).count == 1 && rows(id)[0].contains(reason), "\(rows(id))")
+    }
+    #expect(rows("one")[0].hasSuffix("naive,only one value is known"))
+    #expect(rows("flat")[0].contains(",3.0,3.0,3.0,3.0,3.0,naive,"))
+  }
+
+  @Test("the result does not depend on threads or on the order of lines")
+  func sameBytes() throws {
+    let lines = (0..<5).map { id in
+      months("s\(id)", 36 + id) { month in wave(month) + Double((month * 7 + id * 13) % 11) }
+    }
+    let text = "unique_id,ds,y\n" + lines.joined()
+    let one = try run(text, ["forecast", "--horizon", "6", "--jobs", "1"])
+    let three = try run(text, ["forecast", "--horizon", "6", "--jobs", "3"])
+    #expect(one.out == three.out && one.out.count == 31)
+    let shuffled =
+      "unique_id,ds,y\n"
+      + lines.map { $0.split(separator: "\n").reversed().joined(separator: "\n") + "\n" }.joined()
+    let reversed = try run(shuffled, ["forecast", "--horizon", "6"])
+    #expect(reversed.out == one.out)
+  }
+
+  @Test("a backtest ranks the combination above naive and prints coverage and skill")
+  func backtest() throws {
+    let text =
+      "unique_id,ds,y\n"
+      + (0..<4).map { id in
+        months("s\(id)", 84) { month in wave(month) + Double((month * 31 + id * 17) % 7) }
+      }.joined()
+    let (status, out, _) = try run(text, ["backtest", "--horizon", "6", "--origins", "2"])
+    #expect(status == .ok)
+    #expect(out.first == "8 forecasts of 6 periods from up to 2 origins")
+    func number(_ name: String) throws -> Double {
+      let line = try #require(out.first { $0.hasPrefix(name) })
+      return try #require(
+        Double(String(line.dropFirst(name.count).split(separator: " ").first ?? "")))
+    }
+    #expect(try number("combination") < number("seasonal naive"))
+    #expect(out.contains { $0.hasPrefix("80 %") } && out.contains { $0.hasPrefix("skill") })
+  }
+
+  @Test(
+    "says what is wrong with the command line or the file",
+    arguments: [
+      (["forecast"], "unique_id,ds,y\n", "--horizon N is needed"),
+      (["forecast", "--horizon", "2", "--models", "arima"], "unique_id,ds,y\n", "no model"),
+      (["forecast", "--horizon", "2", "--season", "x"], "unique_id,ds,y\n", "--season is auto or"),
+      (["forecast", "--horizon", "2"], "", "is empty"),
+      (["forecast", "--horizon", "2"], "unique_id,day,y\n", "has no column ds"),
+      (["backtest", "--horizon", "2"], "unique_id,ds,y\n", "no series"),
+    ] as [([String], String, String)])
+  func refusals(arguments: [String], text: String, message: String) throws {
+    let (status, _, error) = try run(text, arguments)
+    #expect(status != .ok)
+    #expect(error.count == 1 && error.first?.contains(message) == true, "\(error)")
+  }
+
+  @Test(
+    "reads labels of every form",
+    arguments: [
+      ("17", AxisKind.number, 17, "17"), ("-3", .number, -3, "-3"),
+      ("1970-01-03", .date, 2, "1970-01-03"), ("1970-02", .date, 31, "1970-02-01"),
+      ("1970-01-01 01:00", .moment, 3_600, "1970-01-01 01:00:00"),
+      ("1970-01-01T01:00:00.000Z", .moment, 3_600, "1970-01-01T01:00:00Z"),
+      ("1970-01-01T01:00:00+01:00", .moment, 0, "1970-01-01T00:00:00Z"),
+    ])
+  func labels(text: String, kind: AxisKind, value: Int, written: String) throws {
+    let label = try #require(SeriesLabel([UInt8](text.utf8)[...]))
+    #expect(label.kind == kind && label.value == value)
+    #expect(SeriesLabel.text(value, kind: kind, style: label.style) == written)
+  }
+
+  @Test(
+    "refuses labels that are none",
+    arguments: ["", "x", "2020-13-01", "2020-02-30", "2020-01-01 25:00", "1.5", "2020-01-01x"])
+  func badLabels(text: String) {
+    #expect(SeriesLabel([UInt8](text.utf8)[...]) == nil)
+  }
+
+  @Test("reads quoted fields, CRLF and a byte order mark")
+  func quoting() throws {
+    let text = "\u{FEFF}y,unique_id,ds\r\n5,\"a, \"\"b\"\"\",1\r\n6,\"a, \"\"b\"\"\",2\r\n"
+    let file = try LongFormFile([UInt8](text.utf8), path: "x.csv")
+    #expect(file.series.count == 1)
+    #expect(file.series.first?.id == "a, \"b\"" && file.series.first?.values == [5, 6])
+    #expect(csvField("a, \"b\"") == "\"a, \"\"b\"\"\"")
+  }
+}
