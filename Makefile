@@ -94,7 +94,7 @@ bench-rollup: bench-build ## Measure hourly and daily rollups in memory
 	$(run_bench) rollup
 
 .PHONY: bench-forecast
-bench-forecast: bench-build ## Measure forecasts of daily series
+bench-forecast: bench-build ## Measure forecasts: M3, M4 hourly and daily series
 	$(run_bench) forecast
 
 .PHONY: bench-simulate

@@ -29,7 +29,9 @@ struct BenchmarkProgram {
           case .extract: try ExtractBenchmark(options: options, workload: workload).run()
           case .night: try NightBenchmark(options: options, workload: workload).run()
           case .rollup: try RollupBenchmark(options: options, workload: workload).run()
-          case .forecast: try ForecastBenchmark(runs: options.runs).run()
+          case .forecast:
+            try CompetitionBenchmark(options: options).run()
+              + ForecastBenchmark(runs: options.runs).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           }
         try Report(rows: options.rows, runs: options.runs, figures: found)
