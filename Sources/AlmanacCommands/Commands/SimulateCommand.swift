@@ -113,7 +113,7 @@ package struct SimulateCommand: Command {
       "A \(settings.kind.rawValue) world of \(settings.companyCount) companies, "
         + "\(settings.start) to \(settings.end), seed \(settings.seed)")
     for (table, rows) in summary.rows where rows > 0 {
-      setting.console.print("  \(table): \(rows) rows")
+      setting.console.print("  \(table): \(counted(rows, "row"))")
     }
   }
 

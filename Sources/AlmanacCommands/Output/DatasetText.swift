@@ -96,7 +96,7 @@ package struct DatasetDescriptionText {
   package func lines() -> [String] {
     let summary = DatasetSummary(name: name, dataset)
     var head =
-      "\(name): \(Display.count(summary.rows)) rows, \(Display.count(summary.bytes)) bytes, "
+      "\(name): \(Display.counted(summary.rows, "row")), \(Display.counted(summary.bytes, "byte")), "
       + "\(Display.count(summary.parts)) \(summary.parts == 1 ? "part" : "parts")"
     if let days = summary.days { head += ", \(days.lowerBound) to \(days.upperBound)" }
     var lines = wrapped(head, indent: "") + ["", "Cut of the source"]
@@ -156,8 +156,9 @@ package struct VerificationText {
     let damages = result.damages.map { "damaged: \($0.path): \($0.reason)" }
     let strays = result.strayFiles.map { "stray: \($0): no manifest lists it, nothing reads it" }
     let sound =
-      "\(Display.count(result.parts)) parts of \(Display.count(result.datasets)) datasets are sound: "
-      + "\(Display.count(result.rows)) rows, \(Display.count(result.bytes)) bytes"
+      "\(Display.counted(result.parts, "part")) of \(Display.counted(result.datasets, "dataset")) "
+      + "\(result.parts == 1 ? "is" : "are") sound: \(Display.counted(result.rows, "row")), "
+      + "\(Display.counted(result.bytes, "byte"))"
     let found = (damages + strays).map { CellText.escaped($0, keeping: []) }
     return found + (damages.isEmpty ? [sound] : [])
   }

@@ -25,7 +25,7 @@ package struct ProgressText {
   }
 
   private var parts: [String] {
-    var parts = ["extract: \(Display.count(totals.rows)) rows"]
+    var parts = ["extract: \(Display.counted(totals.rows, "row"))"]
     if let share = totals.share { parts[0] += " (\(Int(min(1, share) * 100)) %)" }
     if seconds >= 0.5 {
       parts.append("\(Display.wholeUnits(Double(totals.rows) / seconds)) rows/s")

@@ -74,7 +74,7 @@ package struct RowText {
     var lines = table.lines(indent: 0)
     let more = names.dropFirst(shownCount)
     lines.append("")
-    lines.append("\(Display.count(rows.count)) of \(Display.count(total)) rows")
+    lines.append("\(Display.count(rows.count)) of \(Display.counted(total, "row"))")
     if !more.isEmpty {
       lines += wrapped(
         "Not shown for want of room (--format csv has all): "

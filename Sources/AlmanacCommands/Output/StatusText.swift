@@ -69,14 +69,15 @@ package struct StatusText {
 
   private func missingLines() -> [String] {
     guard let days = status.rollupDays else { return ["Rollups:   no day yet"] }
-    var lines = ["Rollups:   \(Display.count(days.count)) days, \(days.first) to \(days.last)"]
+    var lines = ["Rollups:   \(Display.counted(days.count, "day")), \(days.first) to \(days.last)"]
     if let first = status.missingDays.first {
       lines.append(
-        "Missing:   \(status.missingDays.count) days in between, the first \(first); "
+        "Missing:   \(counted(status.missingDays.count, "day")) in between, the first \(first); "
           + "the next run fills them")
     } else if status.daysBehind > 0 {
       lines.append(
-        "Missing:   \(Display.count(status.daysBehind)) days after \(days.last), up to yesterday")
+        "Missing:   \(Display.counted(status.daysBehind, "day")) after \(days.last), up to yesterday"
+      )
     } else {
       lines.append("Missing:   nothing")
     }

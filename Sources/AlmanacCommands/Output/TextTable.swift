@@ -92,6 +92,11 @@ package enum Display {
     return (value < 0 ? "-" : "") + text
   }
 
+  /// A number with its noun, such as `1 row` or `1,200 rows`.
+  package static func counted(_ value: some BinaryInteger, _ noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// A plain decimal number, as PostgreSQL prints it, rounded half away from zero to whole units, or
   /// to whole thousands or millions, with commas between thousands; text that is no number comes
   /// back as it is.
