@@ -121,6 +121,8 @@ struct DatasetTextTests {
       #expect(error.exitStatus == .missingInput)
       #expect(isOneLine(error.description) && error.description.contains("; "))
     }
-    #expect(DataDirectoryError.unreadableManifest(path: "d").exitStatus == .badData)
+    let manifest = DataDirectoryError.unreadableManifest(path: "d")
+    #expect(manifest.exitStatus == .badData)
+    #expect(isOneLine(manifest.description) && manifest.description.contains("; "))
   }
 }

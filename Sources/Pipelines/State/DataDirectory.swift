@@ -27,9 +27,10 @@ package final class DataDirectory {
 
   /// Opens a folder, creating it when it is missing, and locks it against other programs.
   ///
-  /// A manifest without an identity gives the folder its own. An identity without a manifest, or a
-  /// manifest that cannot be read, counts as an empty folder and is noticed; a manifest of a newer version is refused, and so is a folder that holds other
-  /// files and neither of the two, since what a manifest does not list is removed.
+  /// A manifest without an identity gives the folder its own. An identity without a manifest counts
+  /// as an empty folder and is noticed. A manifest that cannot be read or of a newer version is
+  /// refused, and so is a folder that holds other files and neither of the two, since what a
+  /// manifest does not list is removed.
   package init(path: String) throws {
     self.path = path
     try FileSystem.createDirectories(path)
@@ -53,9 +54,8 @@ package final class DataDirectory {
         throw PipelineError.newerManifest(path: manifestPath, version: version)
       }
       found = Manifest.decode(bytes)
-      if found == nil {
-        notices.append("\(manifestPath) is unreadable; everything is extracted again")
-      }
+      // Rows that the source no longer has are in files that only the manifest makes sense of.
+      guard found != nil else { throw DataDirectoryError.unreadableManifest(path: path) }
     }
     if let known = found, let identity, known.directoryID != identity.description {
       notices.append("\(manifestPath) belongs to another folder; everything is extracted again")

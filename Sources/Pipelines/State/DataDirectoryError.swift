@@ -31,8 +31,8 @@ package enum DataDirectoryError: ExitStatusConvertible, Equatable {
       "\(path) holds no manifest.json, so no snapshot; name another folder with --data, or run the "
         + "extract stage first"
     case .unreadableManifest(let path):
-      "\(path)/manifest.json is damaged; \(DataDirectoryError.repair(path)) extracts everything "
-        + "again"
+      "\(path)/manifest.json is damaged; put back a copy of it, or remove it: then everything is "
+        + "extracted anew, without what the source no longer has"
     case .unknownDataset(let name, let suggestion, let known):
       "there is no dataset \(name) in the data folder\(suggestion); "
         + (known.isEmpty ? "it holds none" : "known: \(known.joined(separator: ", "))")

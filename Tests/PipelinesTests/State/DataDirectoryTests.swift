@@ -82,22 +82,43 @@ struct DataDirectoryTests {
     }
   }
 
-  @Test("count as empty, with a notice, when the manifest is junk or of another folder")
-  func unusableManifest() throws {
-    for (bytes, words) in [
-      (Array("{".utf8), "is unreadable"),
-      (try StateSample.manifest().encoded(), "belongs to another folder"),
-    ] {
+  @Test("are refused with 65 and left as they are when the manifest is junk")
+  func unreadableManifest() throws {
+    for junk in ["", "{", "{\"version\": 2}", "null"] {
       try withPath { path in
-        let identity = try DataDirectory(path: path).identity
-        try FileSystem.writeAtomically(bytes, to: path + "/manifest.json")
-        let directory = try DataDirectory(path: path)
-        #expect(directory.identity == identity)
-        #expect(directory.manifest.datasets.isEmpty)
-        #expect(directory.foundDigest == nil)
-        #expect(directory.notices.count == 1)
-        #expect(directory.notices.first?.contains(words) == true)
+        let sample = try StateSample.manifest().encoded()
+        do { _ = try DataDirectory(path: path) }
+        try FileSystem.createDirectories(path + "/events/date=2026-01-01")
+        try FileSystem.writeAtomically(sample, to: path + "/events/date=2026-01-01/part-1.parquet")
+        try FileSystem.writeAtomically(Array(junk.utf8), to: path + "/manifest.json")
+        let error = try #require(throws: DataDirectoryError.self) {
+          _ = try DataDirectory(path: path)
+        }
+        #expect(error == .unreadableManifest(path: path), "\(junk)")
+        #expect(error.exitStatus == .badData)
+        #expect(error.description.contains("put back a copy of it, or remove it"))
+        #expect(try FileSystem.read(path + "/manifest.json") == Array(junk.utf8))
+        #expect(
+          try FileSystem.read(path + "/events/date=2026-01-01/part-1.parquet") == sample)
+        // As the message says.
+        try FileSystem.remove(path + "/manifest.json")
+        #expect(try DataDirectory(path: path).manifest.datasets.isEmpty)
       }
+    }
+  }
+
+  @Test("count as empty, with a notice, when the manifest is of another folder")
+  func unusableManifest() throws {
+    try withPath { path in
+      let identity = try DataDirectory(path: path).identity
+      try FileSystem.writeAtomically(
+        try StateSample.manifest().encoded(), to: path + "/manifest.json")
+      let directory = try DataDirectory(path: path)
+      #expect(directory.identity == identity)
+      #expect(directory.manifest.datasets.isEmpty)
+      #expect(directory.foundDigest == nil)
+      #expect(directory.notices.count == 1)
+      #expect(directory.notices.first?.contains("belongs to another folder") == true)
     }
   }
 
