@@ -257,6 +257,59 @@ struct DatasetsTests {
       try datasets(place, "show", "credit_notes", "--format", "csv").stdout == after.stdout)
   }
 
+  @Test("in mode changes are shown as they are, as they were, or with every version", .database)
+  func versions() throws {
+    let place = try Workplace()
+    let ids =
+      "SELECT string_agg(id || ':' || name, ' ' ORDER BY id) FROM billing.companies"
+    func shown(_ more: String...) throws -> String {
+      let result = try place.almanac(
+        ["datasets", "show", "companies", "--format", "csv", "--data", "data"] + more)
+      try #require(result.status == 0, "\(result.stderr)")
+      let rows = result.stdout.split(separator: "\n").map {
+        $0.split(separator: ",", omittingEmptySubsequences: false)
+      }
+      let header = try #require(rows.first)
+      let columns = try ["id", "name"].map { name in
+        try #require(header.firstIndex { $0 == name })
+      }
+      return rows.dropFirst().map { row in columns.map { String(row[$0]) }.joined(separator: ":") }
+        .sorted().joined(separator: " ")
+    }
+    try #require(try place.night("2025-12-30", "--only", "extract").status == 0)
+    let first = try #require(try place.value(ids))
+    let instant = try #require(
+      try place.value(
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+    )
+    try place.sql(
+      """
+      UPDATE billing.companies SET name = 'Company renamed' WHERE name = 'Company 1';
+      DELETE FROM billing.companies WHERE name = 'Company 2';
+      """)
+    try #require(try place.night("2025-12-30", "--only", "extract", "--force").status == 0)
+    let second = try #require(try place.value(ids))
+    #expect(try shown() == second && second != first)
+    #expect(try shown("--as-of", instant) == first)
+    #expect(try shown("--as-of", "2020-01-01") == "")
+    let today = try #require(try place.value("SELECT (now() AT TIME ZONE 'UTC')::date"))
+    #expect(try shown("--as-of", today) == second)
+    #expect(
+      Set(try shown("--versions").split(separator: " ").map(String.init))
+        .isSuperset(of: (first + " " + second).split(separator: " ").map(String.init)))
+    #expect(try shown("--limit", "1").split(separator: " ").count == 2)
+    let table = try datasets(place, "show", "companies", "--limit", "1")
+    #expect(table.stdout.contains("1 of 2 rows"), "\(table.stdout)")
+    for arguments in [
+      ["events", "--versions"], ["events", "--as-of", "2026-01-01"],
+      ["companies", "--versions", "--as-of", "2026-01-01"], ["companies", "--as-of", "yesterday"],
+    ] {
+      let refused = try place.almanac(["datasets", "show"] + arguments + ["--data", "data"])
+      #expect(refused.status == 64, "\(arguments)")
+    }
+    #expect(try datasets(place, "describe", "companies", "--versions").status == 64)
+  }
+
   @Test("are forgotten when asked for, and read again", .database)
   func reset() throws {
     let place = try extracted()

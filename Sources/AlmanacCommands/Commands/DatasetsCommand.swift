@@ -8,7 +8,8 @@ package struct DatasetsCommand: Command {
   package static let help = """
     Usage: almanac datasets [--data DIR] [--format FORMAT]
            almanac datasets describe NAME [--data DIR]
-           almanac datasets show NAME [--date DATE] [--limit N] [--data DIR]
+           almanac datasets show NAME [--date DATE] [--limit N] [--versions]
+                                      [--as-of TIME] [--data DIR]
                                       [--format FORMAT]
            almanac datasets verify [--data DIR]
            almanac datasets compact [NAME] [--data DIR]
@@ -20,7 +21,8 @@ package struct DatasetsCommand: Command {
     Without another word it lists the datasets with rows, size, parts, UTC days
     and watermark. Days are missing where they have no part; a quiet day has none.
     describe shows the columns, the parts and the cut of the source; show prints
-    rows; verify reads every part again and names each that is damaged, truncated
+    rows, of a dataset in mode changes those that the last cut of the source saw;
+    verify reads every part again and names each that is damaged, truncated
     or missing, which ends with 65, and each file that no manifest lists. What it
     finds damaged, the next run reads again from the source.
 
@@ -34,6 +36,9 @@ package struct DatasetsCommand: Command {
       --data DIR       the folder of snapshots (default: var/data)
       --date DATE      only the rows of this UTC day
       --limit N        how many rows to show (default: 20)
+      --versions       every version of each row, also of rows that were deleted
+      --as-of TIME     the rows as they were seen at a time, such as 2026-01-31
+                       or 2026-01-31T12:00:00Z
       --format FORMAT  table, csv or json (default: table)
       --project DIR    the folder that holds pipelines, models and datasets
                        (default: the current one)
@@ -53,7 +58,8 @@ package struct DatasetsCommand: Command {
   private enum Action {
     case list(OutputFormat)
     case describe(String)
-    case show(String, date: CalendarDate?, limit: Int, OutputFormat)
+    case show(
+      String, date: CalendarDate?, DataDirectoryReading.Versions?, limit: Int, OutputFormat)
     case verify
     case compact(String?)
     case prune(String)
@@ -70,6 +76,7 @@ package struct DatasetsCommand: Command {
     let date = try scanner.date("--date")
     let limit = try scanner.integer("--limit", in: 1...1_000_000_000)
     let format = try scanner.value("--format").map { try OutputFormat(option: $0) }
+    let versions = try DatasetsCommand.versions(&scanner)
     let project = try scanner.value("--project")
     let isSure = try scanner.flag("--yes")
     projectPath = project ?? "."
@@ -77,6 +84,7 @@ package struct DatasetsCommand: Command {
     let word = scanner.operand()
     let given = [
       ("--date", date != nil), ("--limit", limit != nil), ("--format", format != nil),
+      ("--versions", versions == .all), ("--as-of", versions != nil && versions != .all),
       ("--project", project != nil), ("--yes", isSure),
     ]
     func allow(_ options: [String]) throws {
@@ -93,10 +101,10 @@ package struct DatasetsCommand: Command {
       try allow([])
       action = .describe(try DatasetsCommand.dataset(&scanner, for: "describe"))
     case "show":
-      try allow(["--date", "--limit", "--format"])
+      try allow(["--date", "--limit", "--format", "--versions", "--as-of"])
       action = .show(
-        try DatasetsCommand.dataset(&scanner, for: "show"), date: date, limit: limit ?? 20,
-        format ?? .table)
+        try DatasetsCommand.dataset(&scanner, for: "show"), date: date, versions,
+        limit: limit ?? 20, format ?? .table)
     case "verify":
       try allow([])
       action = .verify
@@ -120,6 +128,25 @@ package struct DatasetsCommand: Command {
         "almanac datasets has no \(shown(other))" + Suggestion.didYouMean(other, among: known)
           + "; known: \(known.joined(separator: ", "))")
     }
+  }
+
+  /// The versions that `--versions` or `--as-of` ask for, `nil` where neither is given.
+  private static func versions(
+    _ scanner: inout ArgumentScanner
+  ) throws(UsageError) -> DataDirectoryReading.Versions? {
+    let wantsAll = try scanner.flag("--versions")
+    guard let text = try scanner.value("--as-of") else { return wantsAll ? .all : nil }
+    if wantsAll { throw UsageError("give --versions or --as-of, not both") }
+    // A day stands for all that was seen on it.
+    if let day = CalendarDate(text) {
+      return .asOf(Timestamp(microseconds: day.adding(days: 1).startUTC.microseconds - 1))
+    }
+    guard let instant = Timestamp(text) else {
+      throw UsageError(
+        "--as-of takes a day or an instant, such as 2026-01-31 or 2026-01-31T12:00:00Z, "
+          + "not \(shown(text))")
+    }
+    return .asOf(instant)
   }
 
   /// The operand that names a dataset.
@@ -150,15 +177,16 @@ package struct DatasetsCommand: Command {
       let dataset = try directory.dataset(name)
       let description = try DatasetDescription(of: name, in: directory)
       console.print(DatasetDescriptionText(name, dataset, description).lines())
-    case .show(let name, let date, let limit, let format):
-      try show(name, date, limit, format, in: directory, console)
+    case .show(let name, let date, let versions, let limit, let format):
+      try show(name, date, versions, limit, format, in: directory, console)
     case .compact(let name):
       try DatasetsCommand.compact(name, in: directory.path, console)
     case .prune(let name): try prune(name, in: directory.path, console)
     case .reset(let name):
       let rows = try DatasetMaintenance(DataDirectory(path: directory.path)).reset(name)
       console.print([
-        "\(name): \(Display.count(rows)) rows are forgotten; the next run reads the source whole"
+        "\(name): \(Display.counted(rows, "row")) \(rows == 1 ? "is" : "are") forgotten; the next run "
+          + "reads the source whole"
       ])
     case .verify: break
     }
@@ -174,20 +202,29 @@ package struct DatasetsCommand: Command {
     let project = try ProjectLoader(path: projectPath, environment: environment).load()
     let pruned = try DatasetMaintenance(DataDirectory(path: path)).prune(name, by: project)
     console.print([
-      "\(name): \(Display.count(pruned.rows)) rows in \(Display.count(pruned.parts)) parts are "
-        + "removed; it begins on \(pruned.floor)"
+      "\(name): \(Display.counted(pruned.rows, "row")) in "
+        + "\(Display.counted(pruned.parts, "part")) "
+        + "\(pruned.rows == 1 && pruned.parts == 1 ? "is" : "are") removed; it begins on "
+        + "\(pruned.floor)"
     ])
   }
 
   private func show(
-    _ name: String, _ date: CalendarDate?, _ limit: Int, _ format: OutputFormat,
-    in directory: DataDirectoryReading, _ console: Console
+    _ name: String, _ date: CalendarDate?, _ versions: DataDirectoryReading.Versions?,
+    _ limit: Int, _ format: OutputFormat, in directory: DataDirectoryReading, _ console: Console
   ) throws {
-    let summary = DatasetSummary(name: name, try directory.dataset(name))
+    let dataset = try directory.dataset(name)
+    let summary = DatasetSummary(name: name, dataset)
+    if let versions, !dataset.hasVersions {
+      throw UsageError(
+        "dataset \(name) keeps one version of each row, only mode changes keeps all; leave "
+          + "\(versions == .all ? "--versions" : "--as-of") out")
+    }
     if date != nil, summary.days == nil, summary.parts > 0 {
       throw UsageError("dataset \(name) has no days; leave --date out")
     }
-    let rows = try directory.rows(of: name, on: date, limit: limit)
+    let rows = try directory.rows(
+      of: name, on: date, versions: versions ?? .latest, limit: limit)
     console.print(RowText(rows.fields, rows.batches, total: rows.total).lines(format))
     if let date, rows.total == 0, let days = summary.days {
       console.report(

@@ -58,19 +58,33 @@ package struct DataDirectoryReading: Sendable {
     throw DataDirectoryError.unknown(name, in: manifest)
   }
 
+  /// Which versions of a row are looked at.
+  package enum Versions: Equatable, Sendable {
+    /// The latest one, unless the row was deleted.
+    case latest
+    /// Every one that is held.
+    case all
+    /// The one that the last cut at or before an instant saw.
+    case asOf(Timestamp)
+  }
+
   /// The first rows of a dataset, in the order of its parts, one batch a part.
   ///
   /// - Parameters:
   ///   - name: the dataset.
   ///   - day: the only UTC day to read, or `nil` for all parts.
-  ///   - limit: the most rows wanted; parts behind them are not read.
+  ///   - versions: which versions count; of a dataset that keeps one they are all the same.
+  ///   - limit: the most rows wanted; where all versions count, parts behind them are not read.
   /// - Returns: the columns, known as long as the dataset has a part, the batches, and the number of
   ///   rows that were asked for without the limit.
   /// - Throws: ``PipelineError/damagedPart(path:reason:)`` if a part is not the one listed.
   package func rows(
-    of name: String, on day: CalendarDate?, limit: Int
+    of name: String, on day: CalendarDate?, versions: Versions = .latest, limit: Int
   ) throws -> (fields: [Field], batches: [Batch], total: Int) {
     let dataset = try dataset(name)
+    if dataset.hasVersions, versions != .all {
+      return try rows(of: name, dataset, on: day, versions, limit: limit)
+    }
     let parts = dataset.parts.filter {
       $0.holdsRows && (day == nil || $0.date == day?.description)
     }
@@ -79,15 +93,38 @@ package struct DataDirectoryReading: Sendable {
     for part in parts where wanted > 0 {
       let batch = try reader.decode(part, columns: nil)
       let kept = min(wanted, batch.rowCount)
-      batches.append(kept == batch.rowCount ? batch : batch.taking(Array(0..<kept)))
+      batches.append(batch.prefix(kept))
       wanted -= kept
     }
-    let fields =
-      try batches.first?.fields
-      ?? dataset.parts.first(where: \.holdsRows).map {
-        try metadata(of: $0).columns.compactMap(\.field)
-      } ?? []
+    let fields = try batches.first?.fields ?? fields(of: dataset)
     return (fields, batches, parts.reduce(0) { $0 + $1.rows })
+  }
+
+  /// The first rows of a dataset of versions, as some cut saw them.
+  private func rows(
+    of name: String, _ dataset: Manifest.Dataset, on day: CalendarDate?, _ versions: Versions,
+    limit: Int
+  ) throws -> (fields: [Field], batches: [Batch], total: Int) {
+    var instant: Timestamp?
+    if case .asOf(let given) = versions { instant = given }
+    let fields = try fields(of: dataset)
+    let found = try reader.readVersions(
+      name, asOf: instant, days: day.map { $0...$0 }, columns: fields.map(\.name))
+    var batches: [Batch] = []
+    var wanted = limit
+    for batch in found where wanted > 0 && batch.rowCount > 0 {
+      let kept = min(wanted, batch.rowCount)
+      batches.append(batch.prefix(kept))
+      wanted -= kept
+    }
+    return (fields, batches, found.reduce(0) { $0 + $1.rowCount })
+  }
+
+  /// The columns of a dataset, as its first part has them.
+  private func fields(of dataset: Manifest.Dataset) throws -> [Field] {
+    try dataset.parts.first(where: \.holdsRows).map {
+      try metadata(of: $0).columns.compactMap(\.field)
+    } ?? []
   }
 
   /// What the footer of a part tells, once its bytes are those that the manifest lists.
@@ -101,4 +138,16 @@ package struct DataDirectoryReading: Sendable {
   }
 
   private var reader: PartReader { PartReader(path: path, manifest: manifest) }
+}
+
+extension Manifest.Dataset {
+  /// Whether several versions of a row are kept.
+  package var hasVersions: Bool { layout?.mode == DatasetDefinition.Mode.changes.rawValue }
+}
+
+extension Batch {
+  /// The first rows.
+  fileprivate func prefix(_ count: Int) -> Batch {
+    count == rowCount ? self : taking(Array(0..<count))
+  }
 }

@@ -65,17 +65,19 @@ package struct PartReader: Sendable {
   /// - Parameters:
   ///   - dataset: the dataset's name; unknown names have no rows.
   ///   - instant: the instant; `nil` for the last cut.
+  ///   - days: UTC days to read, or `nil` for all parts.
   ///   - columns: the columns to read.
   /// - Returns: batches with exactly these columns, one for each part that has such rows.
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
   package func readVersions(
-    _ dataset: String, asOf instant: Timestamp?, columns: [String]
+    _ dataset: String, asOf instant: Timestamp?, days: ClosedRange<CalendarDate>? = nil,
+    columns: [String]
   ) throws -> [Batch] {
     guard let entry = manifest.datasets[dataset] else { return [] }
     guard entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue else {
-      return try read(dataset, columns: columns)
+      return try read(dataset, days: days, columns: columns)
     }
-    return try versions(entry, days: nil, columns: columns, asOf: instant)
+    return try versions(entry, days: days, columns: columns, asOf: instant)
   }
 
   /// The parts with rows of some days that are not below the floor.
