@@ -18,7 +18,7 @@ package struct ProjectLoader {
   /// Reads and checks every definition.
   ///
   /// - Throws: `DocumentError` with file, line and column; ``PipelineError/missingProject(path:)``
-  ///   if a folder is missing.
+  ///   if a folder is missing; there may be no `models`.
   package func load() throws -> Project {
     let project = Project(
       pipelines: try files(in: "pipelines").map { try PipelineDefinition(node: $0) },
@@ -39,6 +39,8 @@ package struct ProjectLoader {
   ) throws -> [(name: String, document: () throws(DocumentError) -> Node)] {
     let directory = path == "." ? folder : path + "/" + folder
     guard try FileSystem.isDirectory(directory) else {
+      // What names a model that is not there is told so by name.
+      if folder == "models", try !FileSystem.exists(directory) { return [] }
       throw PipelineError.missingProject(path: directory)
     }
     let environment = self.environment
