@@ -143,6 +143,56 @@ struct ExtractionClusterTests {
     try place.expectHeld()
   }
 
+  @Test("waits for a standby that has not replayed a commit though it has later transactions")
+  func commitNotReplayed() throws {
+    let (primary, standby) = try pair()
+    let place = try ExtractionPlace(
+      ["rows": ExtractionPlace.rows("changes", "deletes: key_sweep")], source: primary.url())
+    let open = try place.connect()
+    try open.run("BEGIN")
+    try open.run(ExtractionPlace.adding(3_001...3_050))
+    try place.add(3_051...3_060)
+    try catchUp(primary, standby)
+    try standby.connect().run("SELECT pg_wal_replay_pause()")
+    try open.run("COMMIT")
+    try place.night()
+    try place.expectHeld(view: .latest)
+    let all = try place.lines()
+    // By the numbers of transactions the standby has seen everything.
+    place.source = standby.url()
+    place.expectFailure(try place.begin([]).wait(), status: 75, saying: "standby")
+    #expect(try place.compare(withLines: all, view: .latest).verdict == "equal")
+    try standby.connect().run("SELECT pg_wal_replay_resume()")
+    try catchUp(primary, standby)
+    try place.night()
+    try place.expectHeld(view: .latest)
+  }
+
+  @Test("notices that a machine was put back, though its transactions are as many as before")
+  func rolledBack() throws {
+    let cluster = try TestCluster()
+    let place = try ExtractionPlace(source: cluster.url())
+    try place.night()
+    try cluster.stop()
+    let before = try TestCluster(.copy(of: cluster.dataPath))
+    try cluster.start()
+    // A few transactions with a long log.
+    for start in [10_001, 13_001] { try place.add(start...(start + 2_999)) }
+    try place.night()
+    let lost = try place.lines("(SELECT * FROM app.rows WHERE n > 3000)")
+    place.source = before.url()
+    // More transactions than were lost, with a short one.
+    let connection = try place.connect()
+    for number in 4_001...4_040 { try connection.run(ExtractionPlace.adding(number...number)) }
+    let moved = try place.night("--verbose")
+    #expect(
+      (moved.stdout + moved.stderr).contains("log of the source is behind"), "\(moved.stdout)")
+    #expect(try place.compare(withLines: place.lines() + lost).verdict == "equal")
+    try place.add(4_041...4_080)
+    try place.night()
+    #expect(try place.compare(withLines: place.lines() + lost).verdict == "equal")
+  }
+
   @Test("loses nothing when a standby is promoted that had not all of the primary's commits")
   func promotion() throws {
     let (primary, standby) = try pair()

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -32,6 +33,56 @@ struct ExtractionDefinitionTests {
     try place.night()
     // The rows are compared where their days are those that the comparison knows.
     if new != "time: recorded" { try place.expectHeld() }
+  }
+
+  @Test("is refused where the time is computed otherwise than that of the rows that are held")
+  func otherTime() throws {
+    let place = try ExtractionPlace()
+    try place.night()
+    let moved = ExtractionPlace.rows("append").replacing(
+      "columns:", with: "columns:\n  at: timestamp = at + interval '1 day'")
+    try place.define("rows", moved)
+    place.expectFailure(
+      try place.begin().wait(), status: 78, saying: "`time`", "datasets reset rows")
+    // Another column may be computed otherwise: what the source has is read anew.
+    try place.define(
+      "rows", ExtractionPlace.rows("append").replacing("text?", with: "text? = note || ''"))
+    try place.night()
+    try place.expectHeld()
+  }
+
+  @Test("says that rows from before a column was declared have no value in it")
+  func columnBack() throws {
+    let place = try ExtractionPlace()
+    try place.night()
+    try place.define(
+      "rows",
+      ExtractionPlace.rows("append").replacing("  note: text?\n", with: "")
+        .replacing("\n  note: text?", with: ""))
+    try place.night()
+    try place.sql("DELETE FROM app.rows WHERE n <= 3")
+    try place.define("rows", ExtractionPlace.rows("append"))
+    let result = try place.night()
+    let said = result.stdout + result.stderr
+    #expect(
+      said.contains("rows: 3 rows held from before note was declared have no value in it"),
+      "\(said)")
+    #expect(said.contains("3 rows that the source no longer has are kept"), "\(said)")
+  }
+
+  @Test("needs no folder of models where nothing names one")
+  func withoutModels() throws {
+    let place = try ExtractionPlace(rows: 10)
+    try FileManager.default.removeItem(at: place.folder.appending(path: "models"))
+    try place.night()
+    try place.expectHeld()
+    #expect(try place.almanac(["check", "--source", place.source]).status == 0)
+    try place.write(
+      "pipelines/nightly.yaml",
+      "{pipeline: nightly, schedule: \"0 2 * * *\", currency: GBP, stages: [extract: all, "
+        + "fit: [revenue]]}\n")
+    place.expectFailure(
+      try place.begin().wait(), status: 78, saying: "nightly.yaml", "the model \"revenue\"")
   }
 
   @Test("goes on from mode full without what the source no longer has")

@@ -119,6 +119,24 @@ struct ExtractionLoadTests {
     try place.expectHeld(withoutTypes, relation: .within)
   }
 
+  @Test("makes the same files of the same table whatever the number of connections")
+  func sameFiles() throws {
+    let place = try Self.place()
+    func files() throws -> [String] {
+      (FileManager.default.enumerator(atPath: place.data)?.compactMap { $0 as? String } ?? [])
+        .filter { $0.hasSuffix(".parquet") }.sorted()
+    }
+    let base = place.data
+    var found: [[String]] = []
+    for jobs in ["1", "2", "5"] {
+      place.data = base + jobs
+      try place.night("--jobs", jobs)
+      // The name of a file is made of its content.
+      found.append(try files())
+    }
+    #expect(found[0] == found[1] && found[0] == found[2] && !found[0].isEmpty)
+  }
+
   @Test("goes on over several kills, with rows that come meanwhile")
   func killedOften() throws {
     let place = try Self.place()

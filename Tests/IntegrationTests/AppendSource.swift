@@ -9,7 +9,7 @@ struct AppendSource {
   let place: RunPlace
   let context: RunContext
   private let session: Connection
-  private let loading: LoadSettings?
+  private let loading: LoadSettings
 
   static let definition = """
     from: app.events
@@ -29,7 +29,7 @@ struct AppendSource {
 
   init(
     _ table: String = table, definition: String = definition, jobs: Int = 2,
-    loading: LoadSettings? = nil, log: @escaping @Sendable (String) -> Void = { _ in }
+    loading: LoadSettings = LoadSettings(), log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
     self.loading = loading
     try migrate()

@@ -114,6 +114,98 @@ struct ModeTests {
     #expect(source.entry?.missedByBound == 1)
   }
 
+  @Test(
+    "a bound that left rows out fails the contract until it is changed, and one that did not does")
+  func boundContract() throws {
+    let source = try AppendSource(definition: Self.definition("append", "\nincrement_bound: 1h"))
+    let check = CheckStage(datasets: ["events"])
+    func result() throws -> [String?] {
+      let rows = try source.connect().query(
+        """
+        SELECT level, status, rows_bad FROM almanac.source_contract_results
+        WHERE dataset = 'events' AND check_name = 'increment_bound' ORDER BY checked_at DESC LIMIT 1
+        """)
+      // A run records each check once.
+      try source.run("DELETE FROM almanac.source_contract_results")
+      return rows.count == 0 ? [] : rows.row(0)
+    }
+    /// As if a week had passed.
+    func age() throws {
+      var manifest = source.context.directory.manifest
+      manifest.datasets["events"]?.watermark.unboundedAt = "2020-01-01T00:00:00.000000Z"
+      try source.context.directory.commit(manifest)
+    }
+    try source.add(["a"])
+    try source.extract()
+    #expect(try check.run(in: source.context).notices.isEmpty)
+    #expect(try result() == ["error", "skipped", "0"])
+    try age()
+    try source.extract()
+    _ = try check.run(in: source.context)
+    #expect(try result() == ["error", "passed", "0"])
+    try source.run(
+      "INSERT INTO app.events (value, recorded) VALUES ('late', now() - interval '2 hours')")
+    try source.extract()
+    _ = try check.run(in: source.context)
+    #expect(try result() == ["error", "passed", "0"], "nobody knows yet")
+    try age()
+    #expect(try source.extract().notices.contains { $0.contains("1 row recorded earlier than") })
+    for _ in 1...2 {
+      let error = try #require(throws: ContractError.self) {
+        _ = try check.run(in: source.context)
+      }
+      #expect(error.exitStatus == .badData)
+      #expect(error.description.contains("1 row that it leaves out"))
+      #expect(error.description.contains("lengthen increment_bound"))
+      #expect(try result() == ["error", "failed", "1"])
+      try source.extract()
+    }
+    // Another bound is proved anew.
+    var manifest = source.context.directory.manifest
+    manifest.datasets["events"]?.missedBound = 1
+    try source.context.directory.commit(manifest)
+    try source.extract()
+    _ = try check.run(in: source.context)
+    #expect(try result() == ["error", "skipped", "0"])
+  }
+
+  @Test("a bound reaches back to the begin of a transaction that was prepared at the last cut")
+  func preparedBound() throws {
+    let source = try AppendSource(definition: Self.definition("append", "\nincrement_bound: 1h"))
+    try source.add(["a"])
+    try source.extract()
+    let slow = try source.connect()
+    let name = "\(TestDatabase.current.name)_slow"
+    try slow.run("BEGIN")
+    // As early as a row of this transaction may be dated.
+    try slow.run(
+      """
+      INSERT INTO app.events (value, recorded)
+      VALUES ('slow', now() - interval '1 hour' + interval '0.05 s')
+      """)
+    _ = try slow.query("SELECT pg_sleep(0.3)")
+    try slow.run("PREPARE TRANSACTION '\(name)'")
+    #expect(try source.extract().new == 0)
+    try slow.run("COMMIT PREPARED '\(name)'")
+    #expect(try source.extract().new == 1)
+    #expect(try source.held() == ["a", "slow"])
+  }
+
+  @Test(
+    "tells the rows that are new from those that are read again", arguments: ["append", "changes"])
+  func newRows(mode: String) throws {
+    let source = try AppendSource(definition: Self.definition(mode))
+    try source.add(["a", "b", "c"])
+    #expect(try source.extract().new == 3)
+    try source.run("VACUUM FULL app.events")
+    try source.add(["d"])
+    let whole = try source.extract()
+    #expect((whole.read, whole.new) == (4, 1))
+    try source.run("TRUNCATE app.events")
+    try source.add(["e", "f"])
+    #expect(try source.extract().new == 2)
+  }
+
   @Test("a materialized view cannot be refreshed while it is read")
   func materializedView() throws {
     let database = TestDatabase.current
@@ -138,5 +230,26 @@ struct ModeTests {
       "INSERT INTO app.stored (value) VALUES ('x'); REFRESH MATERIALIZED VIEW app.events")
     try source.extract()
     #expect(try source.held() == ["x"])
+  }
+
+  @Test("a table below a query cannot be truncated while it is read")
+  func tableBelowQuery() throws {
+    let database = TestDatabase.current
+    let source = try AppendSource(
+      definition: Self.definition("full").replacing(
+        "from: app.events", with: "query: SELECT id, at, recorded, value FROM app.events")
+    ) { line in
+      guard line.hasPrefix("extract: one cut") else { return }
+      do {
+        let connection = try database.connect()
+        try connection.run("SET lock_timeout = '50ms'")
+        #expect(try refusal { try connection.run("TRUNCATE app.events") } == "55P03")
+      } catch {
+        Issue.record(error)
+      }
+    }
+    try source.add(["a"])
+    try source.extract()
+    #expect(try source.held() == ["a"])
   }
 }

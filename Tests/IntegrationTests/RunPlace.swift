@@ -60,7 +60,9 @@ final class RunPlace {
 
   /// Extracts every dataset and returns what was noticed.
   @discardableResult
-  func extract(in context: RunContext, loading: LoadSettings? = nil) throws -> StageOutcome {
+  func extract(in context: RunContext, loading: LoadSettings = LoadSettings()) throws
+    -> StageOutcome
+  {
     var stage = ExtractStage(datasets: project.datasets)
     stage.loading = loading
     return try stage.run(in: context)

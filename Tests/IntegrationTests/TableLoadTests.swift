@@ -12,9 +12,9 @@ import Testing
 struct TableLoadTests {
   /// Chunks of a few blocks.
   private static let loading: LoadSettings = {
-    var settings = LoadSettings(jobs: 1)
+    var settings = LoadSettings()
     settings.minimumBlocks = 8
-    settings.minimumChunks = 20
+    settings.chunks = 20...20
     return settings
   }()
 

@@ -55,7 +55,22 @@ struct DatasetContract: Sendable {
     for check in definition.checks {
       evaluation.results.append(try rowResults[check.name] ?? result(of: check))
     }
+    if definition.incrementBound != nil { evaluation.results.append(boundResult) }
     return evaluation
+  }
+
+  /// Whether `increment_bound` left no row out, which every dataset with one promises
+  /// (DECISIONS.md, D-128).
+  private var boundResult: CheckResult {
+    let missed = reader.manifest.datasets[definition.name]?.missedByBound
+    return CheckResult(
+      dataset: definition.name, check: "increment_bound", level: .error,
+      status: missed.map { $0 == 0 ? .passed : .failed } ?? .skipped,
+      observed: missed.map {
+        "the last increment without it found \(counted($0, "row")) that it leaves out"
+      } ?? "it was not proved yet",
+      expected: "none: lengthen increment_bound, or leave it away", rows: missed ?? 0,
+      badRows: missed ?? 0, examples: [])
   }
 
   private func result(of check: DatasetCheck) throws -> CheckResult {

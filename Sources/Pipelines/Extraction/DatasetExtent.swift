@@ -125,11 +125,20 @@ extension Watermark {
   /// Identifiers that 32 bits can tell apart: half of their circle.
   static let reach: Int64 = 1 << 31
 
-  /// Whether a standby of the same history has not begun to replay transactions that were seen here.
+  /// Whether a standby of the same history may not show all that was seen here.
+  ///
+  /// It may have replayed a transaction and not the commit of an earlier one, so what counts is how
+  /// far it had replayed the log before the cut was taken. Where the role may not read that, it is
+  /// whether it has begun to replay the last transactions (DECISIONS.md, D-119).
   func isAhead(ofStandby cut: SourceCut) -> Bool {
     guard cut.source.isStandby, systemIdentifier == cut.source.systemIdentifier,
       databaseOID == cut.source.databaseOID, timeline == cut.source.timeline
     else { return false }
+    if let seen = logPosition.flatMap({ LogPosition($0) }),
+      let replayed = cut.before?.replayed, replayed < seen
+    {
+      return true
+    }
     let bounds = snapshot.split(separator: ":", omittingEmptySubsequences: false)
     let end = bounds.count > 1 ? Int64(bounds[1]) : nil
     return max(end ?? 0, horizon ?? 0) > cut.next
@@ -148,6 +157,12 @@ extension Watermark {
     if timeline != source.timeline { return "the source was restored or promoted" }
     if tableOID != table.oid { return "the table was created anew" }
     if horizon > cut.next { return "the source is behind what was read before" }
+    // A copy that was put back, as of a virtual machine, is the same cluster in an earlier state.
+    if source.writesLog, let held = flushedPosition.flatMap({ LogPosition($0) }),
+      let end = cut.logPosition, end < held
+    {
+      return "the log of the source is behind what was read before"
+    }
     if cut.next - min(horizon, unboundedHorizon ?? horizon) >= Watermark.reach {
       return "two thousand million transactions have passed"
     }

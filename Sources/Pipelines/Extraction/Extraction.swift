@@ -80,8 +80,9 @@ struct Extraction {
   ) throws -> [Result] {
     let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
     let tables = plans.compactMap(\.lockableTable)
-    let holder = try holdViews(plans.compactMap(\.table).filter(\.isMaterializedView))
-    let oldest = try SourceCut.oldestTransaction(coordinator)
+    let holder = try hold(
+      plans.filter { $0.table?.isMaterializedView ?? true }.map(\.definition.sqlSource))
+    let moment = try SourceMoment(coordinator)
     let results = try coordinator.transaction(.repeatableReadReadOnly(snapshot: nil)) {
       // The first query takes the snapshot, LOCK does not: a table that was truncated after the
       // snapshot and before its lock would read as empty.
@@ -90,7 +91,7 @@ struct Extraction {
           "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
       }
       let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
-      let cut = try SourceCut(coordinator, isShared: true, oldestTransaction: oldest)
+      let cut = try SourceCut(coordinator, isShared: true, after: moment)
       context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
       var results = try read(plans, at: cut)
       let isDurable = try cut.isDurable(coordinator, patience: 1_000)
@@ -104,14 +105,17 @@ struct Extraction {
     return results
   }
 
-  /// Keeps materialized views, which `LOCK` does not take, from being refreshed meanwhile.
+  /// Keeps what `LOCK` does not take from being refreshed, truncated or rewritten meanwhile:
+  /// materialized views, and all that queries read.
   ///
+  /// - Parameter sources: what stands behind `FROM`.
   /// - Returns: the connection whose open transaction does so, `nil` if there is none to keep.
-  private func holdViews(_ views: [SourceTable]) throws -> Connection? {
-    if views.isEmpty { return nil }
+  /// - Throws: what the server reports.
+  private func hold(_ sources: [String]) throws -> Connection? {
+    if sources.isEmpty { return nil }
     let holder = try Connection(context.source, purpose: .source)
     try holder.run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-    for view in views { try holder.run("SELECT FROM \(view.name.quoted) LIMIT 0") }
+    for source in sources { try holder.run("SELECT FROM \(source) LIMIT 0") }
     return holder
   }
 
@@ -122,7 +126,9 @@ struct Extraction {
   private func watermark(of result: Result, at cut: SourceCut, isDurable: Bool) -> Watermark {
     let extent = result.reading.extent
     var watermark = cut.watermark(
-      of: result.reading.plan.table, horizon: isDurable ? cut.horizon : extent.horizon)
+      of: result.reading.plan.table, horizon: isDurable ? cut.horizon : extent.horizon,
+      after: extent.isIncrement ? result.reading.base?.watermark : nil)
+    if isDurable, cut.source.writesLog { watermark.flushedPosition = watermark.logPosition }
     if let base = result.reading.base?.watermark, result.reading.bound?.applies ?? false {
       watermark.unboundedAt = base.unboundedAt
       watermark.unboundedHorizon = base.unboundedHorizon ?? base.horizon
@@ -153,7 +159,7 @@ struct Extraction {
     let log = context.log
     let rows = try CutReading(readings, at: cut, writer: writer, progress: context.progress)
       .read(from: context.source, jobs: context.jobs) { dataset, rows in
-        log(.info, "extract: \(plans[dataset].definition.name), \(rows) rows")
+        log(.info, "extract: \(plans[dataset].definition.name), \(counted(rows, "row"))")
       }
     return zip(readings, rows).map { reading, rows in
       Result(
@@ -213,17 +219,33 @@ struct Extraction {
     entry.floor = held?.floor
     entry.layout = definition.layout
     entry.missedByBound = missedByBound(result, held: held)
+    entry.missedBound = entry.missedByBound == nil ? nil : definition.incrementBound
     let known = Set(held?.parts.map(\.path) ?? [])
     let read = result.rows.read + result.loadedRows
+    let new = rowsNew(result, entry: entry, held: held)
     context.log(
       .info,
-      "\(definition.name): \(read) rows read, \(read - result.rows.held) new, "
-        + "\(result.rows.held) held already")
+      "\(definition.name): \(counted(read, "row")) read, \(new) new, "
+        + "\(max(0, read - new)) held already")
     let report = ExtractionReport(
-      dataset: definition.name, rowsRead: read, rowsNew: read - result.rows.held,
+      dataset: definition.name, rowsRead: read, rowsNew: new,
       bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) },
       notices: notices(of: result) + merged.notices)
     return (entry, report)
+  }
+
+  /// How many rows, or versions of rows, are held that were not held before.
+  ///
+  /// What is read whole takes the place of what is held, so there the difference counts; in mode
+  /// full, which keeps nothing, every row is new.
+  private func rowsNew(
+    _ result: Result, entry: Manifest.Dataset, held: Manifest.Dataset?
+  ) -> Int {
+    let adds = result.reading.extent.horizon != nil && result.reading.base == held
+    guard let held, result.definition.mode != .full, !adds || result.rows.whole.read > 0 else {
+      return result.rows.read + result.loadedRows - result.rows.held
+    }
+    return max(0, entry.rows - held.rows)
   }
 
   /// What to tell of a dataset beside the merge.
@@ -235,11 +257,18 @@ struct Extraction {
       notices.append("\(name) is read whole: \(reason)")
     }
     if result.definition.incrementBound != nil, result.reading.extent.horizon != nil,
-      result.reading.bound?.instant == nil
+      result.reading.bound?.instant == nil, result.watermark.oldestTransaction == nil
     {
       notices.append(
         "\(name): increment_bound is not applied, since the role may not see other sessions; "
           + "grant it pg_read_all_stats")
+    }
+    if let bound = result.reading.bound, bound.instant != nil, !bound.applies,
+      case let missed = result.rows.increment.beyondBound, missed > 0
+    {
+      notices.append(
+        "\(name): \(counted(missed, "row")) recorded earlier than increment_bound allows "
+          + "\(missed == 1 ? "is" : "are") taken now, late")
     }
     return notices
   }
@@ -262,11 +291,12 @@ struct Extraction {
       over: parts, of: definition.name, at: instant, reader: reader, writer: writer)
   }
 
-  /// The rows that a bound would have missed, as the last increment without it found.
+  /// The rows that a bound would have missed, as the last increment without it found; what was found
+  /// for another bound says nothing.
   private func missedByBound(_ result: Result, held: Manifest.Dataset?) -> Int? {
     guard result.definition.incrementBound != nil else { return nil }
     guard let bound = result.reading.bound, bound.instant != nil, !bound.applies else {
-      return held?.missedByBound
+      return held?.missedBound == result.definition.incrementBound ? held?.missedByBound : nil
     }
     return result.rows.increment.beyondBound
   }
@@ -315,9 +345,10 @@ extension DatasetDefinition {
   fileprivate func checkLayout(of held: Manifest.Dataset) throws(PipelineError) {
     guard mode != .full, let layout = held.layout, held.rows > 0 else { return }
     let wasVersioned = layout.mode == Mode.changes.rawValue && mode != .changes
+    let movesDays =
+      layout.time != timeColumn || layout.timeSQL.map { $0 != self.layout.timeSQL } ?? false
     let changed =
-      wasVersioned
-      ? "mode" : layout.time != timeColumn ? "time" : layout.key != key ? "key" : nil
+      wasVersioned ? "mode" : movesDays ? "time" : layout.key != key ? "key" : nil
     if let changed { throw .layoutChanged(dataset: name, key: changed) }
   }
 }

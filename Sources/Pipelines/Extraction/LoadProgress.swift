@@ -42,11 +42,11 @@ final class LoadProgress: Sendable {
   /// Counts a chunk as done, and writes the manifest if it is time to and nobody does.
   func finish(
     _ chunk: Int, of dataset: String, blocks: Int, rows: Int, parts: [Manifest.Part],
-    lifted: [LiftedValues], horizon: Int64
+    lifted: [LiftedValues], cut: SourceCut
   ) throws {
     let isDue = state.withLock { state in
       state.manifest.loads?[dataset]?.finish(
-        chunk, rows: rows, parts: parts, lifted: lifted, horizon: horizon)
+        chunk, rows: rows, parts: parts, lifted: lifted, cut: cut)
       state.uncommittedBlocks += blocks
       guard !state.isWriting,
         state.uncommittedBlocks * LoadProgress.waitingShare >= totalBlocks
@@ -76,13 +76,21 @@ final class LoadProgress: Sendable {
 extension Manifest.Load {
   /// Counts a chunk as done.
   fileprivate mutating func finish(
-    _ chunk: Int, rows: Int, parts: [Manifest.Part], lifted: [LiftedValues], horizon: Int64
+    _ chunk: Int, rows: Int, parts: [Manifest.Part], lifted: [LiftedValues], cut: SourceCut
   ) {
     chunks[chunk].rows = rows
     chunks[chunk].parts = parts
     chunks[chunk].lifted = lifted.isEmpty ? nil : lifted
-    watermark.horizon = min(watermark.horizon ?? horizon, horizon)
+    watermark.horizon = min(watermark.horizon ?? cut.horizon, cut.horizon)
+    // Chunks are of later instants than the begin of the load.
+    watermark.logPosition = later(watermark.logPosition, cut.logPosition)
+    watermark.flushedPosition = later(watermark.flushedPosition, cut.flushedPosition)
   }
+}
+
+/// The later of two positions of one log.
+private func later(_ known: String?, _ position: LogPosition?) -> String? {
+  [known.flatMap { LogPosition($0) }, position].compactMap(\.self).max()?.description
 }
 
 extension Manifest {

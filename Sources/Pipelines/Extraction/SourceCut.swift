@@ -18,11 +18,14 @@ struct SourceCut: Sendable {
   let horizon: Int64
   /// No transaction at or above was begun, so none of its rows is in the cut.
   let next: Int64
-  /// When the oldest transaction began that was open or prepared, ISO 8601; `nil` if unknown.
-  let oldestTransaction: String?
-  /// How far the server's log went once the cut was taken; `nil` for a standby, which shows only
-  /// what its log holds.
-  private let logPosition: String?
+  /// What the source told before the cut was taken; `nil` where it was not asked.
+  let before: SourceMoment?
+  /// A position in the log of the source behind all that the cut shows, `nil` where the role may not
+  /// read it: of a primary the end of its log, of a standby what it had replayed, read after the cut
+  /// was taken.
+  let logPosition: LogPosition?
+  /// How far a primary's log was on its disk, which no crash takes back; `nil` for a standby.
+  let flushedPosition: LogPosition?
 
   /// Takes the cut of the connection's transaction.
   ///
@@ -31,9 +34,9 @@ struct SourceCut: Sendable {
   /// - Parameters:
   ///   - connection: a connection within a transaction that sees one state.
   ///   - isShared: whether other connections are to import it.
-  ///   - oldestTransaction: what ``oldestTransaction(_:)`` gave before.
+  ///   - moment: what the connection told before the transaction.
   /// - Throws: what the server reports.
-  init(_ connection: Connection, isShared: Bool, oldestTransaction: String? = nil) throws {
+  init(_ connection: Connection, isShared: Bool, after moment: SourceMoment? = nil) throws {
     let rows = try connection.query(
       """
       SELECT \(isShared ? "pg_catalog.pg_export_snapshot()" : "NULL") AS name,
@@ -50,11 +53,10 @@ struct SourceCut: Sendable {
     takenAt = rows[0, "taken"] ?? ""
     self.horizon = horizon
     self.next = next
-    self.oldestTransaction = oldestTransaction
+    before = moment
     source = try SourceIdentity(connection)
-    logPosition =
-      source.writesLog
-      ? try connection.query("SELECT pg_catalog.pg_current_wal_insert_lsn()")[0, 0] : nil
+    logPosition = try LogPosition.shown(by: connection, of: source)
+    flushedPosition = source.writesLog ? try LogPosition.flushed(by: connection) : nil
   }
 
   /// Whether a crash of the server can no longer undo what the cut shows.
@@ -69,50 +71,34 @@ struct SourceCut: Sendable {
   /// - Returns: whether the log is on the disk.
   /// - Throws: what the server reports.
   func isDurable(_ connection: Connection, patience: Int) throws -> Bool {
-    guard let logPosition else { return true }
+    // A standby shows only what is on its primary's disk.
+    guard source.writesLog, let logPosition else { return true }
     let step = 20
     for attempt in 0...max(0, patience / step) {
       if attempt > 0 { usleep(UInt32(step) * 1_000) }
       let rows = try connection.query(
-        "SELECT pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn", [logPosition])
+        "SELECT pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn",
+        [logPosition.description])
       if rows[0, 0] == "t" { return true }
     }
     return false
   }
 
-  /// When the oldest transaction began that is open or prepared in the database now, ISO 8601.
-  ///
-  /// To be asked before the cut is taken: a transaction that begins in between began later, and one
-  /// that ends in between is still counted. Transactions that have no identifier yet count as well,
-  /// since the rows they may still write are dated with their begin.
-  ///
-  /// - Returns: `nil` where that is hidden from the role, and on a standby, which does not know.
-  static func oldestTransaction(_ connection: Connection) throws -> String? {
-    let rows = try connection.query(
-      """
-      SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
-          AND pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-        THEN \(text(of: """
-          least(pg_catalog.now(),
-            (SELECT min(xact_start) FROM pg_catalog.pg_stat_activity
-              WHERE datname = pg_catalog.current_database()),
-            (SELECT min(prepared) FROM pg_catalog.pg_prepared_xacts
-              WHERE database = pg_catalog.current_database()))
-          """)) END AS oldest
-      """)
-    return rows[0, "oldest"]
-  }
-
-  /// The watermark of what was read of a table at this cut; `horizon` may be an earlier one.
-  func watermark(of table: SourceTable?, horizon: Int64?) -> Watermark {
+  /// The watermark of what was read of a table at this cut; `horizon` may be an earlier one, and
+  /// `earlier` is the watermark that the rows were added to.
+  func watermark(
+    of table: SourceTable?, horizon: Int64?, after earlier: Watermark? = nil
+  ) -> Watermark {
     var watermark = Watermark(
       snapshot: snapshot, takenAt: takenAt, systemIdentifier: source.systemIdentifier,
       databaseOID: source.databaseOID, tableOID: table?.oid)
     guard let table, table.obstacle == nil else { return watermark }
+    watermark.logPosition = logPosition?.description
+    watermark.flushedPosition = flushedPosition?.description
     watermark.timeline = source.timeline
     watermark.relations = table.watermarkRelations
     watermark.horizon = horizon
-    watermark.oldestTransaction = oldestTransaction
+    watermark.oldestTransaction = before?.oldestTransaction(since: earlier)
     watermark.unboundedAt = takenAt
     return watermark
   }

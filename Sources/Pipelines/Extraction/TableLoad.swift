@@ -7,15 +7,20 @@ import Synchronization
 struct LoadSettings: Sendable {
   /// Tables with fewer blocks are read whole under the cut.
   var minimumBlocks = 1_024
-  /// The least number of chunks that a table is cut into.
-  var minimumChunks: Int
+  /// The least number of chunks that a table is cut into, and the greatest beside those that end
+  /// with a relation.
+  var chunks = 64...256
+  /// The blocks of a chunk where the number of chunks allows it: 2 MB.
+  var chunkBlocks = 256
 
-  /// The settings for a number of connections.
+  /// The length of the chunks of a table, in blocks.
   ///
   /// What is under way when a load is cut off is read again, so it has to be little: a chunk for
-  /// each connection (DECISIONS.md, D-114).
-  init(jobs: Int) {
-    minimumChunks = max(64, 32 * jobs)
+  /// each connection. The number of connections does not count, so that the same files come of the
+  /// same table whatever it is (DECISIONS.md, D-120).
+  func length(blocks: Int) -> Int {
+    let count = min(chunks.upperBound, max(chunks.lowerBound, blocks / chunkBlocks))
+    return max(1, (blocks + count - 1) / count)
   }
 }
 
@@ -111,7 +116,7 @@ struct TableLoad {
     guard table.blocks >= settings.minimumBlocks else { return (nil, nil) }
     // A load may be cut off by a crash of the server and then goes on, so its horizon has to last.
     guard try cut.isDurable(coordinator, patience: 30_000) else { return (nil, nil) }
-    let length = max(1, (table.blocks + settings.minimumChunks - 1) / settings.minimumChunks)
+    let length = settings.length(blocks: table.blocks)
     let chunks = table.relations.flatMap { relation in
       SourcePieces.ranges(of: relation, length: length).map { piece in
         Manifest.Load.Chunk(relation: relation.oid, start: piece.start, end: piece.end)
@@ -138,13 +143,13 @@ struct TableLoad {
       work: { connection, task in
         guard let definition = definitions[task.dataset] else { return 0 }
         guard let load = progress.load(task.dataset) else { return 0 }
-        let (rows, horizon) = try TableLoad.read(
+        let (rows, cut) = try TableLoad.read(
           load.chunks[task.chunk], of: definition, from: identity,
           expecting: load.watermark.relations ?? [], on: connection, to: writer,
           progress: reported)
         try progress.finish(
           task.chunk, of: task.dataset, blocks: task.blocks, rows: rows.read, parts: rows.parts,
-          lifted: rows.lifting.lifted, horizon: horizon)
+          lifted: rows.lifting.lifted, cut: cut)
         log(.debug, "extract: \(task.dataset), chunk \(task.chunk + 1), \(rows.read) rows")
         return rows.read
       })
@@ -160,7 +165,7 @@ struct TableLoad {
     _ chunk: Manifest.Load.Chunk, of definition: DatasetDefinition, from identity: SourceIdentity,
     expecting relations: [Watermark.Relation], on connection: Connection, to writer: PartWriter,
     progress: ProgressSink
-  ) throws -> (rows: ReadRows, horizon: Int64) {
+  ) throws -> (rows: ReadRows, cut: SourceCut) {
     try connection.transaction(.repeatableReadReadOnly()) {
       try connection.runScript("LOCK TABLE \(definition.sqlSource) IN ACCESS SHARE MODE")
       let plan = try DatasetPlan(definition, on: connection)
@@ -171,14 +176,14 @@ struct TableLoad {
       var rows = ReadRows(lifting: plan.lifting)
       guard let relation = plan.table?.relations.first(where: { $0.oid == chunk.relation }),
         relations.contains(Watermark.Relation(oid: relation.oid, filenode: relation.filenode))
-      else { return (rows, cut.horizon) }
+      else { return (rows, cut) }
       let reader = PieceReader(
         plan: plan, writer: writer, maximumWaitingRows: 0, keepsSmallDaysLoose: true,
         progress: progress)
       let piece = SourcePiece(relation: relation, start: chunk.start, end: chunk.end)
       rows = try reader.read(
         ReadTask(dataset: 0, piece: piece), in: CutSession(connection, cut: cut))
-      return (rows, cut.horizon)
+      return (rows, cut)
     }
   }
 }

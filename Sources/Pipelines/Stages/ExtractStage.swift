@@ -12,8 +12,8 @@ package struct ExtractStage: Stage {
   /// The datasets to read.
   package let datasets: [DatasetDefinition]
 
-  /// How large tables are read for the first time; `nil` for what the number of jobs asks for.
-  var loading: LoadSettings?
+  /// How large tables are read for the first time.
+  var loading = LoadSettings()
 
   /// A stage that reads the given datasets.
   package init(datasets: [DatasetDefinition]) {
@@ -35,7 +35,7 @@ package struct ExtractStage: Stage {
     in context: RunContext, into outcome: inout StageOutcome
   ) throws -> Manifest {
     let extraction = Extraction(
-      context: context, loading: loading ?? LoadSettings(jobs: context.jobs),
+      context: context, loading: loading,
       held: try HeldDatasets(datasets, in: context.directory))
     let (results, notices) = try extraction.read(datasets)
     var manifest = context.directory.manifest

@@ -58,6 +58,8 @@ package struct Manifest: Codable, Equatable, Sendable {
     /// The rows that the last increment without a bound found and that the bound would have left
     /// out; `nil` where no bound is declared.
     package var missedByBound: Int?
+    /// The bound that they were counted for, in microseconds.
+    package var missedBound: Int64?
     /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
     package var layout: Layout?
 
@@ -71,6 +73,9 @@ package struct Manifest: Codable, Equatable, Sendable {
       package var recorded: String?
       /// The columns that identify a row.
       package var key: [String]
+      /// What the source computes the time from; `nil` without a time, and where an older program
+      /// wrote the manifest.
+      package var timeSQL: String?
     }
 
     /// The number of rows of all parts.
@@ -240,8 +245,14 @@ package struct Watermark: Codable, Equatable, Sendable {
   /// The lowest transaction identifier that was not known to be finished, widened to 64 bits: the
   /// next increment reads the rows written by it or later ones.
   package var horizon: Int64?
-  /// When the oldest transaction began that was open or prepared at the cut, ISO 8601; `nil` where
-  /// the role may not see it.
+  /// A position in the cluster's log behind all that the cut showed, as PostgreSQL prints a `pg_lsn`;
+  /// `nil` where the role may not read it.
+  package var logPosition: String?
+  /// A position up to which a primary's log was on its disk, which it cannot be behind again; `nil`
+  /// where it is not known.
+  package var flushedPosition: String?
+  /// An instant at or before the begin of every transaction that was open or prepared at the cut,
+  /// ISO 8601; `nil` where the role may not see it.
   package var oldestTransaction: String?
   /// When the last increment without a bound on the recorded clock was read, ISO 8601.
   package var unboundedAt: String?

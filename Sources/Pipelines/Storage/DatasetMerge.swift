@@ -14,6 +14,8 @@ struct DatasetMerge {
   var maximumRows = RowPartitioner.maximumWaitingRows
   /// Threads that compare keys.
   var jobs = 1
+  /// The columns that kept rows lack.
+  private let lacking = LackingColumns()
 
   init(definition: DatasetDefinition, reader: PartReader, writer: PartWriter) {
     self.definition = definition
@@ -56,11 +58,17 @@ struct DatasetMerge {
     case .overlap:
       merged = try replacingEverywhere(read.whole + (read.increment ?? []), over: held)
     }
+    for (column, rows) in lacking.rows.sorted(by: { $0.key < $1.key }) {
+      merged.notices.append(
+        "\(definition.name): \(counted(rows, "row")) held from before \(column) was declared "
+          + "\(rows == 1 ? "has" : "have") no value in it")
+    }
     if merged.rowsKept > 0, read.increment == nil || read.base != held {
       merged.notices.append(
-        "\(definition.name): \(merged.rowsKept) rows that the source no longer has are kept "
+        "\(definition.name): \(counted(merged.rowsKept, "row")) that the source no longer has "
+          + "\(merged.rowsKept == 1 ? "is" : "are") kept "
           + "(mode \(definition.mode.rawValue)); `almanac datasets reset \(definition.name)` "
-          + "forgets them")
+          + "forgets \(merged.rowsKept == 1 ? "it" : "them")")
     }
     return try settled(merged, before: held)
   }
@@ -76,7 +84,8 @@ struct DatasetMerge {
       merged.parts.removeAll { ($0.date ?? floor) < floor }
       if rows > 0 {
         merged.notices.append(
-          "\(definition.name): \(rows) rows of days before \(floor), which were pruned, are ignored"
+          "\(definition.name): \(counted(rows, "row")) of days before \(floor), which were pruned, "
+            + "\(rows == 1 ? "is" : "are") ignored"
         )
       }
     }
@@ -96,7 +105,8 @@ struct DatasetMerge {
     merged.parts = found.parts
     if found.rows > 0 {
       merged.notices.append(
-        "\(definition.name): \(found.rows) keys are on several days; the row that was recorded first "
+        "\(definition.name): \(counted(found.rows, "key")) \(found.rows == 1 ? "is" : "are") on "
+          + "several days; the row that was recorded first "
           + "counts")
     }
     return merged
@@ -196,7 +206,9 @@ struct DatasetMerge {
       if !keepsTransactions { part.forgetTransactions() }
       return part
     }
-    let batch = try conformed(rows: part, forgetting: !keepsTransactions).taking(rows)
+    let batch = try conformed(
+      rows: part, forgetting: !keepsTransactions, kept: rows.count
+    ).taking(rows)
     return try write(batch, date: part.date)
   }
 
@@ -214,7 +226,7 @@ struct DatasetMerge {
   /// - Throws: ``PipelineError/columnsChanged(dataset:column:)`` where a column is new and may not
   ///   be missing, or has another type.
   func conformed(
-    rows part: Manifest.Part, forgetting: Bool = false, seen: Timestamp? = nil
+    rows part: Manifest.Part, forgetting: Bool = false, seen: Timestamp? = nil, kept: Int? = nil
   ) throws -> Batch {
     let batch = try reader.storedRows(of: part, forgetting: forgetting)
     let columns = try definition.storedFields.map { field in
@@ -226,11 +238,25 @@ struct DatasetMerge {
         return Column(
           field, .int64([Int64](repeating: seen.microseconds, count: batch.rowCount)))
       } else if field.isNullable {
+        lacking.add(field.name, rows: kept ?? batch.rowCount)
         return Column(nulls: batch.rowCount, field)
       }
       throw PipelineError.columnsChanged(dataset: definition.name, column: field.name)
     }
     return Batch(columns, rowCount: batch.rowCount)
+  }
+}
+
+/// The columns that rows got when they were brought to a new definition, without values.
+///
+/// Not shared between threads.
+private final class LackingColumns {
+  /// The number of rows by column.
+  private(set) var rows: [String: Int] = [:]
+
+  /// Counts rows.
+  func add(_ column: String, rows count: Int) {
+    if count > 0 { rows[column, default: 0] += count }
   }
 }
 

@@ -36,6 +36,7 @@ extension DatasetDefinition {
   /// What the manifest tells readers of the parts.
   var layout: Manifest.Dataset.Layout {
     Manifest.Dataset.Layout(
-      mode: mode.rawValue, time: timeColumn, recorded: recordedColumn, key: key)
+      mode: mode.rawValue, time: timeColumn, recorded: recordedColumn, key: key,
+      timeSQL: timeColumn.flatMap { self[column: $0]?.sql })
   }
 }

@@ -174,7 +174,7 @@ struct DatasetMergeTests {
           whole: [], increment: try sample.parts([Row(id: 2, day: 3), Row(id: 3, day: 4)]),
           base: held), over: held)
       #expect(try sample.stored(merged.parts).map(\.id) == [1, 3])
-      #expect(merged.notices.contains { $0.contains("1 rows of days before 1970-01-05") })
+      #expect(merged.notices.contains { $0.contains("1 row of days before 1970-01-05") })
       let below = try sample.reader(try sample.parts([Row(id: 2, day: 3)]), floor: "1970-01-05")
         .read("d", columns: ["id"])
       #expect(below.isEmpty)
