@@ -85,19 +85,13 @@ extension Column {
     }
     guard !parts.contains(where: { $0.rows.codes == nil }) else { return plain() }
     var merged = UUIDStorage(codes: [])
-    var known: [UUIDValue: UInt32] = [:]
+    var known = IdentifierCodes()
     for (part, validity) in parts {
       if part.values == merged.values {
         merged.codes? += cleared(part.codes ?? [], validity)
         continue
       }
-      let table = part.values.map { value in
-        if let code = known[value] { return code }
-        let code = UInt32(merged.values.count)
-        known[value] = code
-        merged.values.append(value)
-        return code
-      }
+      let table = part.values.map { known.code(of: $0, in: &merged.values) }
       merged.codes? += translated(part.codes ?? [], validity, by: table)
     }
     let pays = ColumnBuilder.dictionaryPays(entries: merged.values.count, rows: merged.rowCount)
@@ -148,5 +142,49 @@ extension Column {
   }
   private var lists: UUIDListStorage {
     if case .uuidList(let values) = storage { values } else { UUIDListStorage() }
+  }
+}
+
+/// Numbers different identifiers in order of first appearance: an open-addressing table, of whose
+/// slots half are in use at most.
+private struct IdentifierCodes {
+  /// The number of an identifier plus one, 0 for a free slot.
+  private var slots = [UInt32](repeating: 0, count: 256)
+  private var mask = 255
+  /// Drawn for each program, so that nobody can choose identifiers that meet in one slot.
+  private static let seed = UInt64.random(in: .min ... .max)
+
+  /// The number of an identifier, which is added to the numbered ones if it is not among them.
+  @inline(__always)
+  mutating func code(of value: UUIDValue, in values: inout [UUIDValue]) -> UInt32 {
+    var slot = hash(value) & mask
+    while slots[slot] != 0 {
+      let code = slots[slot] - 1
+      if values[Int(code)] == value { return code }
+      slot = (slot + 1) & mask
+    }
+    values.append(value)
+    slots[slot] = UInt32(values.count)
+    if 2 * values.count > mask { grow(values) }
+    return UInt32(values.count - 1)
+  }
+
+  private mutating func grow(_ values: [UUIDValue]) {
+    mask = mask * 2 + 1
+    slots = [UInt32](repeating: 0, count: mask + 1)
+    for (index, value) in values.enumerated() {
+      var slot = hash(value) & mask
+      while slots[slot] != 0 { slot = (slot + 1) & mask }
+      slots[slot] = UInt32(index + 1)
+    }
+  }
+
+  @inline(__always)
+  private func hash(_ value: UUIDValue) -> Int {
+    let first = (value.high ^ IdentifierCodes.seed)
+      .multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
+    let second = (value.low ^ first.high ^ first.low)
+      .multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
+    return Int(truncatingIfNeeded: second.high ^ second.low)
   }
 }

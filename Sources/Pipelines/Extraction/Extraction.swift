@@ -256,8 +256,10 @@ struct Extraction {
     if case .whole(let reason?) = result.reading.extent {
       notices.append("\(name) is read whole: \(reason)")
     }
+    // What ends a first load has no bound to apply.
     if result.definition.incrementBound != nil, result.reading.extent.horizon != nil,
-      result.reading.bound?.instant == nil, result.watermark.oldestTransaction == nil
+      let bound = result.reading.bound, bound.instant == nil,
+      result.watermark.oldestTransaction == nil
     {
       notices.append(
         "\(name): increment_bound is not applied, since the role may not see other sessions; "
