@@ -21,7 +21,8 @@ struct DatasetsTests {
   /// The paths of the parts of the payments, below the data directory.
   private func parts(_ place: Workplace) throws -> [String] {
     let folder = place.folder.path + "/data/payment_attempts"
-    return try FileSystem.list(folder).flatMap { day in
+    let days = try FileSystem.list(folder).filter { !$0.hasPrefix(".") }
+    return try days.flatMap { day in
       try FileSystem.list(folder + "/" + day).map { "payment_attempts/\(day)/\($0)" }
     }
   }
