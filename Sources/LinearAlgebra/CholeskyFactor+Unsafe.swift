@@ -1,4 +1,5 @@
 import CLAPACK
+import Glibc
 
 /// The Cholesky factorisation of a symmetric positive definite matrix.
 ///
@@ -87,3 +88,49 @@ package struct CholeskyFactor: Sendable {
 let columnMajorLayout: Int32 = LAPACK_COL_MAJOR
 /// LAPACK's letter for the upper triangle.
 let upperTriangle = CChar(bitPattern: UInt8(ascii: "U"))
+
+extension CholeskyFactor {
+  /// The squared lengths of the rows of `XU⁻¹`: the quadratic forms `xᵀA⁻¹x` of the given rows.
+  ///
+  /// Calls BLAS `dtrsm`. Throws `.shapeMismatch` unless the rows have one value per row of `A`.
+  ///
+  /// - Complexity: O(m·p²) for m rows.
+  package func quadraticForms(rowsOf matrix: Matrix) throws(LinearAlgebraError) -> [Double] {
+    guard matrix.columnCount == order else {
+      throw .shapeMismatch(expected: order, actual: matrix.columnCount)
+    }
+    var forms = [Double](repeating: 0, count: matrix.rowCount)
+    guard order > 0, matrix.rowCount > 0 else { return forms }
+    var solution = matrix
+    BLASLibrary.useOneThread
+    unsafe factor.columnMajor.withUnsafeBufferPointer { factor in
+      unsafe solution.columnMajor.withUnsafeMutableBufferPointer { solution in
+        unsafe cblas_dtrsm(
+          CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit,
+          Int32(matrix.rowCount), Int32(order), 1, factor.baseAddress, Int32(order),
+          solution.baseAddress, Int32(matrix.rowCount))
+      }
+    }
+    for column in 0..<order {
+      let start = column * matrix.rowCount
+      for row in 0..<matrix.rowCount {
+        let value = solution.columnMajor[start + row]
+        forms[row] += value * value
+      }
+    }
+    return forms
+  }
+
+  /// The logarithm of the determinant of the matrix.
+  package var logDeterminant: Double {
+    factor.diagonal.reduce(0) { $0 + 2 * log($1) }
+  }
+
+  /// The smallest over the largest diagonal element of the factor, squared: near zero where the
+  /// columns are close to collinear.
+  package var diagonalRatio: Double {
+    let diagonal = factor.diagonal
+    guard let least = diagonal.min(), let most = diagonal.max(), most > 0 else { return 1 }
+    return (least / most) * (least / most)
+  }
+}

@@ -10,6 +10,8 @@ package enum LinearAlgebraError: Error, Equatable, Sendable {
   case notPositiveDefinite(order: Int)
   /// The triangular factor has an exact zero on its diagonal at this 1-based position.
   case singular(position: Int)
+  /// The iteration of a decomposition did not converge.
+  case notConverged(routine: LAPACKRoutine)
   /// LAPACK could not allocate its work space.
   case outOfMemory(routine: LAPACKRoutine)
   /// LAPACK refused the argument at this 1-based position, which is a fault of this module.
@@ -29,7 +31,8 @@ package enum LinearAlgebraError: Error, Equatable, Sendable {
     default:
       switch routine {
       case .dpotrf, .dpotri: self = .notPositiveDefinite(order: Int(info))
-      case .dpotrs, .dgeqp3, .dormqr, .dtrtrs: self = .singular(position: Int(info))
+      case .dsyevd, .dgesdd: self = .notConverged(routine: routine)
+      case .dpotrs, .dgeqp3, .dgeqrf, .dormqr, .dtrtrs: self = .singular(position: Int(info))
       }
     }
   }
@@ -50,6 +53,8 @@ extension LinearAlgebraError: CustomStringConvertible {
         + "raise the penalty or drop a column"
     case .singular(let position):
       "the triangular factor is singular at position \(position); drop a collinear column"
+    case .notConverged(let routine):
+      "LAPACK \(routine.rawValue) did not converge"
     case .outOfMemory(let routine):
       "out of memory in LAPACK \(routine.rawValue)"
     case .invalidArgument(let routine, let position):
@@ -68,8 +73,14 @@ package enum LAPACKRoutine: String, Sendable {
   case dpotri
   /// QR factorisation with column pivoting.
   case dgeqp3
+  /// QR factorisation in the given order of columns.
+  case dgeqrf
   /// Product with the orthogonal factor of a QR factorisation.
   case dormqr
   /// Triangular solution.
   case dtrtrs
+  /// Eigenvalues and eigenvectors of a symmetric matrix.
+  case dsyevd
+  /// Singular value decomposition.
+  case dgesdd
 }
