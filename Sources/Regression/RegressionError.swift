@@ -11,6 +11,14 @@ package enum RegressionError: Error, Equatable, Sendable {
   case invalidPenalty
   /// A weight is negative or not a finite number, or all are zero.
   case invalidWeights
+  /// A target is outside what its family allows.
+  case invalidTarget(ResponseFamily)
+  /// A table lacks a column of this name.
+  case missingColumn(String)
+  /// A column cannot be used as asked, and why.
+  case unusableColumn(String, String)
+  /// The rows cannot support a fit, and why.
+  case unusableRows(String)
   /// The computation underneath failed.
   case linearAlgebra(LinearAlgebraError)
 }
@@ -27,6 +35,16 @@ extension RegressionError: ExitStatusConvertible {
       "a penalty is negative or not a finite number; give penalties of zero or more"
     case .invalidWeights:
       "weights must be finite, not negative and not all zero"
+    case .invalidTarget(.logistic):
+      "a logistic target must lie between 0 and 1"
+    case .invalidTarget(.poisson):
+      "a Poisson target must be zero or more and finite"
+    case .missingColumn(let name):
+      "the data has no column \"\(name)\""
+    case .unusableColumn(let name, let reason):
+      "column \"\(name)\" cannot be used: \(reason)"
+    case .unusableRows(let reason):
+      reason
     case .linearAlgebra(let error):
       error.description
     }
@@ -37,10 +55,11 @@ extension RegressionError: ExitStatusConvertible {
     switch self {
     case .shapeMismatch, .penaltyFactorCount: .internalError
     case .invalidPenalty: .configuration
-    case .invalidWeights: .badData
+    case .invalidWeights, .invalidTarget, .unusableColumn, .unusableRows: .badData
+    case .missingColumn: .missingInput
     case .linearAlgebra(let error):
       switch error {
-      case .notFinite, .notPositiveDefinite, .singular, .unsupportedShape: .badData
+      case .notFinite, .notPositiveDefinite, .notConverged, .singular, .unsupportedShape: .badData
       case .shapeMismatch, .outOfMemory, .invalidArgument: .internalError
       }
     }

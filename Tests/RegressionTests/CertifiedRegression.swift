@@ -1,12 +1,19 @@
+import LinearAlgebra
 import Testing
 
-/// Two of NIST's Statistical Reference Datasets for linear regression.
-///
-/// Source: <https://www.itl.nist.gov/div898/strd/lls/lls.shtml>, files `Norris.dat` and
-/// `Longley.dat`; a work of the United States government, in the public domain. The certified
-/// values were computed there with 500 digits and are printed with 15.
+/// A set of NIST's with certified coefficients.
 struct CertifiedRegression: Sendable, CustomTestStringConvertible {
+  enum Shape: Sendable, Equatable {
+    /// An intercept and the columns.
+    case columns
+    /// One column without intercept.
+    case throughOrigin
+    /// An intercept and the powers of one column.
+    case polynomial(Int)
+  }
+
   let name: String
+  let shape: Shape
   let target: [Double]
   /// One row per observation, without the intercept.
   let predictors: [[Double]]
@@ -14,61 +21,115 @@ struct CertifiedRegression: Sendable, CustomTestStringConvertible {
   let coefficients: [Double]
   let standardErrors: [Double]
   let residualSumOfSquares: Double
+  let rSquared: Double
+  let fStatistic: Double
 
   var testDescription: String { name }
 
-  static let norris = CertifiedRegression(
-    name: "Norris",
-    target: [
-      0.1, 338.8, 118.1, 888, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1,
-      668.8, 339.3, 448.9, 10.8, 557.7, 228.3, 998, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888,
-      998.5, 778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2,
-    ],
-    predictors: [
-      [0.2], [337.4], [118.2], [884.6], [10.1], [226.5], [666.3], [996.3], [448.6], [777],
-      [558.2], [0.4], [0.6], [775.5], [666.9], [338], [447.5], [11.6], [556], [228.1], [995.8],
-      [887.6], [120.2], [0.3], [0.3], [556.8], [339.1], [887.2], [999], [779], [11.1], [118.3],
-      [229.2], [669.1], [448.9], [0.5],
-    ],
-    coefficients: [
-      -0.262323073774029, 1.00211681802045,
-    ],
-    standardErrors: [
-      0.232818234301152, 0.000429796848199937,
-    ],
-    residualSumOfSquares: 26.6173985294224)
+  init(
+    name: String, shape: Shape, width: Int, target: String, predictors: String,
+    coefficients: String, standardErrors: String, residualSumOfSquares: Double, rSquared: Double,
+    fStatistic: Double
+  ) {
+    self.name = name
+    self.shape = shape
+    self.target = numbers(target)
+    let values = numbers(predictors)
+    self.predictors = stride(from: 0, to: values.count, by: width).map {
+      Array(values[$0..<($0 + width)])
+    }
+    self.coefficients = numbers(coefficients)
+    self.standardErrors = numbers(standardErrors)
+    self.residualSumOfSquares = residualSumOfSquares
+    self.rSquared = rSquared
+    self.fStatistic = fStatistic
+  }
 
-  static let longley = CertifiedRegression(
-    name: "Longley",
-    target: [
-      60323, 61122, 60171, 61187, 63221, 63639, 64989, 63761, 66019, 67857, 68169, 66513, 68655,
-      69564, 69331, 70551,
-    ],
-    predictors: [
-      [83, 234289, 2356, 1590, 107608, 1947],
-      [88.5, 259426, 2325, 1456, 108632, 1948],
-      [88.2, 258054, 3682, 1616, 109773, 1949],
-      [89.5, 284599, 3351, 1650, 110929, 1950],
-      [96.2, 328975, 2099, 3099, 112075, 1951],
-      [98.1, 346999, 1932, 3594, 113270, 1952],
-      [99, 365385, 1870, 3547, 115094, 1953],
-      [100, 363112, 3578, 3350, 116219, 1954],
-      [101.2, 397469, 2904, 3048, 117388, 1955],
-      [104.6, 419180, 2822, 2857, 118734, 1956],
-      [108.4, 442769, 2936, 2798, 120445, 1957],
-      [110.8, 444546, 4681, 2637, 121950, 1958],
-      [112.6, 482704, 3813, 2552, 123366, 1959],
-      [114.2, 502601, 3931, 2514, 125368, 1960],
-      [115.7, 518173, 4806, 2572, 127852, 1961],
-      [116.9, 554894, 4007, 2827, 130081, 1962],
-    ],
-    coefficients: [
-      -3_482_258.63459582, 15.0618722713733, -0.035819179292591, -2.02022980381683,
-      -1.03322686717359, -0.0511041056535807, 1829.15146461355,
-    ],
-    standardErrors: [
-      890420.383607373, 84.9149257747669, 0.0334910077722432, 0.488399681651699,
-      0.214274163161675, 0.22607320006937, 455.478499142212,
-    ],
-    residualSumOfSquares: 836424.055505915)
+  static let norris = CertifiedText.norris
+  static let longley = CertifiedText.longley
+
+  /// The design with a column of ones in front unless the set has none, and what rounding left
+  /// over of its powers.
+  func exactDesign() throws -> (high: Matrix, low: Matrix) {
+    let ones = [Double](repeating: 1, count: target.count)
+    let zeros = [Double](repeating: 0, count: target.count)
+    let columns = (0..<(predictors.first?.count ?? 0)).map { column in
+      predictors.map { $0[column] }
+    }
+    switch shape {
+    case .columns:
+      return (
+        try Matrix(columns: [ones] + columns),
+        try Matrix(columns: [zeros] + columns.map { _ in zeros })
+      )
+    case .throughOrigin:
+      return (try Matrix(columns: columns), try Matrix(columns: columns.map { _ in zeros }))
+    case .polynomial(let degree):
+      let powers = polynomialColumns(of: columns[0], degree: degree)
+      return (
+        try Matrix(columns: [ones] + powers.high), try Matrix(columns: [zeros] + powers.low)
+      )
+    }
+  }
+
+  /// The design as doubles.
+  func design() throws -> Matrix { try exactDesign().high }
+}
+
+/// A series of NIST's with certified moments.
+struct CertifiedSummary: Sendable, CustomTestStringConvertible {
+  let name: String
+  let mean: Double
+  let standardDeviation: Double
+  let autocorrelation: Double
+  let values: [Double]
+
+  var testDescription: String { name }
+
+  init(
+    name: String, mean: Double, standardDeviation: Double, autocorrelation: Double, values: String
+  ) {
+    self.init(
+      name: name, mean: mean, standardDeviation: standardDeviation,
+      autocorrelation: autocorrelation, series: numbers(values))
+  }
+
+  init(
+    name: String, mean: Double, standardDeviation: Double, autocorrelation: Double,
+    series: [Double]
+  ) {
+    self.name = name
+    self.mean = mean
+    self.standardDeviation = standardDeviation
+    self.autocorrelation = autocorrelation
+    values = series
+  }
+
+  /// `NumAcc1` to `NumAcc4`, whose values follow a rule printed in their files.
+  static let accuracy = [
+    CertifiedSummary(
+      name: "NumAcc1", mean: 10_000_002, standardDeviation: 1, autocorrelation: -0.5,
+      series: [10_000_001, 10_000_003, 10_000_002]),
+    CertifiedSummary(
+      name: "NumAcc2", mean: 1.2, standardDeviation: 0.1, autocorrelation: -0.999,
+      series: [1.2] + (0..<1000).map { $0 % 2 == 0 ? 1.1 : 1.3 }),
+    CertifiedSummary(
+      name: "NumAcc3", mean: 1_000_000.2, standardDeviation: 0.1, autocorrelation: -0.999,
+      series: [1_000_000.2] + (0..<1000).map { $0 % 2 == 0 ? 1_000_000.1 : 1_000_000.3 }),
+    CertifiedSummary(
+      name: "NumAcc4", mean: 10_000_000.2, standardDeviation: 0.1, autocorrelation: -0.999,
+      series: [10_000_000.2] + (0..<1000).map { $0 % 2 == 0 ? 10_000_000.1 : 10_000_000.3 }),
+  ]
+}
+
+/// The numbers of a text, separated by spaces and line breaks.
+private func numbers(_ text: String) -> [Double] {
+  text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
+}
+
+/// The number of correct decimal digits of a value, at most 15; a certified zero is scored by the
+/// absolute error.
+func correctDigits(_ value: Double, _ certified: Double) -> Double {
+  let error = abs(value - certified) / (certified == 0 ? 1 : abs(certified))
+  return error == 0 ? 15 : min(15, -logarithm10(error))
 }

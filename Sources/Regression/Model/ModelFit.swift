@@ -1,0 +1,406 @@
+import Glibc
+import LinearAlgebra
+
+extension ModelSpecification {
+  /// Fits the model to a table.
+  ///
+  /// Rows without a target are left out. Without declared terms each usable column gets one by
+  /// what its values suggest. The penalty is the one with the least loss on rows left out, and
+  /// interactions of the six strongest terms stay where they lower that loss by more than one
+  /// standard error (D-302).
+  ///
+  /// - Parameters:
+  ///   - table: the training rows.
+  ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
+  /// - Returns: the fitted model, with notes on what was done.
+  /// - Throws: `RegressionError` naming what cannot be used.
+  package func fit(_ table: Table, jobs: Int? = nil) throws(RegressionError) -> FittedModel {
+    var fit = try ModelFit(self, table, jobs)
+    return try fit.run()
+  }
+}
+
+/// One fit of a declared model.
+private struct ModelFit {
+  let specification: ModelSpecification
+  let table: Table
+  let target: Target
+  let weights: [Double]?
+  let jobs: Int?
+  var notes: [String]
+
+  init(
+    _ specification: ModelSpecification, _ source: Table, _ jobs: Int?
+  ) throws(RegressionError) {
+    guard source.rowCount > 0 else { throw .unusableRows("the data has no rows") }
+    self.specification = specification
+    self.jobs = jobs
+    target = try Target(specification, source)
+    notes = target.notes
+    table = target.rows.count == source.rowCount ? source : source.selecting(rows: target.rows)
+    if let name = specification.weight {
+      guard let column = table[name] else { throw .missingColumn(name) }
+      weights = column.numbers
+      try checkWeights(weights, rowCount: table.rowCount)
+    } else {
+      weights = nil
+    }
+    let counts = target.values.reduce(into: [0.0: 0]) { $0[$1, default: 0] += 1 }
+    if target.family == .logistic, let fewest = [0.0, 1.0].map({ counts[$0] ?? 0 }).min(),
+      fewest < 2
+    {
+      throw .unusableRows("a class of the target has \(fewest) row; two are the least")
+    }
+  }
+
+  mutating func run() throws(RegressionError) -> FittedModel {
+    let terms = try fittedTerms()
+    guard !terms.isEmpty else {
+      throw .unusableRows("no column is left to predict from")
+    }
+    var layout = try Layout(terms, table)
+    if layout.columns.count > table.rowCount {
+      notes.append(
+        "\(layout.columns.count) columns for \(table.rowCount) rows: "
+          + "only the penalty makes the fit unique")
+    }
+    warnOfLeaks(layout)
+    let main = try choose(layout, penalties: mainPenalties(layout), fixed: nil)
+    var best = main
+    var interactionPenalty: Double?
+    if specification.interactions, specification.penalty == .chosen,
+      table.rowCount >= 500, terms.count >= 2
+    {
+      var wide = layout
+      try wide.addInteractions(table, coefficients: main.coefficients)
+      if wide.terms.count > layout.terms.count {
+        let widened = try choose(wide, penalties: interactionPenalties, fixed: main)
+        let gains = main.losses.indices.map { main.losses[$0] - widened.losses[$0] }
+        let gain = moments(gains)
+        let error = gain.deviation / Double(max(1, gains.count)).squareRoot()
+        let isBetter = exceedsOneStandardError(gains)
+        notes.append(
+          "\(wide.terms.count - layout.terms.count) interactions \(isBetter ? "are in the model" : "were tried and left out"): "
+            + "loss on rows left out lower by \(rounded(gain.mean)) ± \(rounded(error))")
+        if isBetter {
+          layout = wide
+          best = widened
+          interactionPenalty = widened.penalty
+        }
+      }
+    }
+    return try finish(layout, main, best, interactionPenalty)
+  }
+
+  private mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {
+    if let declared = specification.terms {
+      var terms: [FittedTerm] = []
+      for term in declared { terms.append(try FittedTerm(term, training: table)) }
+      return terms
+    }
+    var excluded = Set(specification.ignored + [specification.target])
+    if let weight = specification.weight { excluded.insert(weight) }
+    let defaults = DefaultTerms(table, excluding: excluded)
+    notes += defaults.notes
+    var terms: [FittedTerm] = []
+    for term in defaults.terms {
+      do {
+        terms.append(try FittedTerm(term, training: table))
+      } catch .unusableColumn(let name, let reason) {
+        notes.append("column \"\(name)\" is left out: \(reason)")
+      }
+    }
+    return terms
+  }
+
+  /// Warns of single columns that tell the classes apart nearly without error.
+  private mutating func warnOfLeaks(_ layout: Layout) {
+    guard target.family == .logistic else { return }
+    for (index, term) in layout.terms.enumerated() {
+      for column in layout.ranges[index] {
+        guard
+          let scores = try? BinaryScores.areaUnderROC(layout.columns[column], target.values)
+        else { continue }
+        if max(scores, 1 - scores) > 0.99 {
+          notes.append(
+            "column \"\(term.name)\" alone tells the classes apart (AUC above 0.99): "
+              + "it may be known only after the outcome")
+          break
+        }
+      }
+    }
+  }
+
+  /// A fit at a chosen penalty, and how it does on rows left out.
+  private struct Choice {
+    var penalty: Double
+    var coefficients: [Double]
+    var leftOut: [Double]
+    var losses: [Double]
+    var judged: [Int]
+    var factors: [Double]
+  }
+
+  /// Penalties by which standardised columns are held back, from much to hardly.
+  private func mainPenalties(_ layout: Layout) -> [Double] {
+    if case .fixed(let penalty) = specification.penalty { return [penalty] }
+    let count = Double(table.rowCount)
+    let scale = target.family == .linear ? 1.0 : 0.25
+    let largest = scale * max(count, 10)
+    // Down to a thousandth of a row's worth where rows abound, not below.
+    let smallest = max(1e-2, 1e-6 * largest)
+    let steps = 12
+    return (0..<steps).map { step in
+      largest * pow(smallest / largest, Double(step) / Double(steps - 1))
+    }
+  }
+
+  private var interactionPenalties: [Double] {
+    let count = Double(table.rowCount)
+    return [10.0, 3, 1, 0.3, 0.1, 0.03, 0.01].map { 0.25 * count * $0 }
+  }
+
+  /// The best of several penalties; with a fit of the main terms, those keep their penalty.
+  private func choose(
+    _ layout: Layout, penalties: [Double], fixed main: Choice?
+  ) throws(RegressionError) -> Choice {
+    let width = layout.columns.count + 1
+    let mainWidth = main?.coefficients.count ?? width
+    let design = try layout.design(table.rowCount)
+    var start = [Double](repeating: 0, count: width)
+    start[0] = family == .linear ? 0 : startIntercept
+    if let main {
+      for column in 0..<mainWidth { start[column] = main.coefficients[column] }
+    }
+    let path = PenaltyPath(
+      family: target.family, design: design, target: target.values, weights: weights,
+      penaltyFactors: (0..<width).map { $0 < mainWidth ? (main == nil && $0 > 0 ? 1 : 0) : 1 },
+      fixedPenalties: (0..<width).map { $0 > 0 && $0 < mainWidth ? main?.penalty ?? 0 : 0 },
+      jobs: jobs, judgedRows: 10_000)
+    var best: Choice?
+    var bestLoss = Double.infinity
+    for point in try path.points(penalties: penalties, start: start)
+    where point.loss < bestLoss || best == nil {
+      bestLoss = point.loss
+      best = Choice(
+        penalty: point.penalty, coefficients: point.coefficients, leftOut: point.leftOut,
+        losses: point.losses, judged: path.judged,
+        // The penalty of main terms beside interactions is kept as a factor of the latter's.
+        factors: (0..<width).map { column in
+          guard let main, column < mainWidth else { return column == 0 ? 0 : 1 }
+          return column == 0 ? 0 : main.penalty / point.penalty
+        })
+    }
+    guard let best else { throw .unusableRows("no penalty gives a finite fit") }
+    return best
+  }
+
+  private var family: ModelFamily { target.family }
+
+  private var startIntercept: Double {
+    let rate = mean(target.values)
+    return family == .logistic ? log(rate) - log1p(-rate) : log(max(rate, 1e-12))
+  }
+
+  /// The exact fit at the chosen penalties, with errors, calibration and scores.
+  private mutating func finish(
+    _ layout: Layout, _ main: Choice, _ best: Choice, _ interactionPenalty: Double?
+  ) throws(RegressionError) -> FittedModel {
+    let design = try layout.design(table.rowCount)
+    var solution = best.coefficients
+    var covariance: Matrix?
+    var separated = false
+    switch family {
+    case .linear:
+      let path = try RidgePath(
+        design: design, weights: weights, penaltyFactors: best.factors)
+      let fitted: FittedRidgeRegression
+      if best.penalty == 0 {
+        let exact = try LinearRegression().fit(design, target.values, weights: weights)
+        solution = exact.coefficients
+        covariance = exact.covariance
+        nameAliased(exact.aliased, layout)
+      } else {
+        fitted = try path.fit(target.values, penalty: best.penalty)
+        solution = fitted.coefficients
+        if design.columnCount <= 1000 {
+          let remaining = Double(table.rowCount) - fitted.effectiveDegreesOfFreedom
+          let variance = fitted.residualSumOfSquares / max(1, remaining)
+          covariance = try ridgeCovariance(path.gram, best, variance)
+        }
+      }
+    case .logistic, .poisson:
+      let fitted = try GeneralizedLinearModel(
+        family: family == .logistic ? .logistic : .poisson, penalty: best.penalty,
+        penaltyFactors: best.factors, tolerance: 1e-9, jobs: jobs
+      ).fit(
+        design, target.values, weights: weights, start: best.coefficients,
+        infers: design.columnCount <= 300)
+      solution = fitted.coefficients
+      covariance = fitted.covariance
+      nameAliased(fitted.aliased, layout)
+      if fitted.status == .notConverged, fitted.separation == nil {
+        notes.append("the fit did not converge; its coefficients are the best that were found")
+      }
+      if let separation = fitted.separation {
+        separated = true
+        let names = Array(
+          Set(separation.columns.map { $0 == 0 ? "(intercept)" : layout.names[$0 - 1] })
+        ).sorted()
+        notes.append(
+          "the classes are separated by \(names.joined(separator: ", "))"
+            + (fitted.usedFirth
+              ? ": fitted with Firth's penalty" : ": the penalty keeps the fit finite"))
+      }
+    }
+    let raw = best.leftOut
+    let outcomes = best.judged.map { target.values[$0] }
+    var calibration = Calibration.identity
+    if family == .logistic, specification.calibrates, !separated, raw.count >= 500 {
+      let candidate = try Calibration.fitted(raw: raw, outcomes: outcomes)
+      let gains = raw.indices.map { row in
+        ModelFamily.logistic.loss(outcomes[row], raw[row])
+          - ModelFamily.logistic.loss(outcomes[row], candidate.logOdds(raw[row]))
+      }
+      if exceedsOneStandardError(gains) { calibration = candidate }
+    }
+    let predicted = raw.map { family.mean(calibration.logOdds($0)) }
+    let errors =
+      family == .linear
+      ? outcomes.indices.map { abs(outcomes[$0] - predicted[$0]) }.sorted() : []
+    let small = design.columnCount <= 200
+    return FittedModel(
+      specification: specification, family: family, positive: target.positive,
+      intercept: solution[0], terms: layout.terms,
+      coefficients: layout.ranges.map { range in range.map { solution[$0 + 1] } },
+      standardErrors: covariance.map { $0.diagonal.map { max(0, $0).squareRoot() } } ?? [],
+      covariance: small ? covariance.map(lowerTriangle) ?? [] : [],
+      penalty: main.penalty, interactionPenalty: interactionPenalty,
+      effectiveParameters: effectiveParameters(best, covariance),
+      calibration: calibration,
+      absoluteErrors: errors.isEmpty ? [] : (0...200).map { quantile(errors, Double($0) / 200) },
+      scores: family == .logistic
+        ? try BinaryScores(probabilities: predicted, outcomes: outcomes) : nil,
+      numberScores: family == .logistic
+        ? nil : try NumberScores(predictions: predicted, actual: outcomes),
+      rowCount: table.rowCount, notes: notes)
+  }
+
+  private func effectiveParameters(_ best: Choice, _ covariance: Matrix?) -> Double {
+    guard let covariance, family != .linear else { return Double(best.coefficients.count) }
+    var sum = Double(best.coefficients.count)
+    for column in best.factors.indices {
+      sum -= best.penalty * best.factors[column] * covariance[column, column]
+    }
+    return sum
+  }
+
+  private mutating func nameAliased(_ aliased: [Int], _ layout: Layout) {
+    for column in aliased where column > 0 {
+      notes.append(
+        "\(layout.names[column - 1]) is a combination of earlier columns and has no coefficient")
+    }
+  }
+
+  private func ridgeCovariance(
+    _ gram: Matrix, _ best: Choice, _ variance: Double
+  ) throws(RegressionError) -> Matrix {
+    var system = gram
+    for column in best.factors.indices {
+      system[column, column] += best.penalty * best.factors[column]
+    }
+    var inverse = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try equilibratedInverse(system)
+    }
+    for column in 0..<inverse.columnCount {
+      for row in 0..<inverse.rowCount { inverse[row, column] *= variance }
+    }
+    return inverse
+  }
+}
+
+private func lowerTriangle(_ matrix: Matrix) -> [Double] {
+  (0..<matrix.rowCount).flatMap { row in (0...row).map { matrix[row, $0] } }
+}
+
+/// The columns of several terms, side by side.
+private struct Layout {
+  var terms: [FittedTerm]
+  var columns: [[Double]] = []
+  var ranges: [Range<Int>] = []
+  var names: [String] = []
+
+  init(_ terms: [FittedTerm], _ table: Table) throws(RegressionError) {
+    self.terms = []
+    for term in terms { try add(term, table) }
+  }
+
+  private mutating func add(_ term: FittedTerm, _ table: Table) throws(RegressionError) {
+    let new = try term.columns(of: table)
+    terms.append(term)
+    ranges.append(columns.count..<(columns.count + new.count))
+    columns += new
+    names += term.columnNames
+  }
+
+  /// A column of ones, then all columns.
+  func design(_ rowCount: Int) throws(RegressionError) -> Matrix {
+    try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try Matrix(columns: [[Double](repeating: 1, count: rowCount)] + columns)
+    }
+  }
+
+  /// Adds, for the six terms whose contributions vary most, each column times the contribution of
+  /// every other term.
+  ///
+  /// No pair is chosen by how well it fits: the loss on rows left out would no longer tell whether
+  /// interactions help, since the rows had been looked at before. Where columns run short, the
+  /// partners whose contributions vary most come first.
+  mutating func addInteractions(_ table: Table, coefficients: [Double]) throws(RegressionError) {
+    let mainCount = terms.count
+    let parts = ranges.map { range in range.map { coefficients[$0 + 1] } }
+    var contributions: [[Double]] = []
+    for index in 0..<mainCount {
+      var sum = [Double](repeating: 0, count: table.rowCount)
+      for (column, coefficient) in zip(ranges[index], parts[index]) {
+        for row in sum.indices { sum[row] += columns[column][row] * coefficient }
+      }
+      contributions.append(sum)
+    }
+    let effects = contributions.map { moments($0) }
+    let ranked = (0..<mainCount).filter { effects[$0].deviation > 1e-8 }
+      .sorted { (effects[$1].deviation, $0) < (effects[$0].deviation, $1) }
+    let strong = ranked.prefix(6)
+    var room = min(600, table.rowCount / 10)
+    for second in ranked {
+      let (mean, deviation) = effects[second]
+      let factors = contributions[second].map { ($0 - mean) / deviation }
+      for first in strong where first != second {
+        let width = ranges[first].count
+        guard width <= room else { continue }
+        room -= width
+        let new = ranges[first].map { column in
+          factors.indices.map { columns[column][$0] * factors[$0] }
+        }
+        let term = FittedTerm(
+          name: "\(terms[first].name):\(terms[second].name)",
+          state: .modulated(
+            terms[first], by: terms[second], coefficients: parts[second], mean: mean,
+            deviation: deviation),
+          means: new.map { $0.reduce(0, +) / Double(max(1, $0.count)) })
+        terms.append(term)
+        ranges.append(columns.count..<(columns.count + width))
+        columns += new
+        names += term.columnNames
+      }
+    }
+  }
+}
+
+/// A number with three digits, for notes.
+private func rounded(_ value: Double) -> String {
+  guard value != 0, value.isFinite else { return "\(value)" }
+  let scale = pow(10, 2 - log10(abs(value)).rounded(.down))
+  let digits = (value * scale).rounded() / scale
+  return "\(digits)"
+}

@@ -1,0 +1,248 @@
+import Glibc
+import LinearAlgebra
+
+/// Penalised fits of one design over a grid of penalties, each judged by what the fit would say of
+/// a row without having seen it.
+///
+/// For least squares leaving one row out is exact; for the other families it is the first Newton
+/// step from the full fit. The grid is walked from the largest penalty down, each fit beginning at
+/// the last, and one Gram matrix serves as long as the steps it gives keep shrinking.
+///
+/// - SeeAlso: Rad & Maleki, *JRSS B* 82(4), 2020, doi:10.1111/rssb.12374.
+struct PenaltyPath {
+  /// One fit of the path.
+  struct Point {
+    var penalty: Double
+    var coefficients: [Double]
+    /// `Xβ` of each judged row had the row been left out.
+    var leftOut: [Double]
+    /// The loss of each judged row by ``leftOut``.
+    var losses: [Double]
+    /// The weighted mean of the losses.
+    var loss: Double
+  }
+
+  let family: ModelFamily
+  let design: Matrix
+  let target: [Double]
+  let weights: [Double]?
+  /// What each column's penalty is per unit of the one that varies.
+  let penaltyFactors: [Double]
+  /// What each column's penalty is besides.
+  let fixedPenalties: [Double]
+  let jobs: Int?
+  /// The rows that are judged: all, or every k-th of many.
+  let judged: [Int]
+
+  init(
+    family: ModelFamily, design: Matrix, target: [Double], weights: [Double]?,
+    penaltyFactors: [Double], fixedPenalties: [Double], jobs: Int?, judgedRows: Int
+  ) {
+    self.family = family
+    self.design = design
+    self.target = target
+    self.weights = weights
+    self.penaltyFactors = penaltyFactors
+    self.fixedPenalties = fixedPenalties
+    self.jobs = jobs
+    let step = max(1, (design.rowCount + judgedRows - 1) / judgedRows)
+    judged = Array(stride(from: 0, to: design.rowCount, by: step))
+  }
+
+  /// The fits for penalties in descending order, up to where the loss has clearly turned up again.
+  func points(
+    penalties: [Double], start: [Double], curvature known: Matrix? = nil
+  ) throws(RegressionError) -> [Point] {
+    var points: [Point] = []
+    var position = start
+    var curvature = known
+    var least = Double.infinity
+    let rows = design.selecting(rows: judged)
+    for penalty in penalties {
+      let (coefficients, information) = try minimise(
+        penalty: penalty, start: position, curvature: curvature)
+      position = coefficients
+      curvature = information
+      let point = try judge(penalty, coefficients, information, rows)
+      points.append(point)
+      least = min(least, point.loss)
+      if point.loss > least + 0.001 * abs(least) { break }
+    }
+    return points
+  }
+
+  /// Newton steps with a Gram matrix that is kept while it serves; returns it with the solution.
+  private func minimise(
+    penalty: Double, start: [Double], curvature: Matrix?
+  ) throws(RegressionError) -> ([Double], Matrix) {
+    var coefficients = start
+    var gram = curvature
+    var factor: PenalisedFactor?
+    var lastSize = Double.infinity
+    let rowWeight = max(1, weights?.reduce(0, +) ?? Double(design.rowCount))
+    for _ in 0..<60 {
+      let sums = try pass(coefficients, formsGram: gram == nil)
+      if gram == nil { gram = sums.gram }
+      guard let current = gram else { break }
+      var gradient = sums.moments
+      for column in gradient.indices {
+        gradient[column] -= strength(column, penalty) * coefficients[column]
+      }
+      if factor == nil { factor = try PenalisedFactor(penalised(current, penalty)) }
+      guard let step = try factor?.solve(gradient) else { break }
+      var decrement = 0.0
+      for column in step.indices { decrement += step[column] * gradient[column] }
+      let size = (max(0, decrement) / rowWeight).squareRoot()
+      if size > 0.5 * lastSize, size > 1e-5 {
+        // The old curvature no longer fits: take the one of this place, and its whole step.
+        gram = nil
+        factor = nil
+        lastSize = .infinity
+        continue
+      }
+      for column in step.indices { coefficients[column] += step[column] }
+      lastSize = size
+      if family == .linear || size < 1e-5 { break }
+    }
+    if let gram { return (coefficients, gram) }
+    return (coefficients, try pass(coefficients, formsGram: true).gram)
+  }
+
+  private func judge(
+    _ penalty: Double, _ coefficients: [Double], _ gram: Matrix, _ rows: Matrix
+  ) throws(RegressionError) -> Point {
+    let predictor = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try rows.times(coefficients)
+    }
+    let leverages = try PenalisedFactor(penalised(gram, penalty)).quadraticForms(rows)
+    var leftOut = predictor
+    var losses = predictor
+    var total = 0.0
+    var sum = 0.0
+    for (position, row) in judged.enumerated() {
+      let weight = weights?[row] ?? 1
+      let mean = family.mean(predictor[position])
+      let slope = weight * family.variance(mean)
+      let rest = max(1e-6, 1 - slope * leverages[position])
+      leftOut[position] -= weight * leverages[position] * (target[row] - mean) / rest
+      losses[position] = family.loss(target[row], leftOut[position])
+      total += weight
+      sum += weight * losses[position]
+    }
+    return Point(
+      penalty: penalty, coefficients: coefficients, leftOut: leftOut, losses: losses,
+      loss: total > 0 ? sum / total : 0)
+  }
+
+  private func penalised(_ gram: Matrix, _ penalty: Double) -> Matrix {
+    var system = gram
+    for column in 0..<system.columnCount {
+      system[column, column] += strength(column, penalty)
+    }
+    return system
+  }
+
+  private func strength(_ column: Int, _ penalty: Double) -> Double {
+    fixedPenalties[column] + penalty * penaltyFactors[column]
+  }
+
+  private func pass(
+    _ coefficients: [Double], formsGram: Bool
+  ) throws(RegressionError) -> BlockSums {
+    let family = family
+    let target = target
+    let weights = weights
+    return try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try design.blockSums(
+        coefficients: coefficients, formsGram: formsGram, jobs: jobs
+      ) { block in
+        for (position, row) in block.rows.enumerated() {
+          let mean = family.mean(block.linearPredictor[position])
+          let weight = weights?[row] ?? 1
+          block.residuals[position] = weight * (target[row] - mean)
+          block.rootWeights[position] = (weight * family.variance(mean)).squareRoot()
+        }
+        return 0
+      }
+    }
+  }
+}
+
+/// The Cholesky factor of a penalised Gram matrix, scaled so that units do not matter.
+private struct PenalisedFactor {
+  private let scales: [Double]
+  private let factor: CholeskyFactor
+
+  init(_ system: Matrix) throws(RegressionError) {
+    let scales = equilibration(system)
+    self.scales = scales
+    factor = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      var matrix = scaled(system, by: scales)
+      // Without a penalty columns may be collinear; a trace of one then serves to judge the fit.
+      var ridge = 1e-12
+      while true {
+        do throws(LinearAlgebraError) {
+          return try CholeskyFactor(matrix)
+        } catch {
+          guard case .notPositiveDefinite = error, ridge < 1 else { throw error }
+          for column in 0..<matrix.columnCount { matrix[column, column] += ridge }
+          ridge *= 100
+        }
+      }
+    }
+  }
+
+  func solve(_ moments: [Double]) throws(RegressionError) -> [Double] {
+    try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      let solution = try factor.solve(moments.indices.map { moments[$0] * scales[$0] })
+      return solution.indices.map { solution[$0] * scales[$0] }
+    }
+  }
+
+  func quadraticForms(_ rows: Matrix) throws(RegressionError) -> [Double] {
+    try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try factor.quadraticForms(rowsOf: rows.scaledColumns(by: scales))
+    }
+  }
+}
+
+/// What a model predicts.
+package enum ModelFamily: String, Codable, CaseIterable, Sendable {
+  /// A number, by least squares.
+  case linear
+  /// A probability, through the logit.
+  case logistic
+  /// A count, through the logarithm.
+  case poisson
+
+  /// The mean at a linear predictor.
+  package func mean(_ predictor: Double) -> Double {
+    switch self {
+    case .linear: return predictor
+    case .logistic:
+      let small = exp(-abs(predictor))
+      return predictor >= 0 ? 1 / (1 + small) : small / (1 + small)
+    case .poisson: return exp(min(predictor, 700))
+    }
+  }
+
+  /// The variance that belongs to a mean, up to the scale of the family.
+  func variance(_ mean: Double) -> Double {
+    switch self {
+    case .linear: 1
+    case .logistic: mean * (1 - mean)
+    case .poisson: mean
+    }
+  }
+
+  /// The loss of a prediction: half the squared error, the log-loss, or the Poisson deviance's
+  /// half without its constant.
+  func loss(_ target: Double, _ predictor: Double) -> Double {
+    switch self {
+    case .linear: (target - predictor) * (target - predictor) / 2
+    case .logistic:
+      max(predictor, 0) - target * predictor + log1p(exp(-abs(predictor)))
+    case .poisson: exp(min(predictor, 700)) - target * predictor
+    }
+  }
+}

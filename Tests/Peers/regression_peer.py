@@ -1,0 +1,42 @@
+"""Fits regressions without penalty, for the tests of the module Regression.
+
+    regression_peer.py FAMILY FILE
+
+FAMILY is linear, logistic or poisson. FILE is CSV without a header: the outcome, the group of the
+row, then the covariates. Prints JSON: estimates, standard errors and log-likelihood, the intercept
+first; for linear also R², F, and errors by HC1 and clustered by group.
+"""
+
+import json
+import sys
+
+import numpy
+import statsmodels.api
+
+family, path = sys.argv[1:]
+table = numpy.loadtxt(path, delimiter=",", ndmin=2)
+outcome, groups = table[:, 0], table[:, 1].astype(int)
+design = numpy.column_stack([numpy.ones(len(table)), table[:, 2:]])
+if family == "linear":
+    fitted = statsmodels.api.OLS(outcome, design).fit(method="qr")
+elif family == "logistic":
+    # Newton on scaled columns, then put back: on the raw ones the peer's own steps lose digits.
+    scale = numpy.abs(design).max(axis=0)
+    fitted = statsmodels.api.GLM(outcome, design / scale, family=statsmodels.api.families.Binomial()).fit(
+        tol=1e-14, maxiter=100)
+else:
+    scale = numpy.abs(design).max(axis=0)
+    fitted = statsmodels.api.GLM(outcome, design / scale, family=statsmodels.api.families.Poisson()).fit(
+        tol=1e-14, maxiter=100)
+divisor = numpy.ones(design.shape[1]) if family == "linear" else scale
+answer = {
+    "estimates": list(fitted.params / divisor),
+    "errors": list(fitted.bse / divisor),
+    "logLikelihood": fitted.llf,
+}
+if family == "linear":
+    answer["rSquared"] = fitted.rsquared
+    answer["fStatistic"] = fitted.fvalue
+    answer["robust"] = list(fitted.get_robustcov_results("HC1").bse)
+    answer["clustered"] = list(fitted.get_robustcov_results("cluster", groups=groups).bse)
+print(json.dumps(answer))
