@@ -84,7 +84,7 @@ let package = Package(
       "AlmanacCommands",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Billing",
-        "SampleSources", "Simulation", "Pipelines", "Forecasting",
+        "LinearAlgebra", "Regression", "SampleSources", "Simulation", "Pipelines", "Forecasting",
       ]),
     .executableTarget(
       name: "almanac", dependencies: ["AlmanacCommands"], swiftSettings: settings),

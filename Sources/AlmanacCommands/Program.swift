@@ -11,6 +11,7 @@ package struct Program {
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
     StatusCommand.self, DigestCommand.self, DatasetsCommand.self, CompactCommand.self,
     ForecastCommand.self, BacktestCommand.self,
+    FitCommand.self, PredictCommand.self, EvaluateCommand.self, ShowCommand.self,
   ]
 
   /// A program for one command line.

@@ -1,0 +1,97 @@
+import AlmanacCore
+import Files
+import Regression
+
+/// `almanac fit`: a model from any table.
+package struct FitCommand: Command {
+  package static let name = "fit"
+  package static let summary = "fit a model to a CSV or Parquet file or a query"
+  package static let help = """
+    Usage: almanac fit --data DATA (--target COLUMN | --model FILE) --out FILE
+                       [--source URL] [--jobs N]
+
+    Fits a regression and writes it with its terms, coefficients, calibration and
+    scores into one JSON file, for almanac predict, evaluate and show.
+
+    With --target alone the rest follows from the values: a target of two values
+    gets a logistic regression, numbers a linear one. Constant columns, copies and
+    identifiers are left out with a note; whole numbers with at most 12 values
+    count as categories; missing values get the median and a column of their own.
+    The strength of the penalty, and whether effects depend on each other, is
+    chosen by the loss on rows left out, and the scores printed are of such rows.
+
+    A --model file in YAML decides more:
+
+      target: churned
+      family: logistic         # linear, logistic or poisson
+      positive: "yes"
+      ignore: [customer_id]
+      penalty: auto            # or a number, 0 for none
+      terms:
+        - {column: tenure, kind: spline, knots: 6}
+        - {column: plan, kind: categorical, minimum: 20}
+        - {column: revenue, kind: numeric, log: true, winsorise: true}
+        - {column: hour, kind: cyclic, period: 24}
+        - {column: age, kind: polynomial, degree: 2}
+        - {kind: interaction, columns: [plan, tenure]}
+
+    Options:
+      --data DATA      a CSV or .parquet file, or 'postgres:SELECT …'
+      --target COLUMN  the column to predict
+      --model FILE     the model in YAML, instead of --target
+      --out FILE       where to write the fitted model
+      --source URL     the database of a query
+      --jobs N         the most threads; the result does not depend on it
+
+    Examples:
+      almanac fit --data churn.csv --target Churn --out churn.json
+      almanac fit --data 'postgres:SELECT * FROM leads' --target won --out won.json
+    """
+
+  private let data: TableSource
+  private let target: String?
+  private let modelPath: String?
+  private let outPath: String
+  private let source: String?
+  private let jobs: Int?
+  private let environment: [String: String]
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    data = try TableSource.option("--data", &scanner)
+    target = try scanner.value("--target")
+    modelPath = try scanner.value("--model")
+    guard let out = try scanner.value("--out") else {
+      throw UsageError("--out is missing; give the file to write the model into")
+    }
+    outPath = out
+    source = try scanner.value("--source")
+    jobs = try scanner.integer("--jobs", in: 1...1024)
+    self.environment = environment
+    guard (target == nil) != (modelPath == nil) else {
+      throw UsageError("give either --target COLUMN or --model FILE")
+    }
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let specification: ModelSpecification
+    if let modelPath {
+      specification = try ModelDocument.read(try FileSystem.read(modelPath), file: modelPath)
+    } else {
+      specification = ModelSpecification(target: target ?? "")
+    }
+    let loaded = try data.read {
+      try ConnectionOptions(environment: environment).settings(
+        option: "--source", value: source, variable: "ALMANAC_SOURCE")
+    }
+    guard loaded.table[specification.target] != nil else {
+      throw TableError(
+        "the data has no column \"\(specification.target)\""
+          + Suggestion.didYouMean(specification.target, among: loaded.table.names))
+    }
+    let fitted = try specification.fit(loaded.table, jobs: jobs)
+    let file = ModelFile(fitted, digest: loaded.digest)
+    try file.write(to: outPath)
+    setting.console.print(ModelText(file: file).summary())
+    setting.console.print("written to \(outPath)")
+  }
+}

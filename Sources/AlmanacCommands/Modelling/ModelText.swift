@@ -1,0 +1,153 @@
+import Glibc
+import Regression
+
+/// A fitted model as lines of text.
+struct ModelText {
+  let file: ModelFile
+
+  private var model: FittedModel { file.model }
+
+  /// The model in a few lines: what it predicts and how well.
+  func summary() -> [String] {
+    let kind =
+      switch model.family {
+      case .linear: "linear regression of \(model.specification.target)"
+      case .logistic:
+        "logistic regression of \(model.specification.target) = \(model.positive ?? "yes")"
+      case .poisson: "Poisson regression of \(model.specification.target)"
+      }
+    var lines = [
+      "\(kind), \(Display.count(model.rowCount)) rows, \(model.terms.count) terms, "
+        + "\(model.coefficients.joined().count + 1) coefficients"
+    ]
+    lines.append(
+      "penalty \(ModelText.number(model.penalty))"
+        + (model.interactionPenalty.map { ", of interactions \(ModelText.number($0))" } ?? ""))
+    if let scores = model.scores {
+      lines.append("on rows left out:")
+      lines += ScoreText.lines(scores)
+    }
+    if let scores = model.numberScores {
+      lines.append("on rows left out:")
+      lines += ScoreText.lines(scores)
+    }
+    return lines + model.notes.map { "note: \($0)" }
+  }
+
+  /// The table of coefficients.
+  func coefficients() -> [String] {
+    let hasErrors = !model.standardErrors.isEmpty
+    let statistic = model.family == .linear ? "t" : "z"
+    var table = TextTable(
+      [("term", .left), ("coefficient", .right)]
+        + (hasErrors
+          ? [("std. error", .right), (statistic, .right), ("p", .right)] : []))
+    let names = ["(intercept)"] + model.terms.flatMap(\.columnNames)
+    let values = [model.intercept] + model.coefficients.joined()
+    let freedom = max(1, Double(model.rowCount) - model.effectiveParameters)
+    for (index, name) in names.enumerated() {
+      var cells = [name, ModelText.number(values[index])]
+      if hasErrors {
+        let error = model.standardErrors[index]
+        let ratio = values[index] / error
+        let p =
+          model.family == .linear
+          ? Distributions.studentTwoSided(ratio, degreesOfFreedom: freedom)
+          : Distributions.normalTwoSided(ratio)
+        cells += [
+          ModelText.number(error), error > 0 ? Display.fixed(ratio, decimals: 2) : "-",
+          error > 0 ? (p < 0.0001 ? "<0.0001" : Display.fixed(p, decimals: 4)) : "-",
+        ]
+      }
+      table.add(cells)
+    }
+    return table.lines(indent: 0)
+  }
+
+  /// The effect of each curved or graded term over the range of the training rows, as bars.
+  func effects() throws -> [String] {
+    var lines: [String] = []
+    for (term, coefficients) in zip(model.terms, model.coefficients) {
+      let labels: [String]
+      let table: Table
+      switch term.state {
+      case .numeric(let preparation, _, _), .spline(let preparation, _, _),
+        .polynomial(let preparation, _, _, _):
+        let points = (0...8).map { step in
+          preparation.original(
+            preparation.lower + (preparation.upper - preparation.lower) * Double(step) / 8)
+        }
+        labels = points.map(ModelText.number)
+        var one = Table(rowCount: points.count)
+        one.add(term.name, .numbers(points))
+        table = one
+      case .categorical(let levels, let reference, _, _):
+        let all = (reference.map { [$0] } ?? []) + levels
+        labels = all
+        var one = Table(rowCount: all.count)
+        one.add(term.name, .texts(codes: all.indices.map { Int32($0) }, levels: all))
+        table = one
+      default: continue
+      }
+      let mean = zip(term.means, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
+      let effect = try term.contribution(of: table, coefficients: coefficients).map { $0 - mean }
+      let largest = effect.reduce(1e-12) { max($0, abs($1)) }
+      let width = labels.map { Display.width(of: $0) }.max() ?? 0
+      lines += ["", term.name]
+      for (label, value) in zip(labels, effect) {
+        let length = Int((abs(value) / largest * 20).rounded())
+        let bar = String(repeating: value < 0 ? "-" : "+", count: length)
+        let left =
+          value < 0
+          ? String(repeating: " ", count: 20 - length) + bar : String(repeating: " ", count: 20)
+        let right = value < 0 ? "" : bar
+        let padding = String(repeating: " ", count: width - Display.width(of: label))
+        lines.append("  \(label)\(padding)  \(left)|\(right)  \(ModelText.number(value))")
+      }
+    }
+    return lines.map { line in
+      var line = line
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+
+  /// A number with four significant digits.
+  static func number(_ value: Double) -> String {
+    guard value != 0, value.isFinite else { return value == 0 ? "0" : "\(value)" }
+    let size = log10(abs(value)).rounded(.down)
+    if size >= -4, size < 7 {
+      return Display.fixed(value, decimals: max(0, min(8, 3 - Int(size))))
+    }
+    let mantissa = value / pow(10, size)
+    return "\(Display.fixed(mantissa, decimals: 3))e\(Int(size))"
+  }
+}
+
+/// Scores as lines of text.
+enum ScoreText {
+  static func lines(_ scores: BinaryScores) -> [String] {
+    let interval = scores.rocAUCInterval.map { Display.fixed($0, decimals: 4) }
+    return [
+      "  log-loss \(four(scores.logLoss)), Brier \(four(scores.brierScore)), "
+        + "share of yes \(four(scores.prevalence))",
+      "  ROC AUC \(four(scores.rocAUC)) (95 % \(interval.joined(separator: " to "))), "
+        + "PR AUC \(four(scores.prAUC)), KS \(four(scores.kolmogorovSmirnov))",
+      "  calibration error \(four(scores.expectedCalibrationError)), "
+        + "slope \(Display.fixed(scores.calibrationSlope, decimals: 3)), "
+        + "intercept \(Display.fixed(scores.calibrationIntercept, decimals: 3))",
+    ]
+  }
+
+  static func lines(_ scores: NumberScores) -> [String] {
+    [
+      "  RMSE \(ModelText.number(scores.rootMeanSquaredError)), "
+        + "MAE \(ModelText.number(scores.meanAbsoluteError)), R² \(four(scores.rSquared))",
+      "  MAPE \(Display.percent(scores.meanAbsolutePercentageError)), "
+        + "sMAPE \(Display.percent(scores.symmetricPercentageError)), "
+        + "WAPE \(Display.percent(scores.weightedPercentageError))",
+    ]
+  }
+
+  private static func four(_ value: Double) -> String { Display.fixed(value, decimals: 4) }
+}

@@ -1,0 +1,210 @@
+import AlmanacCore
+import Files
+import Regression
+
+/// What the commands that take a fitted model and a table have in common.
+private struct ScoringInput {
+  let modelPath: String
+  let data: TableSource
+  let source: String?
+  let environment: [String: String]
+
+  init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    guard let path = try scanner.value("--model") else {
+      throw UsageError("--model is missing; give a file that `almanac fit` wrote")
+    }
+    modelPath = path
+    data = try TableSource.option("--data", &scanner)
+    source = try scanner.value("--source")
+    self.environment = environment
+  }
+
+  func read() throws -> (model: FittedModel, table: Table) {
+    let file = try ModelFile.read(modelPath)
+    let loaded = try data.read {
+      try ConnectionOptions(environment: environment).settings(
+        option: "--source", value: source, variable: "ALMANAC_SOURCE")
+    }
+    return (file.model, loaded.table)
+  }
+}
+
+/// `almanac predict`: predictions of a fitted model for the rows of a table.
+package struct PredictCommand: Command {
+  package static let name = "predict"
+  package static let summary = "predict with a fitted model for each row of a table"
+  package static let help = """
+    Usage: almanac predict --model FILE --data DATA --out FILE
+                           [--level PERCENT] [--reasons N] [--source URL]
+
+    Writes a CSV file with one row for each row of the data, in order: row (from
+    1), probability or predicted, lower, upper, reasons. lower and upper hold the
+    percentage --level of errors on rows left out of the fit; probabilities have
+    none. reasons name what moves a prediction away from that of an average row
+    most, each with what it adds on the scale of the model (log-odds for
+    probabilities); over all terms they add up exactly.
+
+    Options:
+      --model FILE     a file that almanac fit wrote
+      --data DATA      a CSV or .parquet file, or 'postgres:SELECT …'
+      --out FILE       the CSV file to write
+      --level PERCENT  the percentage an interval is to hold (default: 90)
+      --reasons N      how many reasons (default: 3)
+      --source URL     the database of a query
+
+    Examples:
+      almanac predict --model churn.json --data today.csv --out risks.csv
+    """
+
+  private let input: ScoringInput
+  private let outPath: String
+  private let level: Double
+  private let reasons: Int
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    input = try ScoringInput(&scanner, environment: environment)
+    guard let out = try scanner.value("--out") else {
+      throw UsageError("--out is missing; give the CSV file to write")
+    }
+    outPath = out
+    reasons = try scanner.integer("--reasons", in: 0...1000) ?? 3
+    level = Double(try scanner.integer("--level", in: 1...99) ?? 90) / 100
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let (model, table) = try input.read()
+    let predictions = try model.predict(table, level: level)
+    let names = model.reasonNames
+    var text =
+      "row,\(model.family == .logistic ? "probability" : "predicted"),lower,upper,reasons\n"
+    for (row, prediction) in predictions.enumerated() {
+      let order = prediction.contributions.indices.sorted {
+        (-abs(prediction.contributions[$0]), $0) < (-abs(prediction.contributions[$1]), $1)
+      }
+      let parts = order.prefix(reasons).map { index in
+        let value = prediction.contributions[index]
+        return "\(names[index]) \(value < 0 ? "" : "+")\(ModelText.number(value))"
+      }
+      let cells = [
+        String(row + 1), "\(prediction.value)",
+        prediction.interval.map { "\($0.lower)" } ?? "",
+        prediction.interval.map { "\($0.upper)" } ?? "", parts.joined(separator: "; "),
+      ]
+      text += cells.map(csvCell).joined(separator: ",") + "\n"
+    }
+    try FileSystem.writeAtomically(Array(text.utf8), to: outPath)
+    setting.console.print("\(Display.count(predictions.count)) rows written to \(outPath)")
+  }
+
+  private func csvCell(_ text: String) -> String {
+    guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+    let doubled = text.split(separator: "\"", omittingEmptySubsequences: false)
+    return "\"" + doubled.joined(separator: "\"\"") + "\""
+  }
+}
+
+/// `almanac evaluate`: how well a fitted model does on rows whose outcome is known.
+package struct EvaluateCommand: Command {
+  package static let name = "evaluate"
+  package static let summary = "score a fitted model on rows whose outcome is known"
+  package static let help = """
+    Usage: almanac evaluate --model FILE --data DATA [--source URL]
+
+    Prints the scores of a model on a table that holds its target: for
+    probabilities log-loss, Brier score, areas under the ROC and the
+    precision-recall curve, KS, calibration error, slope and intercept, lift and a
+    table of calibration; for numbers RMSE, MAE, R² and percentage errors.
+
+    Options:
+      --model FILE   a file that almanac fit wrote
+      --data DATA    a CSV or .parquet file, or 'postgres:SELECT …'
+      --source URL   the database of a query
+
+    Examples:
+      almanac evaluate --model churn.json --data later.csv
+    """
+
+  private let input: ScoringInput
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    input = try ScoringInput(&scanner, environment: environment)
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let (model, whole) = try input.read()
+    let name = model.specification.target
+    guard let column = whole[name] else {
+      throw TableError("the data has no column \"\(name)\", which the model predicts")
+    }
+    let labels = column.labels
+    let rows = labels.indices.filter { labels[$0] != nil }
+    guard !rows.isEmpty else { throw TableError("no row of the data has a value of \"\(name)\"") }
+    let table = whole.selecting(rows: rows)
+    let values = try model.predict(table).map(\.value)
+    setting.console.print(
+      "\(Display.count(rows.count)) rows"
+        + (rows.count < whole.rowCount
+          ? ", \(Display.count(whole.rowCount - rows.count)) without a target left out" : ""))
+    guard model.family == .logistic else {
+      let actual = column.selecting(rows).numbers
+      guard actual.allSatisfy(\.isFinite) else {
+        throw TableError("column \"\(name)\" holds values that are no numbers")
+      }
+      setting.console.print(
+        ScoreText.lines(try NumberScores(predictions: values, actual: actual)))
+      return
+    }
+    let outcomes = rows.map { labels[$0] == model.positive ? 1.0 : 0.0 }
+    setting.console.print(
+      ScoreText.lines(try BinaryScores(probabilities: values, outcomes: outcomes)))
+    for share in [0.05, 0.1, 0.2] {
+      let (lift, gain) = liftAndGain(values, outcomes, share: share)
+      setting.console.print(
+        "  top \(Display.percent(share)): lift \(Display.fixed(lift, decimals: 2)), "
+          + "holds \(Display.percent(gain)) of yes")
+    }
+    var text = TextTable([("rows", .right), ("mean probability", .right), ("share of yes", .right)])
+    for bin in calibrationTable(values, outcomes) {
+      text.add([
+        Display.count(bin.count), Display.fixed(bin.meanProbability, decimals: 4),
+        Display.fixed(bin.frequency, decimals: 4),
+      ])
+    }
+    setting.console.print("")
+    setting.console.print(text.lines())
+  }
+}
+
+/// `almanac show`: a fitted model as people read it.
+package struct ShowCommand: Command {
+  package static let name = "show"
+  package static let summary = "show a fitted model: coefficients and effects"
+  package static let help = """
+    Usage: almanac show FILE
+
+    Prints what a model predicts, its scores, the table of its coefficients with
+    standard errors and tests, and the effect of each term over its range as bars.
+    Standard errors of a penalised fit say how estimates scatter about their own
+    mean; the pull of the penalty towards zero is not in them.
+
+    Examples:
+      almanac show churn.json
+    """
+
+  private let path: String
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    guard let operand = scanner.operand() else {
+      throw UsageError("name the model file, such as `almanac show churn.json`")
+    }
+    path = operand
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let text = ModelText(file: try ModelFile.read(path))
+    setting.console.print(text.summary())
+    setting.console.print("")
+    setting.console.print(text.coefficients())
+    setting.console.print(try text.effects())
+  }
+}
