@@ -34,6 +34,20 @@ package struct ValidityBitmap: Hashable, Sendable {
     count += 1
   }
 
+  /// Adds up to 64 rows at the end: the lowest bits of a word whose other bits are 0.
+  package mutating func append(word bits: UInt64, rows: Int) {
+    precondition(rows >= 0 && rows <= 64, "\(rows) rows of a word")
+    if rows == 0 { return }
+    let shift = UInt64(count & 63)
+    if shift == 0 {
+      words.append(bits)
+    } else {
+      words[words.count - 1] |= bits << shift
+      if Int(shift) + rows > 64 { words.append(bits >> (64 - shift)) }
+    }
+    count += rows
+  }
+
   /// Adds the rows of another bitmap at the end.
   package mutating func append(contentsOf other: ValidityBitmap) {
     let shift = UInt64(count & 63)

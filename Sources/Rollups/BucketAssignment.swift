@@ -8,6 +8,8 @@ struct BucketAssignment: Sendable {
   private let length: Int64
   private let first: Int64
   private let count: UInt64
+  /// The bucket of each day, `nil` where days or hours are the buckets.
+  private let bucketsOfDays: [UInt32]?
   /// Instants from which an offset is in force, ascending; the first is the earliest there is.
   private let starts: [Int64]
   /// Microseconds to add to an instant from the start of the same index on.
@@ -15,23 +17,39 @@ struct BucketAssignment: Sendable {
 
   /// The assignment to the given buckets; `zone` matters to days only.
   init(_ buckets: RollupBuckets, zone: ZoneRules) {
-    count = UInt64(buckets.count)
+    let dates: Range<CalendarDate>
     switch buckets {
     case .hours(let range):
       length = Timestamp.microsecondsPerHour
       first = Int64(range.lowerBound.hoursSinceEpoch)
+      count = UInt64(buckets.count)
       starts = [.min]
       offsets = [0]
+      bucketsOfDays = nil
+      return
     case .days(let range):
-      length = Timestamp.microsecondsPerDay
-      first = Int64(range.lowerBound.daysSinceEpoch)
-      // No zone is a whole two days away from UTC.
-      let changes = zone.offsetChanges(
-        from: range.lowerBound.adding(days: -2).startUTC,
-        to: range.upperBound.adding(days: 2).startUTC)
-      starts = [.min] + changes.dropFirst().map(\.start.microseconds)
-      offsets = changes.map { Int64($0.secondsEastOfUTC) * 1_000_000 }
+      dates = range
+      bucketsOfDays = nil
+    case .months(let start, let months):
+      precondition(start.day == 1, "a month that begins on \(start)")
+      dates = start..<start.monthStart(adding: months)
+      bucketsOfDays = (0..<months).flatMap { month in
+        [UInt32](
+          repeating: UInt32(month), count: start.monthStart(adding: month).daysInMonth)
+      }
+    case .span(let range):
+      dates = range
+      bucketsOfDays = range.map { _ in 0 }
     }
+    length = Timestamp.microsecondsPerDay
+    first = Int64(dates.lowerBound.daysSinceEpoch)
+    count = UInt64(dates.count)
+    // No zone is a whole two days away from UTC.
+    let changes = zone.offsetChanges(
+      from: dates.lowerBound.adding(days: -2).startUTC,
+      to: dates.upperBound.adding(days: 2).startUTC)
+    starts = [.min] + changes.dropFirst().map(\.start.microseconds)
+    offsets = changes.map { Int64($0.secondsEastOfUTC) * 1_000_000 }
   }
 
   /// The offset of each instant's bucket, ``outside`` for those in none.
@@ -41,7 +59,10 @@ struct BucketAssignment: Sendable {
     var end = starts.count > 1 ? starts[1] : .max
     var shift = offsets[0]
     var result: [UInt32] = []
-    result.reserveCapacity(instants.count)
+    result.reserveLarge(instants.count)
+    var bucket = BucketAssignment.outside
+    var bucketStart: Int64 = 0
+    var bucketEnd: Int64 = 0
     for instant in instants {
       if instant < start || instant >= end, starts.count > 1 {
         piece = (starts.firstIndex { $0 > instant } ?? starts.count) - 1
@@ -49,10 +70,22 @@ struct BucketAssignment: Sendable {
         end = piece + 1 < starts.count ? starts[piece + 1] : .max
         shift = offsets[piece]
       }
-      let bucket = floorDivide(instant &+ shift, length) &- first
-      let isInside = UInt64(bitPattern: bucket) < count
-      result.append(isInside ? UInt32(truncatingIfNeeded: bucket) : BucketAssignment.outside)
+      let local = instant &+ shift
+      // Events mostly come in the order of time: the last bucket saves most of the divisions.
+      if local < bucketStart || local >= bucketEnd {
+        let number = floorDivide(local, length)
+        let offset = number &- first
+        bucket =
+          UInt64(bitPattern: offset) < count
+          ? UInt32(truncatingIfNeeded: offset) : BucketAssignment.outside
+        bucketStart = number &* length
+        bucketEnd = bucketStart &+ length
+      }
+      result.append(bucket)
     }
-    return result
+    guard let bucketsOfDays else { return result }
+    return result.map { day in
+      day == BucketAssignment.outside ? day : bucketsOfDays[Int(day)]
+    }
   }
 }

@@ -23,6 +23,36 @@ enum CodedAmounts: Sendable {
   case none
   case narrow([Int64])
   case wide([Int128])
+
+  /// The amount of a row; 0 where there are none.
+  subscript(row: Int) -> Int128 {
+    switch self {
+    case .none: 0
+    case .narrow(let values): Int128(values[row])
+    case .wide(let values): values[row]
+    }
+  }
+
+  /// Puts other amounts into some rows, and widens all if one of them needs it.
+  mutating func replace(_ others: [(row: Int, amount: Int128)]) {
+    switch self {
+    case .none: return
+    case .narrow(var values):
+      self = .none
+      if others.allSatisfy({ Int64(exactly: $0.amount) != nil }) {
+        for (row, amount) in others { values[row] = Int64(truncatingIfNeeded: amount) }
+        self = .narrow(values)
+      } else {
+        var wide = values.map { Int128($0) }
+        for (row, amount) in others { wide[row] = amount }
+        self = .wide(wide)
+      }
+    case .wide(var values):
+      self = .none
+      for (row, amount) in others { values[row] = amount }
+      self = .wide(values)
+    }
+  }
 }
 
 /// A key column in codes of its own, with the table that turns these into the state's.
@@ -87,7 +117,8 @@ struct EventReader {
 
   /// The batch in codes, and the number of amounts left out because they have no currency.
   func coded(
-    buckets assignment: BucketAssignment, in dictionaries: inout RollupDictionaries
+    buckets assignment: BucketAssignment, in dictionaries: inout RollupDictionaries,
+    converter: inout AmountConverter
   ) throws(RollupError) -> (events: CodedEvents, amountsWithoutCurrency: Int) {
     let timestamp = try column(settings.timestampColumn)
     guard case .int64(let instants) = timestamp.storage, timestamp.field.type == .timestamp else {
@@ -121,13 +152,14 @@ struct EventReader {
       }
       events.hasDuration = duration.validity
     }
-    let amountsWithoutCurrency = try readAmounts(into: &events, instants: instants)
+    let amountsWithoutCurrency = try readAmounts(
+      into: &events, instants: instants, converter: &converter)
     return (events, amountsWithoutCurrency)
   }
 
   /// Puts the amounts in the reporting currency into `events` and counts those in none.
   private func readAmounts(
-    into events: inout CodedEvents, instants: [Int64]
+    into events: inout CodedEvents, instants: [Int64], converter: inout AmountConverter
   ) throws(RollupError) -> Int {
     guard let name = settings.amountColumn else { return 0 }
     let amount = try column(name)
@@ -149,6 +181,7 @@ struct EventReader {
     if currency.validity == nil, entries.allSatisfy({ $0 == settings.currency }) { return 0 }
     var usable = amount.validity ?? ValidityBitmap(repeating: true, count: amount.rowCount)
     var left = 0
+    var converted: [(row: Int, amount: Int128)] = []
     for row in 0..<amount.rowCount
     where events.buckets[row] != BucketAssignment.outside && usable[row] {
       let code =
@@ -158,13 +191,14 @@ struct EventReader {
         left += 1
         continue
       }
-      guard code == settings.currency else {
-        throw .missingRate(
-          currency: code,
-          date: settings.zone.localDate(at: Timestamp(microseconds: instants[row])))
+      if code != settings.currency {
+        let amount = try converter.convert(
+          events.amounts[row], from: code, at: Timestamp(microseconds: instants[row]))
+        converted.append((row, amount))
       }
     }
     events.hasAmount = usable
+    events.amounts.replace(converted)
     return left
   }
 

@@ -1,8 +1,8 @@
 /// Sorts words ascending by the bits from `lowBit` up to `highBit`, keeping the order of equals.
 ///
 /// Least significant digit first, with digits of 8 bits, or 12 where there are enough words to pay
-/// for the larger tables; insertion for a few words. The bits below `lowBit` travel along; those
-/// above `highBit` must be zero. `scratch` holds at least as many words as `words`.
+/// for the larger tables; insertion for a few words. The bits below `lowBit` and from `highBit` on
+/// travel along, but for equal words these may come in another order. `scratch` holds at least as many words as `words`.
 func radixSort<Word: FixedWidthInteger & UnsignedInteger>(
   _ words: UnsafeMutableBufferPointer<Word>, scratch: UnsafeMutableBufferPointer<Word>,
   digits tables: UnsafeMutableBufferPointer<UInt32>, lowBit: Int, highBit: Int
@@ -11,10 +11,10 @@ func radixSort<Word: FixedWidthInteger & UnsignedInteger>(
   precondition(
     scratch.count >= count && tables.count >= 4_096, "the scratch space is too small")
   if count <= 24 {
-    unsafe insertionSort(words, lowBit: lowBit)
+    unsafe insertionSort(words, lowBit: lowBit, highBit: highBit)
     return
   }
-  let widest = count > 8_192 ? 12 : 8
+  let widest = count > 2_048 ? 12 : 8
   let passes = (highBit - lowBit + widest - 1) / widest
   guard passes > 0 else { return }
   let width = (highBit - lowBit + passes - 1) / passes
@@ -50,18 +50,34 @@ func radixSort<Word: FixedWidthInteger & UnsignedInteger>(
   }
 }
 
-/// Sorts a few words ascending by the bits from `lowBit` up, keeping the order of equals.
-private func insertionSort<Word: FixedWidthInteger & UnsignedInteger>(
-  _ words: UnsafeMutableBufferPointer<Word>, lowBit: Int
-) {
-  guard words.count > 1 else { return }
+/// Sorts words ascending by the bits of a mask, keeping the order of equals, unless that takes more
+/// than a number of moves.
+///
+/// - Returns: whether they are sorted; if not, they are the same words in another order.
+func insertionSort<Word: FixedWidthInteger & UnsignedInteger>(
+  _ words: UnsafeMutableBufferPointer<Word>, mask: Word, moves: Int
+) -> Bool {
+  var left = moves
+  guard words.count > 1 else { return true }
   for index in 1..<words.count {
     let word = unsafe words[index]
+    if unsafe words[index - 1] & mask <= word & mask { continue }
     var place = index
-    while place > 0, unsafe words[place - 1] >> Word(lowBit) > word >> Word(lowBit) {
+    while place > 0, unsafe words[place - 1] & mask > word & mask {
       unsafe words[place] = unsafe words[place - 1]
       place -= 1
     }
     unsafe words[place] = word
+    left -= index - place
+    if left < 0 { return false }
   }
+  return true
+}
+
+/// Sorts a few words ascending by some of their bits, keeping the order of equals.
+private func insertionSort<Word: FixedWidthInteger & UnsignedInteger>(
+  _ words: UnsafeMutableBufferPointer<Word>, lowBit: Int, highBit: Int
+) {
+  let all = highBit >= Word.bitWidth ? Word.max : Word(1) << Word(highBit) - 1
+  _ = unsafe insertionSort(words, mask: (all >> Word(lowBit)) << Word(lowBit), moves: .max)
 }

@@ -10,6 +10,8 @@ package enum RollupError: ExitStatusConvertible, Equatable {
   case missingValue(dataset: String, column: String, row: Int)
   /// An amount is in another currency than the reporting one; there are no rates to convert it by.
   case missingRate(currency: CurrencyCode, date: CalendarDate)
+  /// There are rates, but none for the currency of an amount on its day.
+  case noRate(currency: CurrencyCode, reporting: CurrencyCode, date: CalendarDate)
   /// A sum is too large for its column.
   case overflow(column: String)
 
@@ -24,9 +26,12 @@ package enum RollupError: ExitStatusConvertible, Equatable {
       "\(dataset): row \(row) of the interval's partitions has no \(column);"
         + " correct it in the source and extract again"
     case .missingRate(let currency, let date):
-      "an amount of \(date) is in \(currency), which is not the reporting currency;"
-        + " this version does not convert: set `currency: \(currency)` in the pipeline, or convert"
-        + " in the dataset's `query:`"
+      "an amount of \(date) is in \(currency), which is not the reporting currency, and there are"
+        + " no exchange rates: fill the dataset exchange_rates, or set `currency: \(currency)` in"
+        + " the pipeline"
+    case .noRate(let currency, let reporting, let date):
+      "there is no exchange rate from \(currency) to \(reporting) for \(date) or the 7 days before"
+        + " it; add one to exchange_rates"
     case .overflow(let column):
       "the sum of \(column) is too large to store; look for corrupt values in the source"
     }
@@ -36,7 +41,7 @@ package enum RollupError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .missingColumn: .missingInput
-    case .wrongType, .missingValue, .missingRate, .overflow: .badData
+    case .wrongType, .missingValue, .missingRate, .noRate, .overflow: .badData
     }
   }
 }

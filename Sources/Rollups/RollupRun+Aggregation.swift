@@ -69,6 +69,8 @@ struct AggregationInput {
     for count in counts { starts.append(starts[starts.count - 1] + count) }
     companyStarts = starts
     precondition(starts[starts.count - 1] < Int(UInt32.max), "too many rows to aggregate at once")
+    // Two bits above a user's code are for other things, and one code means that there is none.
+    precondition(dictionaries.users.values.count < 0x3FFF_FFFF, "too many users to aggregate")
   }
 }
 
@@ -88,13 +90,13 @@ extension RollupRun {
     let isLong = input.layout.width > UInt64.bitWidth
     switch (isWide, isLong) {
     case (false, false):
-      return aggregate(input, Partitions<Int64, UInt64>.self, keepingUsers: keepingUsers)
+      return aggregate(input, Partitions<Int64, UInt32, UInt64>.self, keepingUsers: keepingUsers)
     case (false, true):
-      return aggregate(input, Partitions<Int64, UInt128>.self, keepingUsers: keepingUsers)
+      return aggregate(input, Partitions<Int64, UInt128, UInt128>.self, keepingUsers: keepingUsers)
     case (true, false):
-      return aggregate(input, Partitions<Int128, UInt64>.self, keepingUsers: keepingUsers)
+      return aggregate(input, Partitions<Int128, UInt32, UInt64>.self, keepingUsers: keepingUsers)
     case (true, true):
-      return aggregate(input, Partitions<Int128, UInt128>.self, keepingUsers: keepingUsers)
+      return aggregate(input, Partitions<Int128, UInt128, UInt128>.self, keepingUsers: keepingUsers)
     }
   }
 }

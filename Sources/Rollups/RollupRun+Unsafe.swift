@@ -1,11 +1,26 @@
 import Columns
 
-/// What a row carries besides its key.
-struct RowValues<Amount: FixedWidthInteger & SignedInteger & Sendable> {
+/// A row in the partition of its company.
+struct PartitionRow<
+  Amount: FixedWidthInteger & SignedInteger & Sendable,
+  Key: FixedWidthInteger & UnsignedInteger & Sendable
+> {
+  /// The rest of its key: a word of ``SortWordLayout`` without the place.
+  var key: Key
+  /// The user's code, and above it two bits that tell of an amount and of a duration.
+  var userAndFlags: UInt32
   var amount: Amount
-  var user: UInt32
-  /// Bit 0 says that there is an amount, bit 1 a duration.
-  var flags: UInt32
+
+  /// The low bits, which hold the user's code.
+  static var userMask: UInt32 { 0x3FFF_FFFF }
+  static var amountFlag: UInt32 { 0x4000_0000 }
+  static var durationFlag: UInt32 { 0x8000_0000 }
+
+  /// The user's code; the mask where there is none.
+  var user: UInt32 { userAndFlags & Self.userMask }
+  var hasUser: Bool { user != Self.userMask }
+  var hasAmount: Bool { userAndFlags & Self.amountFlag != 0 }
+  var hasDuration: Bool { userAndFlags & Self.durationFlag != 0 }
 }
 
 /// The rows of all companies, partitioned by company, in memory of their own.
@@ -15,15 +30,18 @@ struct RowValues<Amount: FixedWidthInteger & SignedInteger & Sendable> {
 @safe
 struct Partitions<
   Amount: FixedWidthInteger & SignedInteger & Sendable,
+  Key: FixedWidthInteger & UnsignedInteger & Sendable,
   Word: FixedWidthInteger & UnsignedInteger & Sendable
 >: ~Copyable {
-  let words: UnsafeMutableBufferPointer<Word>
-  let values: UnsafeMutableBufferPointer<RowValues<Amount>>
+  typealias Row = PartitionRow<Amount, Key>
+
+  let rows: UnsafeMutableBufferPointer<Row>
   let durations: UnsafeMutableBufferPointer<Int64>
-  /// Room to sort the largest partition.
+  /// The words of one partition, with the place of each row in it, and room to sort them.
+  let words: UnsafeMutableBufferPointer<Word>
   let scratch: UnsafeMutableBufferPointer<Word>
-  /// The values of one partition in sorted order.
-  let sortedValues: UnsafeMutableBufferPointer<RowValues<Amount>>
+  /// The rows of one partition in sorted order.
+  let sortedRows: UnsafeMutableBufferPointer<Row>
   let sortedDurations: UnsafeMutableBufferPointer<Int64>
   let digits: UnsafeMutableBufferPointer<UInt32>
 
@@ -31,11 +49,11 @@ struct Partitions<
     let starts = input.companyStarts
     let count = starts[starts.count - 1]
     let largest = zip(starts, starts.dropFirst()).map { $1 - $0 }.max() ?? 0
-    unsafe words = Self.allocate(count)
-    unsafe values = Self.allocate(count)
+    unsafe rows = Self.allocate(count)
     unsafe durations = Self.allocate(input.hasDurations ? count : 0)
+    unsafe words = Self.allocate(largest)
     unsafe scratch = Self.allocate(largest)
-    unsafe sortedValues = Self.allocate(largest)
+    unsafe sortedRows = Self.allocate(largest)
     unsafe sortedDurations = Self.allocate(input.hasDurations ? largest : 0)
     unsafe digits = Self.allocate(4_096)
   }
@@ -50,11 +68,11 @@ struct Partitions<
   }
 
   deinit {
-    unsafe words.deallocate()
-    unsafe values.deallocate()
+    unsafe rows.deallocate()
     unsafe durations.deallocate()
+    unsafe words.deallocate()
     unsafe scratch.deallocate()
-    unsafe sortedValues.deallocate()
+    unsafe sortedRows.deallocate()
     unsafe sortedDurations.deallocate()
     unsafe digits.deallocate()
   }
@@ -74,10 +92,12 @@ struct Partitions<
   private func fill<Source: FixedWidthInteger & SignedInteger>(
     _ amounts: [Source], of part: CodedEvents, _ input: AggregationInput, next: inout [Int]
   ) {
+    let placeBits = SortWordLayout.placeBits
     let companies = part.companies.table(to: input.companyRanks, null: 0)
     let eventTypes = part.eventTypes.table(
-      to: input.eventTypeRanks.map { Word($0) << Word(input.layout.eventTypeShift) }, null: 0)
-    let moduleKeys = input.moduleRanks.map { Word($0) << Word(input.layout.moduleShift) }
+      to: input.eventTypeRanks.map { Key($0) << Key(input.layout.eventTypeShift - placeBits) },
+      null: 0)
+    let moduleKeys = input.moduleRanks.map { Key($0) << Key(input.layout.moduleShift - placeBits) }
     let noModuleKey = moduleKeys[Int(RollupDictionaries.noModule)]
     let modules = part.modules?.table(to: moduleKeys, null: noModuleKey)
     let users = part.users?.table.map { $0 + [CodedEvents.noUser] }
@@ -102,19 +122,17 @@ struct Partitions<
           user = column.validity.isSet(row) ? column.codes[row] : CodedEvents.noUser
         }
       }
-      unsafe words[place] =
-        key | Word(bucket) << Word(SortWordLayout.placeBits)
-        | Word(UInt32(truncatingIfNeeded: place))
-      var values = RowValues<Amount>(amount: 0, user: user, flags: 0)
+      var entry = Row(
+        key: key | Key(bucket), userAndFlags: user & Row.userMask, amount: 0)
       if hasAmounts {
-        values.flags = part.hasAmount.isSet(row) ? 1 : 0
-        values.amount = Amount(truncatingIfNeeded: amounts[row])
+        if part.hasAmount.isSet(row) { entry.userAndFlags |= Row.amountFlag }
+        entry.amount = Amount(truncatingIfNeeded: amounts[row])
       }
       if let partDurations = part.durations {
-        values.flags |= part.hasDuration.isSet(row) ? 2 : 0
+        if part.hasDuration.isSet(row) { entry.userAndFlags |= Row.durationFlag }
         unsafe durations[place] = partDurations[row]
       }
-      unsafe self.values[place] = values
+      unsafe rows[place] = entry
     }
   }
 
@@ -123,37 +141,46 @@ struct Partitions<
     let layout = input.layout
     let moduleMask = Word(1) << Word(layout.moduleBits) - 1
     let bucketMask = Word(1) << Word(layout.bucketBits) - 1
+    let placeBits = Word(SortWordLayout.placeBits)
     var block = GroupBlock()
     var users: [UInt32] = []
     for company in input.companyOrder.indices {
-      let rows = input.companyStarts[company]..<input.companyStarts[company + 1]
-      if rows.isEmpty { continue }
-      unsafe radixSort(
-        UnsafeMutableBufferPointer(rebasing: words[rows]), scratch: scratch, digits: digits,
-        lowBit: SortWordLayout.placeBits, highBit: layout.width)
-      bringIntoOrder(rows)
-      var start = rows.lowerBound
-      while start < rows.upperBound {
-        let key = unsafe words[start] >> Word(SortWordLayout.placeBits)
+      let partition = input.companyStarts[company]..<input.companyStarts[company + 1]
+      if partition.isEmpty { continue }
+      sort(partition, layout)
+      var start = 0
+      while start < partition.count {
+        // Both stay below the partition's count, and it has no more rows than the largest one.
+        let key = unsafe words[start] >> placeBits
         var end = start + 1
-        while end < rows.upperBound, unsafe words[end] >> Word(SortWordLayout.placeBits) == key {
-          end += 1
-        }
-        guard
-          let values = values(
-            of: (start - rows.lowerBound)..<(end - rows.lowerBound), users: &users)
-        else { return false }
+        while end < partition.count, unsafe words[end] >> placeBits == key { end += 1 }
         let eventType = Int(truncatingIfNeeded: key >> Word(layout.bucketBits + layout.moduleBits))
         let module = Int(truncatingIfNeeded: key >> Word(layout.bucketBits) & moduleMask)
         let groupKey = GroupKey(
           company: input.companyOrder[company], eventType: input.eventTypeOrder[eventType],
           module: input.moduleOrder[module], bucket: Int64(truncatingIfNeeded: key & bucketMask))
+        if block.isFull {
+          run.append(block)
+          block.removeAll()
+        }
+        let first = unsafe sortedRows[start]
+        if end == start + 1, let amount = Int64(exactly: first.amount) {
+          // Most groups of a sparse history are a single event.
+          let hasUser = first.hasUser
+          let hasAmount = first.hasAmount
+          let hasDuration = first.hasDuration
+          let counted = hasAmount ? amount : 0
+          block.append(
+            groupKey, events: 1, users: hasUser ? 1 : 0, sum: counted, minimum: counted,
+            maximum: counted, duration: hasDuration ? unsafe sortedDurations[start] : 0,
+            hasAmount: hasAmount, hasDuration: hasDuration)
+          if run.keepsUsers, hasUser { block.users.append(first.user) }
+          start = end
+          continue
+        }
+        guard let values = values(of: start..<end, users: &users) else { return false }
         if block.append(groupKey, values) {
           if run.keepsUsers { block.users.append(contentsOf: users) }
-          if block.isFull {
-            run.append(block)
-            block.removeAll()
-          }
         } else {
           run.append(block)
           block.removeAll()
@@ -166,21 +193,51 @@ struct Partitions<
     return true
   }
 
-  /// Copies the values of a sorted partition into the order of its words.
+  /// Brings the words of a partition, and its rows, into ascending order.
   ///
-  /// A loop without branches keeps many of its scattered reads in flight, which reading while
-  /// aggregating does not.
-  private func bringIntoOrder(_ rows: Range<Int>) {
-    // The low bits of a word are the place it was written with, so below `count`; a partition has
-    // at most as many rows as the largest one, for which there is room.
-    for index in 0..<rows.count {
-      let place = unsafe Int(truncatingIfNeeded: words[rows.lowerBound + index] & 0xFFFF_FFFF)
-      unsafe sortedValues[index] = values[place]
+  /// Events mostly arrive in the order of time: then their buckets are nearly sorted already, and
+  /// only the rest of the key is left to the radix sort.
+  private func sort(_ partition: Range<Int>, _ layout: SortWordLayout) {
+    // `partition` lies within the rows, and has no more of them than the largest partition, for
+    // which every other buffer has room. The low bits of a word are the place of its row.
+    let count = partition.count
+    let lowBit = SortWordLayout.placeBits
+    let keyMask = Key(truncatingIfNeeded: (Word(1) << Word(layout.bucketBits)) - 1)
+    var descents = 0
+    var last: Key = 0
+    for index in 0..<count {
+      let key = unsafe rows[partition.lowerBound + index].key
+      unsafe words[index] =
+        Word(key) << Word(lowBit) | Word(UInt32(truncatingIfNeeded: index))
+      descents += key & keyMask < last ? 1 : 0
+      last = key & keyMask
+    }
+    let bucketMask = Word(keyMask) << Word(lowBit)
+    let sorted = unsafe UnsafeMutableBufferPointer(rebasing: words[0..<count])
+    if count <= 24 {
+      unsafe radixSort(
+        sorted, scratch: scratch, digits: digits, lowBit: lowBit, highBit: layout.width)
+    } else {
+      if descents > 0,
+        unsafe descents * 8 > count || !insertionSort(sorted, mask: bucketMask, moves: count * 4)
+      {
+        unsafe radixSort(
+          sorted, scratch: scratch, digits: digits, lowBit: lowBit, highBit: layout.moduleShift)
+      }
+      unsafe radixSort(
+        sorted, scratch: scratch, digits: digits, lowBit: layout.moduleShift,
+        highBit: layout.width)
+    }
+    // A loop without branches keeps many of its scattered reads in flight, which reading while
+    // aggregating does not.
+    for index in 0..<count {
+      let place = unsafe Int(truncatingIfNeeded: words[index] & 0xFFFF_FFFF)
+      unsafe sortedRows[index] = rows[partition.lowerBound + place]
     }
     guard unsafe !durations.isEmpty else { return }
-    for index in 0..<rows.count {
-      let place = unsafe Int(truncatingIfNeeded: words[rows.lowerBound + index] & 0xFFFF_FFFF)
-      unsafe sortedDurations[index] = durations[place]
+    for index in 0..<count {
+      let place = unsafe Int(truncatingIfNeeded: words[index] & 0xFFFF_FFFF)
+      unsafe sortedDurations[index] = durations[partition.lowerBound + place]
     }
   }
 
@@ -192,9 +249,9 @@ struct Partitions<
     group.eventCount = Int64(rows.count)
     users.removeAll(keepingCapacity: true)
     for index in rows {
-      let row = unsafe sortedValues[index]
-      if row.user != CodedEvents.noUser { users.append(row.user) }
-      if row.flags & 1 == 1 {
+      let row = unsafe sortedRows[index]
+      if row.hasUser { users.append(row.user) }
+      if row.hasAmount {
         let amount = Int128(row.amount)
         let (sum, overflow) = group.amountSum.addingReportingOverflow(amount)
         if overflow { return nil }
@@ -203,7 +260,7 @@ struct Partitions<
         group.amountMaximum = group.hasAmount ? max(group.amountMaximum, amount) : amount
         group.hasAmount = true
       }
-      if row.flags & 2 == 2 {
+      if row.hasDuration {
         group.durationSum += unsafe Int128(sortedDurations[index])
         group.hasDuration = true
       }
@@ -225,15 +282,20 @@ extension ValidityBitmap? {
 extension RollupRun {
   /// The groups of the input, or `nil` where a sum of amounts exceeds 128 bits.
   ///
-  /// `Amount` holds every amount and `Word` every word of the input's layout.
+  /// `Amount` holds every amount, `Word` every word of the input's layout and `Key` every word
+  /// without its place.
   static func aggregate<
     Amount: FixedWidthInteger & SignedInteger & Sendable,
+    Key: FixedWidthInteger & UnsignedInteger & Sendable,
     Word: FixedWidthInteger & UnsignedInteger & Sendable
   >(
-    _ input: AggregationInput, _ kind: Partitions<Amount, Word>.Type, keepingUsers: Bool
+    _ input: AggregationInput, _ kind: Partitions<Amount, Key, Word>.Type, keepingUsers: Bool
   ) -> RollupRun? {
-    precondition(input.layout.width <= Word.bitWidth, "the key does not fit a sort word")
-    let partitions = Partitions<Amount, Word>(input)
+    let placeBits = SortWordLayout.placeBits
+    precondition(
+      input.layout.width <= Word.bitWidth && input.layout.width - placeBits <= Key.bitWidth,
+      "the key does not fit a sort word")
+    let partitions = Partitions<Amount, Key, Word>(input)
     partitions.fill(from: input)
     var run = RollupRun(keepsUsers: keepingUsers)
     run.reserveCapacity(input.companyStarts[input.companyStarts.count - 1])

@@ -2,7 +2,7 @@ import Columns
 
 /// Whole numbers of 64 bits that widen to 128 when the first one needs it.
 struct WideningIntegers: Sendable {
-  private(set) var narrow: [Int64] = []
+  var narrow: [Int64] = []
   /// All numbers, once one did not fit 64 bits.
   private(set) var wide: [Int128]?
 
@@ -21,14 +21,6 @@ struct WideningIntegers: Sendable {
     }
     wide?.append(value)
   }
-
-  mutating func append(contentsOf values: ArraySlice<Int64>) {
-    if wide == nil {
-      narrow.append(contentsOf: values)
-    } else {
-      for value in values { wide?.append(Int128(value)) }
-    }
-  }
 }
 
 /// Aggregated groups, ascending by company, event type, module and bucket.
@@ -39,21 +31,21 @@ struct RollupRun: Sendable {
   /// Whether the users of the groups are kept; else only their number, and the run cannot be
   /// merged with another.
   let keepsUsers: Bool
-  private(set) var companies: [UInt32] = []
-  private(set) var eventTypes: [UInt32] = []
-  private(set) var modules: [UInt32] = []
+  var companies: [UInt32] = []
+  var eventTypes: [UInt32] = []
+  var modules: [UInt32] = []
   /// Offsets from the first bucket of the interval.
-  private(set) var buckets: [Int64] = []
-  private(set) var eventCounts: [Int64] = []
-  private(set) var uniqueUsers: [Int64] = []
+  var buckets: [Int64] = []
+  var eventCounts: [Int64] = []
+  var uniqueUsers: [Int64] = []
   /// The distinct user codes of one group after the other, ascending within each.
-  private(set) var users: [UInt32] = []
-  private(set) var amountSums = WideningIntegers()
-  private(set) var amountMinima = WideningIntegers()
-  private(set) var amountMaxima = WideningIntegers()
-  private(set) var hasAmount = ValidityBitmap(repeating: true, count: 0)
-  private(set) var durationSums = WideningIntegers()
-  private(set) var hasDuration = ValidityBitmap(repeating: true, count: 0)
+  var users: [UInt32] = []
+  var amountSums = WideningIntegers()
+  var amountMinima = WideningIntegers()
+  var amountMaxima = WideningIntegers()
+  var hasAmount = ValidityBitmap(repeating: true, count: 0)
+  var durationSums = WideningIntegers()
+  var hasDuration = ValidityBitmap(repeating: true, count: 0)
 
   init(keepsUsers: Bool) {
     self.keepsUsers = keepsUsers
@@ -93,26 +85,6 @@ struct RollupRun: Sendable {
     hasAmount.append(values.hasAmount)
     durationSums.append(values.durationSum)
     hasDuration.append(values.hasDuration)
-  }
-
-  /// Adds the groups of a block.
-  mutating func append(_ block: borrowing GroupBlock) {
-    let filled = 0..<block.count
-    companies.append(contentsOf: block.companies[filled])
-    eventTypes.append(contentsOf: block.eventTypes[filled])
-    modules.append(contentsOf: block.modules[filled])
-    buckets.append(contentsOf: block.buckets[filled])
-    eventCounts.append(contentsOf: block.eventCounts[filled])
-    uniqueUsers.append(contentsOf: block.uniqueUsers[filled])
-    if keepsUsers { users.append(contentsOf: block.users) }
-    amountSums.append(contentsOf: block.amountSums[filled])
-    amountMinima.append(contentsOf: block.amountMinima[filled])
-    amountMaxima.append(contentsOf: block.amountMaxima[filled])
-    durationSums.append(contentsOf: block.durationSums[filled])
-    for group in filled {
-      hasAmount.append(block.flags[group] & 1 == 1)
-      hasDuration.append(block.flags[group] & 2 == 2)
-    }
   }
 
   /// The key of a group.
@@ -171,60 +143,5 @@ struct GroupValues: Sendable {
     result.durationSum += other.durationSum
     result.hasDuration = hasDuration || other.hasDuration
     return result
-  }
-}
-
-/// A few groups whose values fit 64 bits, gathered before they are added to a run in one go.
-struct GroupBlock: ~Copyable {
-  /// The most groups a block holds: as many as stay in the first-level cache.
-  static let capacity = 256
-
-  private(set) var count = 0
-  private(set) var companies = [UInt32](repeating: 0, count: capacity)
-  private(set) var eventTypes = [UInt32](repeating: 0, count: capacity)
-  private(set) var modules = [UInt32](repeating: 0, count: capacity)
-  private(set) var buckets = [Int64](repeating: 0, count: capacity)
-  private(set) var eventCounts = [Int64](repeating: 0, count: capacity)
-  private(set) var uniqueUsers = [Int64](repeating: 0, count: capacity)
-  private(set) var amountSums = [Int64](repeating: 0, count: capacity)
-  private(set) var amountMinima = [Int64](repeating: 0, count: capacity)
-  private(set) var amountMaxima = [Int64](repeating: 0, count: capacity)
-  private(set) var durationSums = [Int64](repeating: 0, count: capacity)
-  /// Bit 0 says that there is an amount, bit 1 a duration.
-  private(set) var flags = [UInt8](repeating: 0, count: capacity)
-  /// The distinct users of the groups, one group after the other.
-  var users: [UInt32] = []
-
-  /// Whether there is room for another group.
-  var isFull: Bool { count == GroupBlock.capacity }
-
-  /// Adds a group if its values fit 64 bits; there must be room.
-  @inline(__always)
-  mutating func append(_ key: GroupKey, _ values: GroupValues) -> Bool {
-    guard let sum = Int64(exactly: values.amountSum),
-      let minimum = Int64(exactly: values.amountMinimum),
-      let maximum = Int64(exactly: values.amountMaximum),
-      let duration = Int64(exactly: values.durationSum)
-    else { return false }
-    let group = count
-    companies[group] = key.company
-    eventTypes[group] = key.eventType
-    modules[group] = key.module
-    buckets[group] = key.bucket
-    eventCounts[group] = values.eventCount
-    uniqueUsers[group] = values.uniqueUsers
-    amountSums[group] = sum
-    amountMinima[group] = minimum
-    amountMaxima[group] = maximum
-    durationSums[group] = duration
-    flags[group] = (values.hasAmount ? 1 : 0) | (values.hasDuration ? 2 : 0)
-    count = group + 1
-    return true
-  }
-
-  /// Forgets the groups.
-  mutating func removeAll() {
-    count = 0
-    users.removeAll(keepingCapacity: true)
   }
 }

@@ -22,6 +22,9 @@ package struct RollupSettings: Sendable {
   package var amountColumn: String? = "amount"
   /// The currency of the amount; without the name all amounts are in the reporting currency.
   package var currencyColumn: String? = "currency"
+  /// The rate of a currency on a local date, `nil` where there is none; without the function an
+  /// amount in another currency is an error.
+  package var rate: (@Sendable (CurrencyCode, CalendarDate) -> RollupRate?)?
   /// Milliseconds; without the name no durations are summed.
   package var durationColumn: String? = "duration_ms"
 

@@ -19,6 +19,8 @@ package struct RollupState: Sendable {
   private var reduced: RollupRun?
   /// The number of rows read so far, inside the interval or not.
   package private(set) var rowCount = 0
+  /// The rates so far taken to convert amounts.
+  package private(set) var rateUses: Set<RollupRateUse> = []
   /// The number of amounts so far left out because no currency is known for them.
   package private(set) var amountsWithoutCurrency = 0
 
@@ -43,10 +45,13 @@ package struct RollupState: Sendable {
   ///
   /// - Throws: `RollupError` for a missing column, a column of the wrong type, an event inside the
   ///   interval without company or type, an event without a time, or an amount in another currency
-  ///   than the reporting one. The state must not be used after an error.
+  ///   for which there is no rate. The state must not be used after an error.
   package mutating func accumulate(_ batch: Batch) throws(RollupError) {
     let reader = EventReader(batch: batch, settings: settings, rowsBefore: rowCount)
-    let (events, withoutCurrency) = try reader.coded(buckets: assignment, in: &dictionaries)
+    var converter = AmountConverter(settings: settings, isHourly: buckets.grain == .hour)
+    let (events, withoutCurrency) = try reader.coded(
+      buckets: assignment, in: &dictionaries, converter: &converter)
+    rateUses.formUnion(converter.uses)
     rowCount += batch.rowCount
     amountsWithoutCurrency += withoutCurrency
     try append(events)
@@ -60,6 +65,7 @@ package struct RollupState: Sendable {
     let translation = RollupCodeTranslation(from: other.dictionaries, into: &dictionaries)
     rowCount += other.rowCount
     amountsWithoutCurrency += other.amountsWithoutCurrency
+    rateUses.formUnion(other.rateUses)
     if let run = other.reduced { try merge(run.translated(by: translation)) }
     for events in other.pending { try append(translation(events)) }
   }
@@ -71,7 +77,7 @@ package struct RollupState: Sendable {
     try reduce(isLast: true)
     return try RollupTable(
       reduced ?? RollupRun(keepsUsers: false), dictionaries: dictionaries, buckets: buckets,
-      amountsWithoutCurrency: amountsWithoutCurrency)
+      amountsWithoutCurrency: amountsWithoutCurrency, rateUses: rateUses.sorted())
   }
 
   private mutating func append(_ events: CodedEvents) throws(RollupError) {

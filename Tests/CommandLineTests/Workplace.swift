@@ -103,6 +103,7 @@ final class Workplace {
     for (table, bucket) in [
       ("daily_rollups", "(\"timestamp\" AT TIME ZONE 'UTC')::date"),
       ("hourly_rollups", "date_trunc('hour', \"timestamp\", 'UTC')"),
+      ("monthly_rollups", "date_trunc('month', \"timestamp\" AT TIME ZONE 'UTC')::date"),
     ] {
       let expected = """
         SELECT company_id, event_type,

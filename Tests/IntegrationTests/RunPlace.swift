@@ -44,6 +44,7 @@ final class RunPlace {
   /// A context of a run of its own, which holds the lock for as long as it lives.
   func context(
     run: String, source: String? = nil, jobs: Int = 1,
+    date: CalendarDate = CalendarDate(daysSinceEpoch: 20_454), zone: ZoneRules = .utc,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> RunContext {
     let settings = try ConnectionSettings(TestDatabase.current.url)
@@ -52,7 +53,7 @@ final class RunPlace {
       TestDatabase.current.connect(), settings: settings, run: identifier, holder: "the test")
     return RunContext(
       run: identifier, project: project, pipeline: project.pipelines[0],
-      date: CalendarDate(daysSinceEpoch: 20_454), zone: .utc, jobs: jobs, isForced: false,
+      date: date, zone: zone, jobs: jobs, isForced: false,
       source: try source.map { try ConnectionSettings($0) } ?? settings, lock: lock,
       ledger: Ledger(lock, run: identifier), directory: try DataDirectory(path: path + "/data"),
       log: LogSink(threshold: .debug) { _, line in log(line) })

@@ -91,7 +91,7 @@ struct TenantTests {
       SELECT schemaname || '.' || tablename FROM pg_tables
       WHERE schemaname IN ('almanac', 'analytics', 'predictions') ORDER BY 1
       """)
-    #expect(tables.count == 20)
+    #expect(tables.count == 23)
     for connection in [
       try fixture.connect(as: TenantFixture.first), try fixture.connectAsAdmin(),
     ] {

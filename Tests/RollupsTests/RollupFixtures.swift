@@ -122,7 +122,8 @@ func rows(_ table: RollupTable) throws -> [ExpectedRow] {
     return ExpectedRow(
       company: try identifier("company_id", row), eventType: String(decoding: text, as: UTF8.self),
       module: try identifier("module_id", row),
-      bucket: Int64(try #require(try integer(table.grain.bucketColumn, row))),
+      bucket: Int64(
+        try table.grain.map { try #require(try integer($0.bucketColumn, row)) } ?? 0),
       eventCount: Int64(try #require(try integer("event_count", row))),
       uniqueUsers: Int64(try #require(try integer("unique_users", row))),
       amountSum: try integer("amount_sum", row), amountMinimum: try integer("amount_min", row),

@@ -10,7 +10,7 @@ struct RollupLawTests {
     let history = try RandomHistory(seed: seed)
     let table = try rollup(
       [batch(history.events, plain: seed % 2 == 0)], into: history.buckets,
-      settings: settings(zone: history.zone))
+      settings: settingsWithRates(zone: history.zone))
     let expected = naiveRollup(history.events, into: history.buckets, zone: history.zone)
     #expect(try rows(table) == expected)
     #expect(table.batch.fields == RollupTable.fields(history.buckets.grain))
@@ -19,7 +19,7 @@ struct RollupLawTests {
   @Test("shuffling and splitting the rows change nothing", arguments: UInt64(0)..<100)
   func orderAndSplits(seed: UInt64) throws {
     let history = try RandomHistory(seed: seed)
-    let settings = try settings(zone: history.zone)
+    let settings = try settingsWithRates(zone: history.zone)
     let whole = try rollup([batch(history.events)], into: history.buckets, settings: settings)
     var random = SplitMix64(seed: seed &+ 1_000)
     var rest = history.events.shuffled(using: &random)[...]
@@ -35,7 +35,7 @@ struct RollupLawTests {
   @Test("combining states and reducing early change nothing", arguments: UInt64(0)..<100)
   func statesCombine(seed: UInt64) throws {
     let history = try RandomHistory(seed: seed)
-    let settings = try settings(zone: history.zone)
+    let settings = try settingsWithRates(zone: history.zone)
     let whole = try rollup([batch(history.events)], into: history.buckets, settings: settings)
     var random = SplitMix64(seed: seed &+ 2_000)
     var states = try (0..<3).map { _ in
@@ -56,7 +56,7 @@ struct RollupLawTests {
   @Test("a narrower interval gives the rows of the wider one that lie in it", arguments: 0..<60)
   func cutEqualsFilter(seed: Int) throws {
     let history = try RandomHistory(seed: UInt64(seed))
-    let settings = try settings(zone: history.zone)
+    let settings = try settingsWithRates(zone: history.zone)
     let wide = try rollup([batch(history.events)], into: history.buckets, settings: settings)
     let narrower: RollupBuckets
     let limits: Range<Int64>
@@ -70,6 +70,16 @@ struct RollupLawTests {
       let middle = range.lowerBound.adding(days: history.buckets.count / 2)
       narrower = .days(middle..<range.upperBound)
       limits = Int64(middle.daysSinceEpoch)..<Int64(range.upperBound.daysSinceEpoch)
+    case .months(let first, let count):
+      narrower = .months(first: first.monthStart(adding: count / 2), count: count - count / 2)
+      limits =
+        Int64(
+          first.monthStart(adding: count / 2).daysSinceEpoch)..<Int64(
+          first.monthStart(adding: count).daysSinceEpoch)
+    case .span(let range):
+      // A span has no smaller parts that it would be made of.
+      narrower = .span(range)
+      limits = 0..<1
     }
     let cut = try rollup([batch(history.events)], into: narrower, settings: settings)
     #expect(try rows(cut) == rows(wide).filter { limits.contains($0.bucket) })
@@ -83,8 +93,10 @@ struct RollupLawTests {
     let end = (history.events.compactMap(\.at).max()?.dateUTC ?? first).adding(days: 1)
     let input = [batch(history.events)]
     let hourly = try rollup(
-      input, into: .hours(first.startUTC.hour..<end.startUTC.hour), settings: settings())
-    let daily = try rollup(input, into: .days(first..<end), settings: settings())
+      input, into: .hours(first.startUTC.hour..<end.startUTC.hour),
+      settings: settingsWithRates(zone: .utc))
+    let daily = try rollup(
+      input, into: .days(first..<end), settings: settingsWithRates(zone: .utc))
     func total(_ table: RollupTable) throws -> [Int128] {
       let rows = try rows(table)
       return [

@@ -30,6 +30,15 @@ func naiveRollup(
       let date = zone.localDate(at: at)
       guard range.contains(date) else { continue }
       bucket = Int64(date.daysSinceEpoch)
+    case .months(let first, let count):
+      // Compares what is written, so it does not share the kernel's table of days.
+      let month = String(zone.localDate(at: at).description.prefix(7))
+      let known = (0..<count).map { first.monthStart(adding: $0) }
+      guard let start = known.first(where: { $0.description.hasPrefix(month) }) else { continue }
+      bucket = Int64(start.daysSinceEpoch)
+    case .span(let range):
+      guard range.contains(zone.localDate(at: at)) else { continue }
+      bucket = 0
     }
     guard let company = event.company, let eventType = event.eventType else { continue }
     let key = Key(
@@ -37,7 +46,7 @@ func naiveRollup(
     groups[key, default: []].append(event)
   }
   return groups.map { key, events in
-    let amounts = events.compactMap { $0.currency == nil ? nil : $0.amount }
+    let amounts = events.compactMap { dollars(of: $0, zone: zone) }
     let durations = events.compactMap(\.duration)
     return ExpectedRow(
       company: key.company, eventType: key.eventType, module: key.module, bucket: key.bucket,
@@ -52,6 +61,36 @@ func naiveRollup(
     }
     return left.module != right.module ? left.module < right.module : left.bucket < right.bucket
   }
+}
+
+/// The rates of the random histories, in thousandths of a dollar: they change from day to day.
+///
+/// The yen has no decimals in daily use, the euro two and the dinar three.
+func thousandths(_ currency: String, on date: CalendarDate) -> Int {
+  let base = ["EUR": 1_083, "JPY": 7, "KWD": 3_255][currency] ?? 0
+  return base == 0 ? 0 : base + Int(date.daysSinceEpoch % 5)
+}
+
+/// What an event's amount is in dollars: by decimal digits, and nothing in common with the kernel.
+private func dollars(of event: TestEvent, zone: ZoneRules) -> Int128? {
+  guard let amount = event.amount, let currency = event.currency, let at = event.at else {
+    return nil
+  }
+  if currency.uppercased() == "USD" { return amount }
+  let product = amount * Int128(thousandths(currency, on: zone.localDate(at: at)))
+  let (whole, rest) = (product / 1_000, abs(product % 1_000))
+  let isUp = rest > 500 || (rest == 500 && whole % 2 != 0)
+  return isUp ? whole + (product < 0 ? -1 : 1) : whole
+}
+
+/// Settings with the rates of the random histories.
+func settingsWithRates(zone: ZoneRules) throws -> RollupSettings {
+  var settings = try settings(zone: zone)
+  settings.rate = { currency, date in
+    let rate = thousandths(currency.description, on: date)
+    return rate == 0 ? nil : RollupRate(numerator: UInt128(rate), denominator: 1_000)
+  }
+  return settings
 }
 
 /// A random history: few companies, types and modules, so that groups have many rows, and a start
@@ -101,13 +140,17 @@ struct RandomHistory {
       case 6: event.amount = 0
       default: event.amount = Int128(Int64.random(in: -1_000_000...5_000_000, using: &random))
       }
-      event.currency = random.next() % 10 == 0 ? nil : pick(["USD", "usd"])
+      event.currency = random.next() % 10 == 0 ? nil : pick(["USD", "usd", "EUR", "JPY", "KWD"])
       return event
     }
     let first = firstDay.adding(days: Int.random(in: -2...2, using: &random))
     let last = first.adding(days: Int.random(in: 0...9, using: &random))
     buckets =
-      random.next() % 2 == 0
-      ? .days(first..<last) : .hours(first.startUTC.hour..<last.startUTC.hour)
+      switch random.next() % 4 {
+      case 0: .days(first..<last)
+      case 1: .hours(first.startUTC.hour..<last.startUTC.hour)
+      case 2: .months(first: first.monthStart, count: Int.random(in: 0...3, using: &random))
+      default: .span(first..<last)
+      }
   }
 }

@@ -34,7 +34,9 @@ package struct Migration: Hashable, Sendable {
 /// The migrations this program knows.
 package enum Migrations {
   /// All of them, in order; the number of each is its place, from 1.
-  package static let all: [Migration] = [.ledger, .rollups, .predictions, .api, .contracts]
+  package static let all: [Migration] = [
+    .ledger, .rollups, .predictions, .api, .contracts, .restatements,
+  ]
 
   /// The version a database has after all of them.
   package static var latestVersion: Int { all.count }

@@ -80,6 +80,8 @@ package struct RunDigest: Sendable, Equatable {
   }
 
   /// The tables of `analytics` and `predictions` with a primary key, by name.
+  ///
+  /// Restatements tell how the values came about, and a run from scratch has none.
   private static func keyedTables(_ connection: Connection) throws -> [KeyedTable] {
     let rows = try connection.query(
       """
@@ -91,6 +93,7 @@ package struct RunDigest: Sendable, Equatable {
       JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       WHERE n.nspname IN ('analytics', 'predictions') AND c.relkind IN ('r', 'p')
+        AND c.relname <> 'restatements'
       ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C", a.attnum
       """)
     var tables: [KeyedTable] = []

@@ -237,6 +237,39 @@ package struct LedgerReading {
     return (directory, digest)
   }
 
+  /// The end of each interval that a stage has done, by its start.
+  package func intervalEnds(of stage: String) throws -> [CalendarDate: CalendarDate] {
+    let rows = try connection.query(
+      "SELECT interval_start, interval_end FROM almanac.intervals WHERE stage = $1", [stage])
+    var ends: [CalendarDate: CalendarDate] = [:]
+    for row in 0..<rows.count {
+      guard let start = rows[row, "interval_start"].flatMap({ CalendarDate($0) }) else { continue }
+      ends[start] = rows[row, "interval_end"].flatMap { CalendarDate($0) }
+    }
+    return ends
+  }
+
+  /// The currencies that a stage converted for each of its intervals, with the local dates whose
+  /// rates it took.
+  package func rateUses(
+    of stage: String
+  ) throws -> [CalendarDate: [(currency: CurrencyCode, date: CalendarDate)]] {
+    let rows = try connection.query(
+      """
+      SELECT DISTINCT interval_start, currency, local_date FROM almanac.interval_rates
+      WHERE stage = $1
+      """, [stage])
+    var uses: [CalendarDate: [(currency: CurrencyCode, date: CalendarDate)]] = [:]
+    for row in 0..<rows.count {
+      guard let start = rows[row, "interval_start"].flatMap({ CalendarDate($0) }),
+        let currency = rows[row, "currency"].flatMap({ CurrencyCode($0) }),
+        let date = rows[row, "local_date"].flatMap({ CalendarDate($0) })
+      else { continue }
+      uses[start, default: []].append((currency, date))
+    }
+    return uses
+  }
+
   /// The digests under which a stage has done each of its days.
   package func intervals(of stage: String) throws -> [CalendarDate: IntervalDigests] {
     let rows = try connection.query(

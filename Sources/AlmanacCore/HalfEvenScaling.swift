@@ -18,7 +18,7 @@ package func scaledHalfEven(
 }
 
 /// The product of two fractions in lowest common form, or `nil` if a part does not fit 128 bits.
-func fractionProduct(
+package func fractionProduct(
   _ left: (numerator: UInt128, denominator: UInt128),
   _ right: (numerator: UInt128, denominator: UInt128)
 ) -> (numerator: UInt128, denominator: UInt128)? {

@@ -1,0 +1,187 @@
+import AlmanacCore
+import Codecs
+import Columns
+import Postgres
+import Rollups
+
+/// A month to compute, as far as its days are computed.
+struct RollupMonth: Sendable {
+  /// The first day of the month, and the day after the last one that is computed.
+  var dates: Range<CalendarDate>
+  /// The digest of the inputs of its days.
+  var inputs: String
+  /// Events on the UTC days it draws on.
+  var rows: Int
+  /// Whether an earlier run computed all of the month with the same settings, so that a change is a
+  /// restatement.
+  var isClosed: Bool
+}
+
+/// What a month's transaction did.
+struct MonthResult: Sendable {
+  var rows = 0
+  var restated = 0
+}
+
+/// Computes and replaces months.
+///
+/// The distinct users of a month come from its events, a day at a time, never from its days' counts.
+struct MonthWork: Sendable {
+  /// The ledger's name of the months.
+  static let stage = "rollup_month"
+  /// Rows kept before they are reduced to groups and users.
+  static let rowsBeforeReduction = 3_000_000
+  /// Events of a month up to which several months are computed at once.
+  static let maximumParallelRows = 5_000_000
+
+  let work: RollupWork
+
+  /// Reads the events of the month, aggregates them, and replaces its rows and ledger entry in one
+  /// transaction; values of a closed month that differ are restated (DECISIONS.md, D-195).
+  func replace(_ month: RollupMonth, on connection: Connection) throws -> MonthResult {
+    var state = RollupState(
+      .span(month.dates), settings: work.settings,
+      rowsBeforeReduction: MonthWork.rowsBeforeReduction)
+    let last = month.dates.upperBound.adding(days: -1)
+    for day in work.settings.zone.utcDays(of: month.dates.lowerBound...last) {
+      for batch in try work.events(of: day...day).batches { try state.accumulate(batch) }
+    }
+    let table = try state.finish().batch
+    let start = month.dates.lowerBound
+    let column = Column(
+      Field("month", .date),
+      .int32([Int32](repeating: start.daysSinceEpoch, count: table.rowCount)))
+    let rows = Batch(table.columns + [column], rowCount: table.rowCount)
+    return try work.fence.write(on: connection) { connection in
+      var result = MonthResult()
+      let earlier = month.isClosed ? try totals(of: start, on: connection) : nil
+      try connection.run(
+        "DELETE FROM analytics.monthly_rollups WHERE month = $1", [start.description])
+      result.rows = try connection.copyIn(
+        rows, into: QualifiedName(schema: "analytics", name: "monthly_rollups"))
+      if let earlier {
+        result.restated = try restate(
+          start, from: earlier, to: try totals(of: start, on: connection), on: connection)
+      }
+      try work.record(
+        MonthWork.stage, month.dates, inputs: month.inputs, rows: month.rows, on: connection)
+      return result
+    }
+  }
+
+  /// Company and metric of a value.
+  private struct Subject: Hashable {
+    var company: String
+    var metric: String
+  }
+
+  /// The values of a month that are restated: events and amounts of each company and type.
+  private func totals(
+    of month: CalendarDate, on connection: Connection
+  ) throws -> [Subject: String] {
+    let rows = try connection.query(
+      """
+      SELECT company_id, event_type, sum(event_count) AS events, sum(amount_sum) AS amount
+      FROM analytics.monthly_rollups WHERE month = $1 GROUP BY 1, 2
+      """, [month.description])
+    var totals: [Subject: String] = [:]
+    for row in 0..<rows.count {
+      guard let company = rows[row, "company_id"], let type = rows[row, "event_type"] else {
+        continue
+      }
+      totals[Subject(company: company, metric: "rollup_events:\(type)")] = rows[row, "events"]
+      totals[Subject(company: company, metric: "rollup_amount:\(type)")] = rows[row, "amount"]
+    }
+    return totals
+  }
+
+  private func restate(
+    _ month: CalendarDate, from old: [Subject: String], to new: [Subject: String],
+    on connection: Connection
+  ) throws -> Int {
+    let changed = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }
+    for subject in changed {
+      try connection.run(
+        """
+        INSERT INTO analytics.restatements (company_id, metric_name, period, restated_at,
+          old_value, new_value, cause_run_id)
+        VALUES ($1, $2, $3, now(), $4, $5, $6)
+        """,
+        [
+          subject.company, subject.metric, month.description, old[subject], new[subject],
+          work.run.description,
+        ])
+    }
+    return changed.count
+  }
+}
+
+extension RollupStage {
+  /// Computes the months whose days changed, or removes all months where none are asked for.
+  ///
+  /// `inputs` are the digests of the computed days' inputs, `forced` the days that were computed only
+  /// because the run was told to.
+  func updateMonths(
+    _ work: RollupWork, inputs: [CalendarDate: String], forced: Set<CalendarDate>,
+    in context: RunContext, outcome: inout StageOutcome
+  ) throws {
+    let ledger = LedgerReading(context.lock.connection)
+    let known = try ledger.intervals(of: MonthWork.stage)
+    guard grains.contains(.month) else {
+      if !known.isEmpty { try removeMonths(known.keys.sorted(), in: context) }
+      return
+    }
+    let ends = try ledger.intervalEnds(of: MonthWork.stage)
+    let content = context.directory.manifest.days(of: RollupStage.dataset)
+    let byMonth = Dictionary(grouping: inputs.keys, by: \.monthStart)
+    var pending: [RollupMonth] = []
+    for (start, days) in byMonth {
+      let days = days.sorted()
+      guard let last = days.last else { continue }
+      let text = days.map { "\($0) \(inputs[$0] ?? "")\n" }.joined()
+      let digests = IntervalDigests(
+        inputs: SHA256.hexadecimalDigest(of: text), settings: work.settingsDigest)
+      if known[start] == digests, forced.isDisjoint(with: days) { continue }
+      let end = last.adding(days: 1)
+      pending.append(
+        RollupMonth(
+          dates: start..<end, inputs: digests.inputs,
+          rows: content.rowCount(context.zone.utcDays(of: start...last)),
+          isClosed: known[start]?.settings == digests.settings
+            && ends[start] == start.monthStart(adding: 1)))
+    }
+    let gone = known.keys.filter { byMonth[$0] == nil }.sorted()
+    if !gone.isEmpty { try removeMonths(gone, in: context) }
+    pending.sort { $0.dates.lowerBound < $1.dates.lowerBound }
+    let target = context.lock.settings
+    let months = MonthWork(work: work)
+    // Groups and users of a large month fill memory: there is one of them at a time.
+    let isLarge = pending.contains { $0.rows > MonthWork.maximumParallelRows }
+    let results = try mapConcurrently(
+      pending, jobs: isLarge ? 1 : context.jobs,
+      context: { try Connection(target, purpose: .target) },
+      work: { connection, month in try months.replace(month, on: connection) })
+    outcome.note("months_computed", pending.count)
+    outcome.note("monthly_rollups", results.reduce(0) { $0 + $1.rows })
+    outcome.rowsOut += results.reduce(0) { $0 + $1.rows }
+    let restated = results.reduce(0) { $0 + $1.restated }
+    if restated > 0 {
+      outcome.note("restated", restated)
+      outcome.notices.append(
+        "\(restated) values of closed months changed; see analytics.restatements")
+    }
+  }
+
+  private func removeMonths(_ months: [CalendarDate], in context: RunContext) throws {
+    let list = "{" + months.map(\.description).joined(separator: ",") + "}"
+    try context.lock.write { connection in
+      try connection.run(
+        "DELETE FROM analytics.monthly_rollups WHERE month = ANY ($1::date[])", [list])
+      try connection.run(
+        """
+        DELETE FROM almanac.intervals
+        WHERE stage = '\(MonthWork.stage)' AND interval_start = ANY ($1::date[])
+        """, [list])
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import AlmanacCore
+import Columns
+import Postgres
+import Rollups
+
+/// A local day to compute.
+struct RollupDay: Sendable {
+  var date: CalendarDate
+  /// The digest of the rows it draws on.
+  var rowsDigest: String
+  /// Events on the UTC days it draws on.
+  var rows: Int
+  /// Whether the source has nothing on it or before it, so that the ledger drops it.
+  var isForgotten: Bool
+}
+
+/// What one transaction did.
+struct ChunkResult: Sendable {
+  var events = 0
+  var repeated = 0
+  var withoutCurrency = 0
+  var written: [RollupGrain: Int] = [:]
+  /// The digests that were recorded, by day.
+  var inputs: [CalendarDate: String] = [:]
+}
+
+/// Computes and replaces neighbouring days.
+struct RollupWork: Sendable {
+  let grains: [RollupGrain]
+  let settings: RollupSettings
+  let conversion: RollupConversion
+  let settingsDigest: String
+  let key: [String]
+  let recordedColumn: String?
+  let reader: PartReader
+  let fence: Fence
+  let run: UUIDValue
+
+  /// The rows of some UTC days, each key once a day, and how many were left out.
+  func events(
+    of days: ClosedRange<CalendarDate>
+  ) throws -> (batches: [Batch], dropped: Int) {
+    let batches = try reader.read(
+      RollupStage.dataset, days: days,
+      columns: Set(key + settings.columns + [recordedColumn].compactMap { $0 }).sorted())
+    return dropRepeated(batches, key: key, recorded: recordedColumn, time: settings.timestampColumn)
+  }
+
+  /// Reads the events of the days, aggregates them and replaces their rows and ledger entries in
+  /// one transaction.
+  func replace(_ days: [RollupDay], on connection: Connection) throws -> ChunkResult {
+    guard let first = days.first?.date, let last = days.last?.date else { return ChunkResult() }
+    var result = ChunkResult()
+    let after = last.adding(days: 1)
+    let utcDays = settings.zone.utcDays(of: first...last)
+    let events = try events(of: utcDays)
+    result.events = events.batches.reduce(0) { $0 + $1.rowCount }
+    result.repeated = events.dropped
+    let tables = try grains.filter { $0 != .month }.map { grain in
+      let buckets: RollupBuckets =
+        grain == .hour ? .hours(first.startUTC.hour..<after.startUTC.hour) : .days(first..<after)
+      return (grain, try rollup(events.batches, into: buckets, settings: settings))
+    }
+    let recordings = try recordings(of: events.batches, in: first..<after)
+    result.withoutCurrency = tables.map(\.1.amountsWithoutCurrency).max() ?? 0
+    let uses = Dictionary(grouping: tables.flatMap(\.1.rateUses), by: \.bucketDate)
+    for day in days {
+      result.inputs[day.date] = conversion.inputsDigest(
+        rows: day.rowsDigest, uses: (uses[day.date] ?? []).map { ($0.currency, $0.date) })
+    }
+    try fence.write(on: connection) { connection in
+      try delete(first..<after, on: connection)
+      for (grain, table) in tables {
+        result.written[grain] = try connection.copyIn(
+          table.batch, into: QualifiedName(schema: "analytics", name: grain.tableName))
+      }
+      if let recordings, recordings.rowCount > 0 {
+        _ = try connection.copyIn(
+          recordings, into: QualifiedName(schema: "analytics", name: "daily_rollup_recordings"))
+      }
+      for day in days {
+        try record(day, inputs: result.inputs[day.date] ?? day.rowsDigest, on: connection)
+        try conversion.record(
+          day.isForgotten ? [] : uses[day.date] ?? [], of: day.date, on: connection)
+      }
+    }
+    return result
+  }
+
+  /// What was recorded later than it happened, where days are written and there is such a clock.
+  private func recordings(
+    of batches: [Batch], in days: Range<CalendarDate>
+  ) throws -> Batch? {
+    guard grains.contains(.day), let recordedColumn else { return nil }
+    var counts = RecordedCounts(days, settings: settings, recordedColumn: recordedColumn)
+    for batch in batches { try counts.accumulate(batch) }
+    return try counts.finish()
+  }
+
+  /// Deletes the rows of some days, also of grains that are no longer asked for: they would stay as
+  /// rows of another time.
+  private func delete(_ days: Range<CalendarDate>, on connection: Connection) throws {
+    for (table, column, type) in [
+      ("hourly_rollups", "hour", "timestamptz"), ("daily_rollups", "date", "date"),
+      ("daily_rollup_recordings", "date", "date"),
+    ] {
+      try connection.run(
+        """
+        DELETE FROM analytics.\(table) WHERE \(column) >= $1::\(type) AND \(column) < $2::\(type)
+        """,
+        column == "hour"
+          ? [days.lowerBound.startUTC.description, days.upperBound.startUTC.description]
+          : [days.lowerBound.description, days.upperBound.description])
+    }
+  }
+
+  private func record(_ day: RollupDay, inputs: String, on connection: Connection) throws {
+    if day.isForgotten {
+      try connection.run(
+        "DELETE FROM almanac.intervals WHERE stage = 'rollup' AND interval_start = $1",
+        [day.date.description])
+    } else {
+      try record(
+        "rollup", day.date..<day.date.adding(days: 1), inputs: inputs, rows: day.rows,
+        on: connection)
+    }
+  }
+
+  /// Records an interval as done.
+  func record(
+    _ stage: String, _ dates: Range<CalendarDate>, inputs: String, rows: Int,
+    on connection: Connection
+  ) throws {
+    try connection.run(
+      """
+      INSERT INTO almanac.intervals (stage, interval_start, interval_end, run_id, inputs_digest,
+        settings_digest, rows, finished_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, now())
+      ON CONFLICT (stage, interval_start) DO UPDATE SET interval_end = excluded.interval_end,
+        run_id = excluded.run_id, inputs_digest = excluded.inputs_digest,
+        settings_digest = excluded.settings_digest, rows = excluded.rows,
+        finished_at = excluded.finished_at
+      """,
+      [
+        stage, dates.lowerBound.description, dates.upperBound.description, run.description, inputs,
+        settingsDigest, String(rows),
+      ])
+  }
+}
+
+extension ZoneRules {
+  /// The UTC days that can hold events of local days, and those with the same dates, whose hours are
+  /// computed with them.
+  func utcDays(of dates: ClosedRange<CalendarDate>) -> ClosedRange<CalendarDate> {
+    let start = start(of: dates.lowerBound).dateUTC
+    let end = self.start(of: dates.upperBound.adding(days: 1))
+    let last = Timestamp(microseconds: end.microseconds - 1).dateUTC
+    return min(start, dates.lowerBound)...max(last, dates.upperBound)
+  }
+}
