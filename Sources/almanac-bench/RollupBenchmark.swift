@@ -41,7 +41,9 @@ struct RollupBenchmark {
         }
       }
     }
-    return figures(seconds.mapValues(median))
+    let tables = TableRollupBenchmark(
+      options: options, workload: workload, rollupSettings: RollupBenchmark.settings)
+    return try figures(seconds.mapValues(median)) + tables.run()
   }
 
   private func cases(_ events: [Batch]) throws -> [Case] {
@@ -109,7 +111,7 @@ struct RollupBenchmark {
   }
 
   /// One part of the days of all events.
-  private static func days(_ part: Int, of parts: Int) -> Range<CalendarDate> {
+  static func days(_ part: Int, of parts: Int) -> Range<CalendarDate> {
     let count = EventWorkload.dayCount
     let first = EventWorkload.firstDate
     return first.adding(days: count * part / parts)..<first.adding(days: count * (part + 1) / parts)

@@ -186,8 +186,8 @@ final class RollupHistory {
       whole numeric;
       rest numeric;
     BEGIN
-      IF currency = 'GBP' OR amount = 0 THEN RETURN amount; END IF;
       IF currency IS NULL THEN RETURN NULL; END IF;
+      IF currency = 'GBP' OR amount = 0 THEN RETURN amount; END IF;
       fraction := leg(currency, 'GBP', day);
       IF fraction IS NULL THEN
         first := leg(currency, 'USD', day);
@@ -211,22 +211,30 @@ final class RollupHistory {
         ("timestamp" AT TIME ZONE '%zone%')::date) AS amount,
       (metadata->>'duration_ms')::bigint AS duration
     FROM app.events;
-    CREATE VIEW oracle_hourly_rollups AS
+    CREATE VIEW oracle_hourly_rollups (company_id,
+      event_type, module_id, hour, event_count, unique_users,
+      amount_sum, amount_min, amount_max, duration_ms_sum) AS
     SELECT company_id, event_type, module_id, date_trunc('hour', at, 'UTC') AS hour, count(*),
       count(DISTINCT user_id), sum(amount)::numeric(28,4), min(amount)::numeric(28,4),
       max(amount)::numeric(28,4), sum(duration)::numeric(38,0)
     FROM happened WHERE (at AT TIME ZONE 'UTC')::date <= '%end%' GROUP BY 1, 2, 3, 4;
-    CREATE VIEW oracle_daily_rollups AS
+    CREATE VIEW oracle_daily_rollups (company_id,
+      event_type, module_id, date, event_count, unique_users,
+      amount_sum, amount_min, amount_max, duration_ms_sum) AS
     SELECT company_id, event_type, module_id, date, count(*), count(DISTINCT user_id),
       sum(amount)::numeric(28,4), min(amount)::numeric(28,4), max(amount)::numeric(28,4),
       sum(duration)::numeric(38,0)
     FROM happened WHERE date <= '%end%' GROUP BY 1, 2, 3, 4;
-    CREATE VIEW oracle_monthly_rollups AS
+    CREATE VIEW oracle_monthly_rollups (company_id,
+      event_type, module_id, month, event_count, unique_users,
+      amount_sum, amount_min, amount_max, duration_ms_sum) AS
     SELECT company_id, event_type, module_id, date_trunc('month', date)::date, count(*),
       count(DISTINCT user_id), sum(amount)::numeric(28,4), min(amount)::numeric(28,4),
       max(amount)::numeric(28,4), sum(duration)::numeric(38,0)
     FROM happened WHERE date <= '%end%' GROUP BY 1, 2, 3, 4;
-    CREATE VIEW oracle_daily_rollup_recordings AS
+    CREATE VIEW oracle_daily_rollup_recordings (company_id,
+      event_type, module_id, date, recorded_date,
+      event_count, new_users, amount_sum, duration_ms_sum) AS
     SELECT company_id, event_type, module_id, date, recorded, count(*),
       (SELECT count(*) FROM (
         SELECT user_id FROM happened o

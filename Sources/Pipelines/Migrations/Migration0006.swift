@@ -78,7 +78,8 @@ extension Migration {
       );
       CREATE INDEX restatements_restated_at_idx ON analytics.restatements (restated_at);
       COMMENT ON TABLE analytics.restatements IS
-        'Values of closed months that a later run changed; append-only.';
+        'Values that a later run changed after their month was closed, which is three days after '
+        'its end; append-only.';
       COMMENT ON COLUMN analytics.restatements.company_id IS
         'The tenant; the all-zero uuid means all companies.';
       COMMENT ON COLUMN analytics.restatements.metric_name IS
@@ -86,9 +87,10 @@ extension Migration {
       COMMENT ON COLUMN analytics.restatements.period IS 'First day of the month.';
       COMMENT ON COLUMN analytics.restatements.restated_at IS 'When the value was replaced.';
       COMMENT ON COLUMN analytics.restatements.old_value IS
-        'The value until then; null where there was none.';
+        'The value until then; null where there was none. Of metrics it is null where it was not '
+        'defined, and 0 where the company had no row.';
       COMMENT ON COLUMN analytics.restatements.new_value IS
-        'The value since; null where there is none.';
+        'The value since, null or 0 in the same way.';
       COMMENT ON COLUMN analytics.restatements.cause_run_id IS 'The run that replaced it.';
 
       DO $$
