@@ -37,12 +37,13 @@ setup: packages ## Install what is missing, and the peers that tests compare wit
 build: packages ## Build the program in release mode
 	$(release) --product almanac
 
+DATASET ?= online-retail
 .PHONY: demo
-demo: build ## Run the nightly pipeline on real data, in a private PostgreSQL
-	@$(scripts)/demo
+demo: build ## Run the nightly pipeline on real data, in a private PostgreSQL (or DATASET=simulated)
+	@$(scripts)/demo $(DATASET)
 
 .PHONY: demo-clean
-demo-clean: ## Stop and remove the demo's private PostgreSQL and its files
+demo-clean: ## Stop and remove the demo's private PostgreSQL servers and their files
 	@$(scripts)/demo clean
 
 .PHONY: test
@@ -100,6 +101,10 @@ bench-forecast: bench-build ## Measure forecasts: M3, M4 hourly and daily series
 .PHONY: bench-simulate
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 	$(run_bench) simulate
+
+.PHONY: bench-query
+bench-query: bench-build ## Measure answers on the shell, the program's start included
+	$(run_bench) query
 
 .PHONY: bench-build
 bench-build: packages var/bench-peers/stamp

@@ -3,15 +3,14 @@ package enum Suggestion {
   /// The candidate closest to `text`, or `nil` if none is close enough to suggest.
   ///
   /// Close enough is at most a third of the longer word's letters in edits (insertion, deletion,
-  /// replacement, swap of neighbours), ignoring case; a single edit always is. Ties go to the first
-  /// candidate.
+  /// replacement, swap of neighbours), ignoring case; a single edit always is, unless it leaves no
+  /// letter in place. Ties go to the first candidate.
   package static func closest(to text: String, among candidates: [String]) -> String? {
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {
       let distance = editDistance(text.lowercased(), candidate.lowercased())
-      guard distance <= max(text.count, candidate.count) / 3 + (distance == 1 ? 1 : 0) else {
-        continue
-      }
+      let length = max(text.count, candidate.count)
+      guard distance <= length / 3 + (distance == 1 && length > 1 ? 1 : 0) else { continue }
       if distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.candidate

@@ -71,6 +71,33 @@ package enum Metric: Int, CaseIterable, Sendable, Comparable {
   }
 }
 
+extension Metric {
+  /// Whether the numerator is money.
+  fileprivate var hasMoneyAbove: Bool { unit == .money || hasMoneyBelow }
+
+  /// Whether the denominator is money.
+  fileprivate var hasMoneyBelow: Bool {
+    switch self {
+    case .grossMRRChurnRate, .netMRRChurnRate, .netRevenueRetention, .grossRevenueRetention,
+      .quickRatio:
+      true
+    default: false
+    }
+  }
+}
+
+extension MetricRow {
+  /// ``numerator`` in ten-billionths of a unit of money or of a thing.
+  package var scaledNumerator: Int128 {
+    metric == .ltv ? numerator : numerator * (metric.hasMoneyAbove ? 1_000_000 : 10_000_000_000)
+  }
+
+  /// ``denominator`` in ten-billionths of a unit of money or of a thing.
+  package var scaledDenominator: Int128? {
+    denominator.map { $0 * (metric.hasMoneyBelow ? 1_000_000 : 10_000_000_000) }
+  }
+}
+
 /// What the values of a metric are.
 package enum MetricUnit: String, Sendable {
   /// Units of the reporting currency; numerators are ten-thousandths.

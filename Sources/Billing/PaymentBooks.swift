@@ -99,6 +99,20 @@ package struct PaymentBooks: Sendable {
     return byAttempts + alone
   }
 
+  /// The first local date on which something was paid, refunded, issued or tried, `nil` without any.
+  package var firstDate: CalendarDate? {
+    var first: CalendarDate?
+    func see(_ company: UUIDValue, _ at: Timestamp?) {
+      guard let at else { return }
+      let date = localDate(company, at)
+      if first.map({ date < $0 }) ?? true { first = date }
+    }
+    for row in attempts { see(row.company, row.attemptedAt) }
+    for row in transactions + refunds + creditNotes { see(row.company, row.happenedAt) }
+    for row in invoices { see(row.company, row.issuedAt) }
+    return first
+  }
+
   /// `revenue` and `revenue_net` (DECISIONS.md, D-165).
   ///
   /// A company has a row where the amount is not zero, all companies together one a period.

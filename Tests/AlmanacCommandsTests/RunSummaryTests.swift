@@ -7,6 +7,9 @@ import Testing
 
 @Suite("The summary of a run")
 struct RunSummaryTests {
+  /// Rows of each table.
+  private static let rows = [1, 2, 3, 4, 5, 6, 7, 8]
+
   private static func report(scale: Int = 1) throws -> RunReport {
     var report = RunReport(
       run: "4b1f0c9e-0000-4000-8000-000000000002", pipeline: "nightly",
@@ -23,6 +26,16 @@ struct RunSummaryTests {
     rollup.rowsOut = 290_415 * scale
     rollup.note("days", 739)
     rollup.note("days_computed", 738)
+    var metrics = StageOutcome()
+    metrics.rowsIn = 212_400 * scale
+    metrics.rowsOut = 59_253 * scale
+    metrics.note("periods_written", 763)
+    var cohorts = StageOutcome()
+    cohorts.note("cohorts", 25)
+    cohorts.note("cohorts_written", 2)
+    var funnels = StageOutcome()
+    funnels.note("months", 25)
+    funnels.note("months_written", 3)
     var publish = StageOutcome()
     publish.rowsIn = 96
     publish.rowsOut = 96
@@ -30,6 +43,9 @@ struct RunSummaryTests {
     report.stages = [
       .init(name: "extract", outcome: extract, seconds: 1.94),
       .init(name: "rollup", outcome: rollup, seconds: 61.5),
+      .init(name: "metrics", outcome: metrics, seconds: 2.31),
+      .init(name: "cohorts", outcome: cohorts, seconds: 0.08),
+      .init(name: "funnels", outcome: funnels, seconds: 0.41),
       .init(name: "publish", outcome: publish, seconds: 0.012),
     ]
     return report
@@ -60,7 +76,8 @@ struct RunSummaryTests {
     var report = try Self.report()
     report.notices = ["events: 12 repeated rows within a day were left out"]
     let lines = RunSummary(
-      report, forecast: Self.forecast(digits: 6), tableRows: .success([231_004, 59_411, 96]),
+      report, forecast: Self.forecast(digits: 6),
+      tableRows: .success([231_004, 59_411, 41_250, 18_003, 4_120, 312, 9_876, 96]),
       target: "almanac@/tmp/almanac-a1b2c3:5432/shop", dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -74,7 +91,7 @@ struct RunSummaryTests {
     report.wasFinished = true
     report.finishedAt = "2011-12-10 02:16:11 UTC"
     let lines = RunSummary(
-      report, forecast: nil, tableRows: .success([1, 2, 3]), target: "local", dataPath: "var/data"
+      report, forecast: nil, tableRows: .success(Self.rows), target: "local", dataPath: "var/data"
     ).lines()
     expectFits(lines)
     try expectGolden(lines.joined(separator: "\n"), "summary-finished")
@@ -83,7 +100,7 @@ struct RunSummaryTests {
   @Test("fits 80 columns whatever the amounts, in larger units if need be", arguments: 1...24)
   func amounts(digits: Int) throws {
     let lines = RunSummary(
-      try Self.report(), forecast: Self.forecast(digits: digits), tableRows: .success([1, 2, 3]),
+      try Self.report(), forecast: Self.forecast(digits: digits), tableRows: .success(Self.rows),
       target: "local", dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -104,7 +121,7 @@ struct RunSummaryTests {
       "the model was not better than seasonal_naive in the backtest: 405.6 % of its mean absolute"
       + " error"
     let lines = RunSummary(
-      try Self.report(), forecast: forecast, tableRows: .success([1, 2, 3]), target: "local",
+      try Self.report(), forecast: forecast, tableRows: .success(Self.rows), target: "local",
       dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -121,7 +138,7 @@ struct RunSummaryTests {
     forecast.methods[0].modelError = size
     forecast.methods[0].baselineError = size / 3
     let lines = RunSummary(
-      try Self.report(), forecast: forecast, tableRows: .success([1, 2, 3]), target: "local",
+      try Self.report(), forecast: forecast, tableRows: .success(Self.rows), target: "local",
       dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -133,7 +150,7 @@ struct RunSummaryTests {
     let target = try ConnectionSettings("host=/nonexistent dbname=shop user=almanac")
     let lines = try RunSummary(try Self.report(), target: target, dataPath: "var/data").lines()
     expectFits(lines)
-    #expect(lines.first == "nightly for 2011-12-09: run 4b1f0c9e, 1 min 03 s")
+    #expect(lines.first == "nightly for 2011-12-09: run 4b1f0c9e, 1 min 06 s")
     #expect(lines.count { $0.hasPrefix("warning: the run is complete") } == 1)
     #expect(!lines.contains { $0.contains("hourly_rollups") })
   }
@@ -146,7 +163,8 @@ struct RunSummaryTests {
     report.stages[0].outcome.note(String(repeating: "dataset_", count: 20), Int.max)
     let path = String(repeating: "/directory", count: 12)
     let lines = RunSummary(
-      report, forecast: Self.forecast(digits: 9), tableRows: .success([.max, 0, 1_000_000_000]),
+      report, forecast: Self.forecast(digits: 9),
+      tableRows: .success([.max, 0, 1_000_000_000, 1, 2, 3, 4, 5]),
       target: "almanac@\(path):5432/shop", dataPath: path
     ).lines()
     expectFits(lines)

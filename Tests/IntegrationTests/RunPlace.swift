@@ -34,6 +34,33 @@ final class RunPlace {
     project = try ProjectLoader(path: path, environment: [:]).load()
   }
 
+  /// A place with the definitions of the repository, and the tables of the source contract, empty.
+  ///
+  /// The pipeline reports in `currency`; `metrics` replaces `models/metrics.yaml`.
+  init(shippedIn currency: String, metrics: String? = nil) throws {
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
+    path = folder.path(percentEncoded: false)
+    let repository = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
+    for name in ["pipelines", "models", "datasets"] {
+      try FileSystem.createDirectories(path + "/" + name)
+      for file in try FileSystem.list(repository + "/" + name) where file.hasSuffix(".yaml") {
+        var text = String(
+          decoding: try FileSystem.read(repository + "/" + name + "/" + file), as: UTF8.self)
+        if name == "pipelines" {
+          text = text.replacingOccurrences(of: "currency: GBP", with: "currency: \(currency)")
+        }
+        if file == "metrics.yaml", let metrics { text = metrics }
+        try FileSystem.writeAtomically(Array(text.utf8), to: path + "/" + name + "/" + file)
+      }
+    }
+    project = try ProjectLoader(path: path, environment: [:]).load()
+    let schema = try FileSystem.read(repository + "/datasets/source-schema.sql")
+    try TestDatabase.current.connect().runScript(String(decoding: schema, as: UTF8.self))
+    try migrate()
+  }
+
   deinit {
     try? FileManager.default.removeItem(at: folder)
   }

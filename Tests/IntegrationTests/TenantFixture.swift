@@ -54,12 +54,34 @@ struct TenantFixture {
       INSERT INTO analytics.monthly_rollups
         SELECT company_id, event_type, module_id, '2011-12-01', event_count, 1
         FROM analytics.daily_rollups;
+      INSERT INTO analytics.daily_metrics (company_id, metric_name, dimension, dimension_value, date,
+          value, numerator, unit, currency, settings_digest)
+        SELECT id, 'mrr', '', '', date '2011-12-10' - d, d, d, 'money', 'GBP', 'd'
+        FROM unnest('{\(TenantFixture.companies.joined(separator: ","))}'::uuid[]) AS id,
+          generate_series(0, 2) AS d;
+      INSERT INTO analytics.monthly_metrics (company_id, metric_name, dimension, dimension_value,
+          month, value, numerator, denominator, unit, settings_digest)
+        SELECT company_id, 'arpa', '', '', m.start, NULL, 1, 0, 'ratio', 'd'
+        FROM analytics.monthly_rollups, generate_series(date '2011-11-01', '2011-12-01', '1 month')
+          AS m (start);
+      INSERT INTO analytics.cohort_retention
+        SELECT company_id, 'signup', '2011-11-01', period, 2, 1, 10, 5, 5, 'GBP', true, 'd'
+        FROM analytics.monthly_rollups, generate_series(0, 2) AS period;
+      INSERT INTO analytics.funnels
+        SELECT company_id, 'activation', '2011-12-09', step, 'step ' || step, 4, 4 - step, NULL, 0,
+          0.5, 'd'
+        FROM analytics.monthly_rollups, generate_series(0, 2) AS step;
       """)
     try publish(TenantFixture.publishedRun)
   }
 
   /// Rows in each tenant view that one company has.
-  static let rowsPerCompany = ["api.revenue_forecast_v1": 3, "api.rollups_v1": 6]
+  ///
+  /// Of what lies after the published day, and of a month that is not over, there is none.
+  static let rowsPerCompany = [
+    "api.revenue_forecast_v1": 3, "api.rollups_v1": 6, "api.metrics_v1": 3, "api.cohorts_v1": 2,
+    "api.funnels_v1": 3,
+  ]
 
   /// A connection as a reader, with the company it asks for.
   func connect(as company: String?) throws -> Connection {

@@ -91,7 +91,7 @@ struct TenantTests {
       SELECT schemaname || '.' || tablename FROM pg_tables
       WHERE schemaname IN ('almanac', 'analytics', 'predictions') ORDER BY 1
       """)
-    #expect(tables.count == 23)
+    #expect(tables.count == 30)
     for connection in [
       try fixture.connect(as: TenantFixture.first), try fixture.connectAsAdmin(),
     ] {
@@ -126,6 +126,7 @@ struct TenantTests {
     try connection.run("SET enable_seqscan = off")
     for (view, filter) in [
       ("api.revenue_forecast_v1", "true"), ("api.rollups_v1", "grain = 'day'"),
+      ("api.metrics_v1", "grain = 'day'"), ("api.cohorts_v1", "true"), ("api.funnels_v1", "true"),
     ] {
       let plan = try connection.values("EXPLAIN (VERBOSE) SELECT * FROM \(view) WHERE \(filter)")
       let readings = plan.indices.filter { plan[$0].contains("current_setting") }

@@ -50,10 +50,14 @@ package struct RunSummary {
 
   /// The tables whose rows are counted.
   package static let tables = [
-    "analytics.hourly_rollups", "analytics.daily_rollups", "predictions.revenue_forecasts",
+    "analytics.hourly_rollups", "analytics.daily_rollups", "analytics.daily_metrics",
+    "analytics.monthly_metrics", "analytics.mrr_movements", "analytics.cohort_retention",
+    "analytics.funnels", "predictions.revenue_forecasts",
   ]
   private static let contents = [
-    "per company, type, module, hour", "the same by day", "every forecast, keyed by run",
+    "per company, type, module, hour", "the same by day", "named metrics by company and day",
+    "the same by month", "why MRR changed, by company and month", "who stayed, by month of start",
+    "how far entrants came, by day", "every forecast, keyed by run",
   ]
 
   /// The lines.
@@ -117,6 +121,10 @@ package struct RunSummary {
       let warned = fact("warned")
       return "\(fact("checks")) checks" + (warned == "0" ? "" : ", \(warned) warned")
     case "rollup": return "\(fact("days_computed")) of \(fact("days")) days"
+    case "metrics": return "\(fact("periods_written")) days and months written"
+    case "cohorts": return "\(fact("cohorts_written")) of \(fact("cohorts")) months written"
+    case "funnels": return "\(fact("months_written")) of \(fact("months")) months written"
+    case "anomalies": return "in \(fact("series")) series of ninety days"
     case "publish": return "publication \(fact("publication"))"
     default: return ""
     }

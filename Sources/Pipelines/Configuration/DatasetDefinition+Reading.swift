@@ -206,7 +206,7 @@ extension ValueReader where Value == String {
 
 extension ValueReader where Value == [String] {
   /// One name, or a list of them.
-  fileprivate static var oneOrMoreNames: ValueReader {
+  static var oneOrMoreNames: ValueReader {
     ValueReader("a column or a list of columns") { (node) throws(DocumentError) -> [String] in
       if case .sequence = node.content {
         return try ValueReader<[String]>.set(of: .name).read(node)

@@ -10,14 +10,22 @@ package struct Project: Hashable, Sendable {
   package var models: [ModelDefinition]
   /// The datasets, in the order of their files.
   package var datasets: [DatasetDefinition]
+  /// The settings of metrics, and the declared ones.
+  package var metrics = MetricsDefinition()
+  /// The funnels.
+  package var funnels = FunnelsDefinition()
 
   /// The given definitions, not yet checked against each other.
   package init(
-    pipelines: [PipelineDefinition], models: [ModelDefinition], datasets: [DatasetDefinition]
+    pipelines: [PipelineDefinition], models: [ModelDefinition], datasets: [DatasetDefinition],
+    metrics: MetricsDefinition = MetricsDefinition(),
+    funnels: FunnelsDefinition = FunnelsDefinition()
   ) {
     self.pipelines = pipelines
     self.models = models
     self.datasets = datasets
+    self.metrics = metrics
+    self.funnels = funnels
   }
 
   /// The pipeline of a name.
@@ -50,6 +58,8 @@ package struct Project: Hashable, Sendable {
     found += pipelines.flatMap(problems(of:))
     found += models.flatMap(problems(of:))
     found += datasets.flatMap(problems(of:))
+    found += metrics.problems(self)
+    found += funnels.problems(self)
     return found.sorted { $0.mark < $1.mark }
   }
 
@@ -86,7 +96,7 @@ package struct Project: Hashable, Sendable {
         (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
       case .fit(let names), .predict(let names):
         names.compactMap { Self.missing($0, "model", models.map(\.name)) }
-      case .rollup, .publish: []
+      case .rollup, .metrics, .cohorts, .funnels, .anomalies, .publish: []
       }
     }
   }
@@ -161,7 +171,7 @@ package struct Project: Hashable, Sendable {
       expected: "one that says when a row was recorded", suggestion: nil)
   }
 
-  private static func missing(
+  static func missing(
     _ reference: NameReference, _ kind: String, _ known: [String]
   ) -> DocumentError? {
     guard !known.contains(reference.name) else { return nil }
@@ -176,7 +186,7 @@ package struct Project: Hashable, Sendable {
     "the \(kind) \(quoted(name)), which no file defines"
   }
 
-  private static func unsuitable(
+  static func unsuitable(
     _ reference: NameReference, in dataset: DatasetDefinition, _ type: String,
     _ suits: (DatasetColumn) -> Bool
   ) -> DocumentError? {

@@ -9,6 +9,14 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
   case check
   /// Aggregates events by hour and day.
   case rollup
+  /// Computes named metrics and the movements of MRR.
+  case metrics
+  /// Follows cohorts of companies and users.
+  case cohorts
+  /// Follows companies and users through funnels.
+  case funnels
+  /// Finds days of the metrics that do not fit those before them.
+  case anomalies
   /// Fits models.
   case fit
   /// Predicts with fitted models.
@@ -23,6 +31,8 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
     case .check: [.extract]
     // Not output, but leave to go on.
     case .rollup: [.extract, .check]
+    case .metrics, .cohorts, .funnels: [.extract, .check]
+    case .anomalies: [.extract, .check, .metrics]
     case .fit: [.extract, .check, .rollup]
     case .predict: [.extract, .check, .rollup, .fit]
     case .publish: [.predict]
@@ -48,6 +58,11 @@ package struct StageReference: Hashable, Sendable {
     case check([NameReference]?)
     /// The lengths of time to aggregate over.
     case rollup([RollupGrain])
+    /// Nothing to tell: what they do is in `models/metrics.yaml` and `models/funnels.yaml`.
+    case metrics
+    case cohorts
+    case funnels
+    case anomalies
     /// The models to fit.
     case fit([NameReference])
     /// The models to predict with.
@@ -99,13 +114,17 @@ extension StageReference {
   private static func settings(
     _ kind: StageKind, _ parameter: Node?, at mark: Mark
   ) throws(DocumentError) -> Settings {
-    if kind == .publish {
+    let plain: [StageKind: Settings] = [
+      .publish: .publish, .metrics: .metrics, .cohorts: .cohorts, .funnels: .funnels,
+      .anomalies: .anomalies,
+    ]
+    if let settings = plain[kind] {
       if let parameter {
         throw .unexpected(
-          parameter.mark, found: "\(parameter.shortDescription) behind \"publish\"",
-          expected: "- publish alone", suggestion: nil)
+          parameter.mark, found: "\(parameter.shortDescription) behind \(quoted(kind.rawValue))",
+          expected: "- \(kind.rawValue) alone", suggestion: nil)
       }
-      return .publish
+      return settings
     }
     guard let parameter else {
       if kind == .check { return .check(nil) }
@@ -129,6 +148,10 @@ extension StageReference {
       let grains = try reader.required("grains", as: .set(of: ValueReader<RollupGrain>.word))
       try reader.finish()
       return .rollup(grains)
+    case .metrics: return .metrics
+    case .cohorts: return .cohorts
+    case .funnels: return .funnels
+    case .anomalies: return .anomalies
     case .publish: return .publish
     }
   }

@@ -39,9 +39,11 @@ package struct ProjectInspection: Sendable {
     var entries: [Entry] = []
     let loader = ProjectLoader(path: path, environment: environment)
     func read<Definition>(
-      _ kind: String, _ parse: (Node) throws(DocumentError) -> Definition
+      _ kind: String, _ holds: ModelsFile? = nil,
+      _ parse: (Node) throws(DocumentError) -> Definition
     ) throws -> [Definition] {
       try loader.inspect("\(kind)s").compactMap { name, document in
+        if let holds, ModelsFile(name) != holds { return nil }
         var entry = Entry(kind: kind, name: name, faults: [], status: .ok)
         defer { entries.append(entry) }
         do throws(DocumentError) {
@@ -55,13 +57,21 @@ package struct ProjectInspection: Sendable {
     let datasets = try read("dataset") { (node) throws(DocumentError) -> DatasetDefinition in
       try DatasetDefinition(node: node)
     }
-    let models = try read("model") { (node) throws(DocumentError) -> ModelDefinition in
+    let models = try read("model", .model) { (node) throws(DocumentError) -> ModelDefinition in
       try ModelDefinition(node: node)
+    }
+    let metrics = try read("model", .metrics) { (node) throws(DocumentError) -> MetricsDefinition in
+      try MetricsDefinition(node: node)
+    }
+    let funnels = try read("model", .funnels) { (node) throws(DocumentError) -> FunnelsDefinition in
+      try FunnelsDefinition(node: node)
     }
     let pipelines = try read("pipeline") { (node) throws(DocumentError) -> PipelineDefinition in
       try PipelineDefinition(node: node)
     }
-    project = Project(pipelines: pipelines, models: models, datasets: datasets)
+    project = Project(
+      pipelines: pipelines, models: models, datasets: datasets,
+      metrics: metrics.first ?? MetricsDefinition(), funnels: funnels.first ?? FunnelsDefinition())
     self.entries = entries
     addMisfits(zones)
   }
@@ -138,7 +148,15 @@ package struct ProjectInspection: Sendable {
         }
       case .fit(let names), .predict(let names): models.formUnion(names.map(\.name))
       case .rollup: datasets?.insert(RollupStage.dataset)
-      case .publish: break
+      case .metrics:
+        models.insert("metrics")
+        datasets?.formUnion(
+          RunContext.billingDatasets + project.metrics.declared.map(\.dataset.name))
+      case .cohorts: datasets?.formUnion(RunContext.billingDatasets + ["users"])
+      case .funnels:
+        models.insert("funnels")
+        datasets?.insert(RollupStage.dataset)
+      case .anomalies, .publish: break
       }
     }
     for model in project.models where models.contains(model.name) {

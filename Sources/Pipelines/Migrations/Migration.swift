@@ -35,7 +35,7 @@ package struct Migration: Hashable, Sendable {
 package enum Migrations {
   /// All of them, in order; the number of each is its place, from 1.
   package static let all: [Migration] = [
-    .ledger, .rollups, .predictions, .api, .contracts, .restatements,
+    .ledger, .rollups, .predictions, .api, .contracts, .restatements, .metrics, .anomalies,
   ]
 
   /// The version a database has after all of them.

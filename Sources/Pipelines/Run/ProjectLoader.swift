@@ -20,10 +20,19 @@ package struct ProjectLoader {
   /// - Throws: `DocumentError` with file, line and column; ``PipelineError/missingProject(path:)``
   ///   if a folder is missing; there may be no `models`.
   package func load() throws -> Project {
+    let models = try inspect("models")
     let project = Project(
       pipelines: try files(in: "pipelines").map { try PipelineDefinition(node: $0) },
-      models: try files(in: "models").map { try ModelDefinition(node: $0) },
-      datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) })
+      models: try models.filter { ModelsFile($0.name) == .model }.map {
+        try ModelDefinition(node: try $0.document())
+      },
+      datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) },
+      metrics: try models.first { ModelsFile($0.name) == .metrics }.map {
+        try MetricsDefinition(node: try $0.document())
+      } ?? MetricsDefinition(),
+      funnels: try models.first { ModelsFile($0.name) == .funnels }.map {
+        try FunnelsDefinition(node: try $0.document())
+      } ?? FunnelsDefinition())
     try project.validate()
     return project
   }
@@ -53,6 +62,22 @@ package struct ProjectLoader {
           try Document.parse(bytes, file: file) { environment[$0] }
         }
       )
+    }
+  }
+}
+
+/// What a file of `models/` holds, which its name says.
+enum ModelsFile {
+  case model
+  case metrics
+  case funnels
+
+  /// What the file of a name without its ending holds.
+  init(_ name: String) {
+    switch name {
+    case "metrics": self = .metrics
+    case "funnels": self = .funnels
+    default: self = .model
     }
   }
 }

@@ -1,4 +1,5 @@
 package import AlmanacCore
+import Billing
 package import Postgres
 
 /// What the stages of one run share.
@@ -33,6 +34,8 @@ package final class RunContext {
   var findings: [String: DatasetFindings] = [:]
   /// What the fit stage found, for the predict stage of the same run.
   var fits: [String: FittedModel] = [:]
+  /// The billing records, for the stages of the same run that share them.
+  var billingRecords: (settings: LedgerSettings, records: BillingRecords)?
 
   /// A context of the given parts.
   package init(

@@ -7,7 +7,8 @@ package import Postgres
 /// SHA-256 over the rows of each table ordered by key, in PostgreSQL's binary form, without the
 /// columns that name a run or a moment of the clock: `run_id`, `publication_id`, `recorded_cut`,
 /// `generated_at`, `restated_at`, `valid_until`. Tables without a row are left out, so a new version
-/// that adds a table it has nothing for yet gives the same digest.
+/// that adds a table it has nothing for yet gives the same digest. Restatements are left out: they
+/// are the history of what changed, which a run from scratch has not.
 package struct RunDigest: Sendable, Equatable {
   /// One table's share.
   package struct Table: Sendable, Equatable {
@@ -93,7 +94,7 @@ package struct RunDigest: Sendable, Equatable {
       JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       WHERE n.nspname IN ('analytics', 'predictions') AND c.relkind IN ('r', 'p')
-        AND c.relname <> 'restatements'
+        AND n.nspname || '.' || c.relname <> 'analytics.restatements'
       ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C", a.attnum
       """)
     var tables: [KeyedTable] = []

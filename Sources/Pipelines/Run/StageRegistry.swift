@@ -9,6 +9,10 @@ func makeStage(_ reference: StageReference, project: Project) -> any Stage {
     return ExtractStage(datasets: chosen.compactMap { project.dataset($0) })
   case .check(let names): return CheckStage(datasets: names?.map(\.name))
   case .rollup(let grains): return RollupStage(grains: grains)
+  case .metrics: return MetricsStage(definition: project.metrics)
+  case .cohorts: return CohortsStage()
+  case .funnels: return FunnelsStage(definition: project.funnels)
+  case .anomalies: return AnomaliesStage()
   case .fit(let models): return FitStage(models: models.compactMap { project.model($0.name) })
   case .predict(let models):
     return PredictStage(models: models.compactMap { project.model($0.name) })

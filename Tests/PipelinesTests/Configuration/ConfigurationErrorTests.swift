@@ -313,15 +313,15 @@ struct PipelineErrorTests {
       "stages: []\n", "f.yaml:5:1: found no stage, expected at least one"),
     BrokenDefinition(
       "unknown stage", "- publish", "- publsh",
-      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "publish"?)"#
+      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish (did you mean "publish"?)"#
     ),
     BrokenDefinition(
       "unknown stage with a parameter", "- extract: all", "- extrakt: all",
-      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, fit, predict, publish (did you mean "extract"?)"#
+      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish (did you mean "extract"?)"#
     ),
     BrokenDefinition(
-      "unknown stage unlike any", "- publish", "- metrics",
-      #"f.yaml:10:5: found "metrics", expected a stage, one of extract, check, rollup, fit, predict, publish"#
+      "unknown stage unlike any", "- publish", "- deliver",
+      #"f.yaml:10:5: found "deliver", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish"#
     ),
     BrokenDefinition(
       "stage as a list", "- publish", "- [publish]",
@@ -368,7 +368,7 @@ struct PipelineErrorTests {
       #"f.yaml:8:10: found "revenue", expected a list such as [a, b], each item a name"#),
     BrokenDefinition(
       "misspelt grain", "[hour, day]", "[hour, dya]",
-      #"f.yaml:7:29: found "dya", expected hour or day (did you mean "day"?)"#),
+      #"f.yaml:7:29: found "dya", expected one of hour, day, month (did you mean "day"?)"#),
     BrokenDefinition(
       "grains without a key", "{grains: [hour, day]}", "[hour, day]",
       "f.yaml:7:13: found a list, expected a mapping (key: value) for the stage rollup"),

@@ -30,8 +30,10 @@ enum ShippedFiles {
   static func project() throws -> Project {
     Project(
       pipelines: try names(in: "pipelines").map { try PipelineDefinition(node: try node($0)) },
-      models: try names(in: "models").map { try ModelDefinition(node: try node($0)) },
-      datasets: try names(in: "datasets").map { try DatasetDefinition(node: try node($0)) })
+      models: [try ModelDefinition(node: try node("models/revenue.yaml"))],
+      datasets: try names(in: "datasets").map { try DatasetDefinition(node: try node($0)) },
+      metrics: try MetricsDefinition(node: try node("models/metrics.yaml")),
+      funnels: try FunnelsDefinition(node: try node("models/funnels.yaml")))
   }
 }
 
@@ -50,7 +52,8 @@ struct ShippedConfigurationTests {
     #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
     #expect(
       project.pipeline("nightly")?.stages.map(\.kind) == [
-        .extract, .check, .rollup, .fit, .predict, .publish,
+        .extract, .check, .rollup, .metrics, .cohorts, .funnels, .anomalies, .fit, .predict,
+        .publish,
       ])
   }
 

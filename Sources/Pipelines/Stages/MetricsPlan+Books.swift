@@ -1,0 +1,231 @@
+import AlmanacCore
+import Billing
+import Codecs
+import Postgres
+
+extension MetricsPlan {
+  /// Computes what is made of billing records for all periods, and writes what differs.
+  ///
+  /// - Throws: `BillingError`, an identity that does not hold among them: then nothing is written.
+  func writeBooks(
+    in context: RunContext, _ outcome: inout StageOutcome
+  ) throws -> MetricWriting.Result {
+    let inputs = inputsDigest(in: context)
+    let connection = context.lock.connection
+    let stages = ["metrics/day", "metrics/month"]
+    let known = try stages.map {
+      try IntervalLedger(stage: $0, run: context.run).entries(on: connection)
+        .filter { $0.key <= context.date }
+    }
+    let isDone = known.allSatisfy { entries in
+      entries.values.allSatisfy { $0.inputs == inputs && $0.settings == settingsDigest }
+    }
+    if isDone, !known[0].isEmpty, !context.isForced { return MetricWriting.Result() }
+    let records = try context.billing(settings)
+    outcome.rowsIn += records.rowCount
+    outcome.notices += records.notices
+    let tally = try wholeTally(in: context)
+    let firsts = [records.ledger?.firstDate(in: records.zones), records.books.firstDate]
+      .compactMap(\.self)
+    let first = max(firsts.min() ?? context.date, MetricsPlan.earliest(context.date))
+    let computed = try BookMetrics(
+      records, from: first, through: context.date, margin: definition.margin)
+    try computed.checkIdentities()
+    var result = MetricWriting.Result()
+    for (index, grain) in [MetricPeriods.Grain.day, .month].enumerated() {
+      let periods = MetricPeriods(grain, from: first, through: context.date)
+      var byPeriod = periods.starts.map { MetricPeriod(start: $0) }
+      for row in grain == .day ? computed.daily : computed.monthly {
+        if let place = periods.index(of: row.date) { byPeriod[place].rows.append(row) }
+      }
+      if let tally {
+        addDeclared(tally, to: &byPeriod, grain)
+      }
+      if grain == .month {
+        for place in byPeriod.indices {
+          byPeriod[place].movements = computed.movements(of: byPeriod[place].start)
+        }
+      }
+      let starts = Set(periods.starts)
+      let part = try writing(
+        grain, stage: stages[index], names: bookNames, source: records.ledger?.source,
+        writesMovements: grain == .month, in: context
+      ).write(
+        byPeriod, inputs: { _ in inputs }, known: known[index],
+        forgotten: known[index].keys.filter { !starts.contains($0) }.sorted(),
+        isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
+      result.add(part)
+    }
+    return result
+  }
+
+  /// The digest of everything that metrics of billing records are made from.
+  private func inputsDigest(in context: RunContext) -> String {
+    let datasets = Set(RunContext.billingDatasets + whole.map(\.dataset.name))
+    return SHA256.hexadecimalDigest(
+      of: "\(context.date)\n\(context.contentDigest(Array(datasets)))")
+  }
+
+  /// What declared metrics of datasets without days have, up to the logical date.
+  private func wholeTally(in context: RunContext) throws -> [DeclaredTally]? {
+    var tallies: [DeclaredTally] = []
+    let groups = Dictionary(grouping: whole.filter { !$0.isRatio }) { metric in
+      "\(metric.dataset.name) \(metric.timeColumn?.name ?? "")"
+    }
+    for key in groups.keys.sorted() {
+      guard let metrics = groups[key],
+        let dataset = context.project.dataset(metrics[0].dataset.name),
+        let time = metrics[0].timeColumn?.name ?? dataset.timeColumn
+      else { continue }
+      var tally = DeclaredTally(
+        metrics, dataset: dataset, timeColumn: time,
+        days: MetricsPlan.earliest(context.date)..<context.date.adding(days: 1), zone: context.zone,
+        currency: settings.currency, rates: try context.exchangeRates())
+      for batch in try context.rows(of: dataset.name, tally.columns) { try tally.add(batch) }
+      tallies.append(tally)
+    }
+    return tallies.isEmpty ? nil : tallies
+  }
+
+  private func addDeclared(
+    _ tallies: [DeclaredTally], to periods: inout [MetricPeriod], _ grain: MetricPeriods.Grain
+  ) {
+    let starts = periods.map(\.start)
+    var rows: [CalendarDate: [MetricTableRow]] = [:]
+    for tally in tallies {
+      let made = tally.rows(
+        days: grain == .day ? starts : [], months: grain == .month ? starts : [])
+      for (date, more) in grain == .day ? made.days : made.months {
+        rows[date, default: []] += more
+      }
+    }
+    let ratios = whole.filter(\.isRatio)
+    for place in periods.indices {
+      var declared = rows[periods[place].start] ?? []
+      declared += ratioRows(ratios, of: declared, on: periods[place].start)
+      periods[place].declared = declared.sorted(by: MetricTableRow.isBefore)
+    }
+  }
+}
+
+extension MetricWriting.Result {
+  /// Adds what another part did.
+  mutating func add(_ other: MetricWriting.Result) {
+    periods += other.periods
+    rows += other.rows
+    restatements += other.restatements
+  }
+}
+
+extension DeclaredMetric {
+  /// Whether it is one metric over another.
+  var isRatio: Bool {
+    if case .ratio = measure { return true }
+    return false
+  }
+}
+
+extension RevenueLedger {
+  /// The first local date on which a company had MRR, `nil` without any.
+  func firstDate(in zones: CompanyZones) -> CalendarDate? {
+    companies.compactMap { company in
+      company.steps.first.map { zones.zone(of: company.company).localDate(at: $0.instant) }
+    }.min()
+  }
+}
+
+/// The metrics of ledger, payments and invoices by day and month.
+struct BookMetrics {
+  let daily: [MetricRow]
+  let monthly: [MetricRow]
+  private let movements: [CalendarDate: [MovementRow]]
+
+  init(
+    _ records: BillingRecords, from first: CalendarDate, through last: CalendarDate, margin: Int
+  ) throws(BillingError) {
+    let days = MetricPeriods(.day, from: first, through: last)
+    let months = MetricPeriods(.month, from: first, through: last)
+    var daily: [MetricRow] = []
+    var monthly: [MetricRow] = []
+    var moved: [CalendarDate: [MovementRow]] = [:]
+    if let ledger = records.ledger {
+      daily += ledger.dailyMetrics(days, zones: records.zones)
+      monthly += ledger.monthlyMetrics(months, margin: margin)
+      let wanted = Set(months.starts)
+      for company in ledger.companies {
+        for movement in company.movements where wanted.contains(movement.month) {
+          moved[movement.month, default: []].append(
+            MovementRow(
+              company: company.company, kind: movement.kind, amount: movement.amount,
+              causes: movement.causes))
+        }
+      }
+      for (month, rows) in moved {
+        for kind in MovementKind.allCases {
+          let own = rows.filter { $0.kind == kind }
+          if own.isEmpty { continue }
+          moved[month]?.append(
+            MovementRow(
+              company: .zero, kind: kind, amount: own.reduce(0) { $0 + $1.amount }, causes: []))
+        }
+      }
+    }
+    if records.hasPayments {
+      daily += try records.books.revenueMetrics(days)
+      monthly += try records.books.revenueMetrics(months)
+    }
+    if records.hasAttempts {
+      daily += records.books.collectionMetrics(days, end: records.end)
+      monthly += records.books.collectionMetrics(months, end: records.end)
+    }
+    if records.hasInvoices {
+      daily += try records.books.invoiceMetrics(days)
+      monthly += try records.books.invoiceMetrics(months)
+    }
+    self.daily = daily
+    self.monthly = monthly
+    movements = moved
+  }
+
+  /// The movements of a month, by company as the ledger has them, those of all companies last.
+  func movements(of month: CalendarDate) -> [MovementRow] { movements[month] ?? [] }
+
+  /// MRR at the start + movements = MRR at the end for all companies together, and so are the sums
+  /// over plans and over modules; the ledger has checked the same for each company.
+  ///
+  /// - Throws: `BillingError.brokenIdentity` with the all-zero company.
+  func checkIdentities() throws(BillingError) {
+    var totals: [CalendarDate: Int128] = [:]
+    var parts: [MetricDimension: [CalendarDate: Int128]] = [:]
+    var byCompany: [CalendarDate: Int128] = [:]
+    for row in monthly where row.metric == .mrr {
+      switch (row.company == .zero, row.dimension) {
+      case (true, .none): totals[row.date] = row.numerator
+      case (true, let dimension):
+        parts[dimension, default: [:]][row.date, default: 0] += row.numerator
+      case (false, .none): byCompany[row.date, default: 0] += row.numerator
+      case (false, _): break
+      }
+    }
+    let months = totals.keys.sorted()
+    for (index, month) in months.enumerated() {
+      let end = totals[month] ?? 0
+      let moved = movements(of: month).filter { $0.company == .zero }.reduce(0) { $0 + $1.amount }
+      if index > 0 {
+        try check((totals[months[index - 1]] ?? 0) + moved, end, month, "start and movements make")
+      }
+      try check(byCompany[month] ?? 0, end, month, "companies make")
+      try check(parts[.plan]?[month] ?? 0, end, month, "plans make")
+      try check(parts[.module]?[month] ?? 0, end, month, "plans and modules make")
+    }
+  }
+
+  private func check(
+    _ sum: Int128, _ total: Int128, _ month: CalendarDate, _ words: String
+  ) throws(BillingError) {
+    guard sum != total else { return }
+    throw .brokenIdentity(
+      company: .zero, month: month,
+      rule: "\(words) \(Money.text(sum)), the total is \(Money.text(total))")
+  }
+}

@@ -1,0 +1,180 @@
+import AlmanacCore
+import Billing
+import Codecs
+import Columns
+import Postgres
+
+extension MetricsPlan {
+  private static let dayStage = "metrics/rows/day"
+  private static let monthStage = "metrics/rows/month"
+
+  /// Computes the metrics of rows that are kept by day for the days whose input changed.
+  func writeDays(
+    in context: RunContext, _ outcome: inout StageOutcome
+  ) throws -> MetricWriting.Result {
+    let connection = context.lock.connection
+    let knownDays = try IntervalLedger(stage: MetricsPlan.dayStage, run: context.run)
+      .entries(on: connection).filter { $0.key <= context.date }
+    let knownMonths = try IntervalLedger(stage: MetricsPlan.monthStage, run: context.run)
+      .entries(on: connection).filter { $0.key <= context.date }
+    if byDay.isEmpty, knownDays.isEmpty { return MetricWriting.Result() }
+    let datasets = Set(byDay.filter { !$0.isRatio }.map(\.dataset.name)).sorted()
+    let content = DayInputs(
+      datasets.map { context.directory.manifest.days(of: $0) }, zone: context.zone,
+      window: byDay.compactMap(\.windowDays).max() ?? 1, ratesDigest: ratesDigest(in: context))
+    let days = content.days(through: context.date)
+    let months = MetricPeriods(
+      .month, from: days.first ?? context.date, through: days.last ?? context.date
+    ).starts.filter { !days.isEmpty && $0.adding(days: $0.daysInMonth - 1) <= context.date }
+    func isPending(_ known: IntervalEntry?, _ inputs: String) -> Bool {
+      context.isForced || known?.inputs != inputs || known?.settings != settingsDigest
+    }
+    let dayInputs = Dictionary(
+      uniqueKeysWithValues: days.map { ($0, content.digest($0..<$0.adding(days: 1))) })
+    let monthInputs = Dictionary(
+      uniqueKeysWithValues: months.map { ($0, content.digest($0..<$0.monthStart(adding: 1))) })
+    let pendingDays = days.filter { isPending(knownDays[$0], dayInputs[$0] ?? "") }
+    let pendingMonths = Set(months.filter { isPending(knownMonths[$0], monthInputs[$0] ?? "") })
+    let units = Dictionary(grouping: pendingDays, by: \.monthStart)
+    let starts = Set(units.keys).union(pendingMonths).sorted()
+    outcome.note("days", days.count)
+    outcome.note("days_computed", pendingDays.count)
+    let plan = self
+    let work = DayWork(
+      plan: byDay, window: content.window, project: context.project,
+      reader: context.directory.reader, zone: context.zone, currency: settings.currency,
+      rates: try context.exchangeRates())
+    let settled = (Set(days), Set(months))
+    let computed = try mapConcurrently(
+      starts, jobs: context.jobs, context: { work },
+      work: { work, month in
+        try work.rows(
+          days: units[month] ?? [], month: pendingMonths.contains(month) ? month : nil)
+      })
+    outcome.rowsIn += computed.reduce(0) { $0 + $1.rowsRead }
+    let names = byDay.map(\.name)
+    var result = try plan.writing(
+      .day, stage: MetricsPlan.dayStage, names: names, source: nil, writesMovements: false,
+      in: context
+    ).write(
+      computed.flatMap(\.days), inputs: { dayInputs[$0] ?? "" }, known: knownDays,
+      forgotten: knownDays.keys.filter { !settled.0.contains($0) }.sorted(),
+      isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
+    result.add(
+      try plan.writing(
+        .month, stage: MetricsPlan.monthStage, names: names, source: nil, writesMovements: false,
+        in: context
+      ).write(
+        computed.compactMap(\.month), inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
+        forgotten: knownMonths.keys.filter { !settled.1.contains($0) }.sorted(),
+        isForced: context.isForced, jobs: context.jobs, target: context.lock.settings))
+    return result
+  }
+
+  /// The digest of the rates, where a metric adds up money.
+  private func ratesDigest(in context: RunContext) -> String {
+    let addsMoney = byDay.contains { metric in
+      guard case .sum(let column) = metric.measure else { return false }
+      return context.project.dataset(metric.dataset.name)?[column: column.name]?.currencyColumn
+        != nil
+    }
+    return addsMoney ? context.contentDigest([RunContext.ratesDataset]) : ""
+  }
+}
+
+/// The input of days and months, by digest.
+private struct DayInputs {
+  let content: [DatasetDays]
+  let zone: ZoneRules
+  /// The longest window, in days.
+  let window: Int
+  let ratesDigest: String
+
+  init(_ content: [DatasetDays], zone: ZoneRules, window: Int, ratesDigest: String) {
+    self.content = content
+    self.zone = zone
+    self.window = window
+    self.ratesDigest = ratesDigest
+  }
+
+  /// Every day from the first one with a row, ten years back at most, to a date.
+  func days(through date: CalendarDate) -> [CalendarDate] {
+    let earliest = MetricsPlan.earliest(date)
+    let first = content.flatMap { Array($0.dates) }
+      .map { zone.localDate(at: $0.startUTC) }.filter { $0 >= earliest }.min()
+    guard let first, first <= date else { return [] }
+    return Array(first...date)
+  }
+
+  /// The digest of the rows that local days, with their windows, are made of.
+  func digest(_ days: Range<CalendarDate>) -> String {
+    let start = zone.start(of: days.lowerBound.adding(days: 1 - window)).dateUTC
+    let end = Timestamp(microseconds: zone.start(of: days.upperBound).microseconds - 1).dateUTC
+    return SHA256.hexadecimalDigest(
+      of: content.map { $0.digest(start...end) }.joined(separator: "\n") + ratesDigest)
+  }
+}
+
+/// Reads partitions and tallies the metrics of a month's days.
+private struct DayWork: Sendable {
+  let plan: [DeclaredMetric]
+  let window: Int
+  let project: Project
+  let reader: PartReader
+  let zone: ZoneRules
+  let currency: CurrencyCode
+  let rates: ExchangeRates?
+
+  struct Output: Sendable {
+    var days: [MetricPeriod]
+    var month: MetricPeriod?
+    var rowsRead: Int
+  }
+
+  /// The rows of some days of one month, and of the month if it is given.
+  func rows(days: [CalendarDate], month: CalendarDate?) throws -> Output {
+    let first = [days.first, month].compactMap(\.self).min()
+    let last = [days.last, month.map { $0.adding(days: $0.daysInMonth - 1) }]
+      .compactMap(\.self).max()
+    guard let first, let last else { return Output(days: [], month: nil, rowsRead: 0) }
+    let range = first.adding(days: 1 - window)..<last.adding(days: 1)
+    var byDay: [CalendarDate: [MetricTableRow]] = [:]
+    var ofMonth: [MetricTableRow] = []
+    var rowsRead = 0
+    let groups = Dictionary(grouping: plan.filter { !$0.isRatio }, by: \.dataset.name)
+    for name in groups.keys.sorted() {
+      guard let metrics = groups[name], let dataset = project.dataset(name),
+        let time = dataset.timeColumn
+      else { continue }
+      var tally = DeclaredTally(
+        metrics, dataset: dataset, timeColumn: time, days: range, zone: zone, currency: currency,
+        rates: rates)
+      let start = zone.start(of: range.lowerBound).dateUTC
+      let end = Timestamp(microseconds: zone.start(of: range.upperBound).microseconds - 1).dateUTC
+      let columns = Set(
+        tally.columns + dataset.key + [dataset.recordedColumn].compactMap(\.self)
+      ).sorted()
+      for day in start...end {
+        let batches = try reader.read(name, days: day...day, columns: columns)
+        if batches.isEmpty { continue }
+        let kept = dropRepeated(
+          batches, key: dataset.key, recorded: dataset.recordedColumn, time: time)
+        for batch in kept.batches {
+          rowsRead += batch.rowCount
+          try tally.add(batch)
+        }
+      }
+      let made = tally.rows(days: days, months: [month].compactMap(\.self))
+      for (date, rows) in made.days { byDay[date, default: []] += rows }
+      if let month { ofMonth += made.months[month] ?? [] }
+    }
+    let ratios = plan.filter(\.isRatio)
+    func period(_ start: CalendarDate, _ rows: [MetricTableRow]) -> MetricPeriod {
+      let all = rows + ratioRows(ratios, of: rows, on: start)
+      return MetricPeriod(start: start, declared: all.sorted(by: MetricTableRow.isBefore))
+    }
+    return Output(
+      days: days.map { period($0, byDay[$0] ?? []) }, month: month.map { period($0, ofMonth) },
+      rowsRead: rowsRead)
+  }
+}
