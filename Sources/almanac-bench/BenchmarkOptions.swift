@@ -15,6 +15,8 @@ struct BenchmarkOptions {
     case forecast
     /// A simulated business into PostgreSQL.
     case simulate
+    /// Answers on the shell.
+    case query
   }
 
   /// The number of rows for which the targets of the event workload hold.

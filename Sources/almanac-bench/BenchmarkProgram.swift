@@ -33,6 +33,7 @@ struct BenchmarkProgram {
             try CompetitionBenchmark(options: options).run()
               + ForecastBenchmark(runs: options.runs).run()
           case .simulate: try SimulateBenchmark(options: options).run()
+          case .query: try QueryBenchmark(options: options).run()
           }
         try Report(rows: options.rows, runs: options.runs, figures: found)
           .write(to: "\(options.folder)/\(part.rawValue).json")

@@ -10,16 +10,20 @@ package struct Console: Sendable {
   private let writeErrorPart: @Sendable (String) -> Void
   /// Whether a person reads the lines about the work, who may see values of rows.
   package let reportsToTerminal: Bool
+  /// Whether a person reads the result.
+  package let printsToTerminal: Bool
 
   /// A console over two ways of writing a line, and one of writing a part of a line to the second.
   package init(
     out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void,
-    errorPart: @escaping @Sendable (String) -> Void = { _ in }, reportsToTerminal: Bool = false
+    errorPart: @escaping @Sendable (String) -> Void = { _ in }, reportsToTerminal: Bool = false,
+    printsToTerminal: Bool = false
   ) {
     writeOut = out
     writeError = error
     writeErrorPart = errorPart
     self.reportsToTerminal = reportsToTerminal
+    self.printsToTerminal = printsToTerminal
   }
 
   /// The process's own standard output and standard error.
@@ -42,7 +46,7 @@ package struct Console: Sendable {
         }
       }, error: { FileSystem.writeRemark($0) },
       errorPart: { FileSystem.writeRemarkPart($0) },
-      reportsToTerminal: isatty(STDERR_FILENO) == 1)
+      reportsToTerminal: isatty(STDERR_FILENO) == 1, printsToTerminal: isatty(STDOUT_FILENO) == 1)
   }
 
   /// Writes a line of the command's result.

@@ -1,0 +1,184 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `almanac query`.
+@Suite("Queries from the shell", .database)
+struct QueryTests {
+  private func query(_ place: Workplace, _ arguments: String...) throws -> ProcessOutcome {
+    try place.almanac(["query"] + arguments + ["--target", place.url])
+  }
+
+  /// The rows of a CSV answer, the heading first.
+  private func rows(_ outcome: ProcessOutcome) throws -> [[String]] {
+    try #require(outcome.status == 0, "\(outcome.stderr)")
+    return outcome.stdout.split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+  }
+
+  @Test("rollups add up to the events, by day, month, type and company")
+  func rollups() throws {
+    let place = try Workplace()
+    try #require(try place.night("2025-12-31").status == 0)
+    let days = try rows(
+      try query(
+        place, "rollup", "payment_received", "--from", "2025-03-01", "--to", "2025-03-31",
+        "--format", "csv"))
+    #expect(days[0].prefix(3) == ["date", "event_count", "amount_sum"])
+    for row in days.dropFirst() {
+      let expected = try place.value(
+        """
+        SELECT count(*) || ' ' || round(sum((metadata->>'amount')::numeric), 4) FROM app.events
+        WHERE event_type = 'payment_received'
+          AND ("timestamp" AT TIME ZONE 'UTC')::date = '\(row[0])'
+        """)
+      #expect("\(row[1]) \(row[2])" == expected, "\(row[0])")
+    }
+    #expect(days.count == 27)
+    let company = "00000000-0000-4000-8000-000000000002"
+    let own = try rows(
+      try query(
+        place, "rollup", "--by", "type,module", "--company", company, "--to", "2025-01-31",
+        "--format", "csv"))
+    #expect(own[0].contains("unique_users"))
+    let column = try #require(own[0].firstIndex(of: "event_count"))
+    #expect(
+      "\(own.dropFirst().compactMap { Int($0[column]) }.reduce(0, +))"
+        == (try place.value(
+          """
+          SELECT count(*)::text FROM app.events WHERE company_id = '\(company)'
+            AND "timestamp" < '2025-02-01 00:00Z'
+          """)))
+    let hours = try query(
+      place, "rollup", "--grain", "hour", "--by", "company", "--from", "2025-03-03", "--to",
+      "2025-03-03", "--format", "json")
+    let objects = try #require(
+      try JSONSerialization.jsonObject(with: Data(hours.stdout.utf8)) as? [[String: Any]])
+    #expect(objects.count == 3 && objects.allSatisfy { $0["event_count"] as? Int == 2 })
+  }
+
+  @Test("metrics are printed whole and by dimension, for all companies and for one")
+  func metrics() throws {
+    let place = try Workplace(isFilled: false)
+    try place.sql(QueryTests.metricRows)
+    let all = try rows(
+      try query(place, "metric", "mrr", "--grain", "month", "--format", "csv"))
+    #expect(
+      all == [
+        ["month", "value", "currency"], ["2026-01-01", "150.5000", "USD"],
+        ["2026-02-01", "170.0000", "USD"],
+      ])
+    let plans = try rows(
+      try query(
+        place, "metric", "mrr", "--by", "plan", "--from", "2026-02-14", "--grain", "month",
+        "--format", "csv"))
+    #expect(
+      plans == [
+        ["month", "plan", "value", "currency"], ["2026-02-01", "'=team", "100.0000", "USD"],
+        ["2026-02-01", "starter", "70.0000", "USD"],
+      ])
+    let one = try rows(
+      try query(
+        place, "metric", "mrr", "--company", "00000000-0000-4000-8000-000000000002", "--grain",
+        "month", "--format", "csv"))
+    #expect(one.dropFirst() == [["2026-01-01", "20.0000", "USD"]])
+    let companies = try query(
+      place, "metric", "mrr", "--by", "company", "--grain", "month", "--format", "json")
+    #expect(companies.stdout.contains("\"company_id\": \"00000000-0000-4000-8000-000000000002\""))
+    let ratio = try rows(try query(place, "metric", "logo_churn_rate", "--format", "csv"))
+    #expect(
+      ratio == [
+        ["date", "value", "numerator", "denominator"],
+        ["2026-02-03", "0.333333", "1.0000", "3.0000"], ["2026-02-04", "", "0.0000", "0.0000"],
+      ])
+    let table = try query(place, "metric", "mrr", "--grain", "month")
+    #expect(table.stdout.contains("2 of 2 rows") && !table.stdout.contains("trend"))
+  }
+
+  @Test("cohorts and funnels are printed")
+  func cohortsAndFunnels() throws {
+    let place = try Workplace(isFilled: false)
+    try place.sql(QueryTests.cohortRows)
+    let cohorts = try rows(try query(place, "cohort", "signup", "--format", "csv"))
+    #expect(
+      cohorts.dropFirst() == [
+        ["2026-01-01", "0", "4", "4", "1.0000", "40.0000", "40.0000", "40.0000", "USD", "true"],
+        ["2026-01-01", "1", "4", "3", "0.7500", "40.0000", "30.0000", "35.0000", "USD", "false"],
+      ])
+    let funnel = try rows(try query(place, "funnel", "trial", "--format", "csv"))
+    #expect(
+      funnel.dropFirst() == [
+        ["2026-01-05", "0", "started", "5", "5", "0", "1.0", "0.0"],
+        ["2026-01-05", "1", "active", "5", "2", "1", "0.5", ""],
+      ])
+  }
+
+  @Test("a name that there is not ends with 66 and names the closest")
+  func unknownNames() throws {
+    let place = try Workplace(isFilled: false)
+    try place.sql(QueryTests.metricRows + QueryTests.cohortRows)
+    for (arguments, expected) in [
+      (["metric", "mmr", "--grain", "month"], "did you mean \"mrr\"?"),
+      (["metric", "mrr", "--by", "plans", "--grain", "month"], "did you mean \"plan\"?"),
+      (["cohort", "sign_up"], "did you mean \"signup\"?"),
+      (["funnel", "trail"], "did you mean \"trial\"?"),
+      (["rollup", "payment_faild"], "did you mean \"payment_failed\"?"),
+    ] {
+      let result = try place.almanac(["query"] + arguments + ["--target", place.url])
+      #expect(result.status == 66, "\(arguments): \(result.stderr)")
+      #expect(result.stderr.contains(expected), "\(arguments): \(result.stderr)")
+      #expect(result.stdout.isEmpty && result.stderr.split(separator: "\n").count == 1)
+    }
+    let none = try query(place, "metric", "mrr", "--grain", "month", "--from", "2030-01-01")
+    #expect(none.status == 0 && none.stderr.contains("no rows"))
+    let json = try query(
+      place, "metric", "mrr", "--grain", "month", "--from", "2030-01-01", "--format", "json")
+    #expect(json.stdout == "[]\n")
+  }
+
+  @Test(
+    "wrong arguments end with 64",
+    arguments: [
+      ["metric"], ["metrics", "mrr"], ["metric", "mrr", "--grain", "week"], ["cohort"],
+      ["rollup", "--by", "user"], ["cohort", "signup", "--by", "plan"],
+      ["metric", "mrr", "--from", "2026-02-01", "--to", "2026-01-01"],
+      ["metric", "mrr", "--company", "acme"], ["metric", "mrr", "--format", "xml"], [],
+    ])
+  func wrongArguments(arguments: [String]) throws {
+    let place = try Workplace(isFilled: false, isInitialised: false)
+    let result = try place.almanac(["query", "--target", "host=/nowhere"] + arguments)
+    #expect(result.status == 64, "\(result.stderr)")
+    #expect(result.stderr.split(separator: "\n").count == 1)
+  }
+
+  private static let metricRows = """
+    INSERT INTO analytics.monthly_metrics (company_id, metric_name, dimension, dimension_value,
+      month, value, numerator, denominator, unit, currency, settings_digest)
+    SELECT c::uuid, 'mrr', d, v, m::date, x, x, NULL, 'money', 'USD', 'abc' FROM (VALUES
+      ('00000000-0000-0000-0000-000000000000', '', '', '2026-01-01', 150.5),
+      ('00000000-0000-0000-0000-000000000000', '', '', '2026-02-01', 170),
+      ('00000000-0000-0000-0000-000000000000', 'plan', 'starter', '2026-02-01', 70),
+      ('00000000-0000-0000-0000-000000000000', 'plan', '=team', '2026-02-01', 100),
+      ('00000000-0000-4000-8000-000000000002', '', '', '2026-01-01', 20)) AS r (c, d, v, m, x);
+    INSERT INTO analytics.daily_metrics (company_id, metric_name, dimension, dimension_value,
+      date, value, numerator, denominator, unit, currency, settings_digest) VALUES
+      ('00000000-0000-0000-0000-000000000000', 'logo_churn_rate', '', '', '2026-02-03',
+       0.3333333333, 1, 3, 'ratio', NULL, 'abc'),
+      ('00000000-0000-0000-0000-000000000000', 'logo_churn_rate', '', '', '2026-02-04',
+       NULL, 0, 0, 'ratio', NULL, 'abc');
+    """
+
+  private static let cohortRows = """
+    INSERT INTO analytics.cohort_retention VALUES
+      ('00000000-0000-0000-0000-000000000000', 'signup', '2026-01-01', 0, 4, 4, 40, 40, 40, 'USD',
+       true, 'abc'),
+      ('00000000-0000-0000-0000-000000000000', 'signup', '2026-01-01', 1, 4, 3, 40, 30, 35, 'USD',
+       false, 'abc');
+    INSERT INTO analytics.funnels VALUES
+      ('00000000-0000-0000-0000-000000000000', 'trial', '2026-01-05', 0, 'started', 5, 5, 0, 0, 1,
+       'abc'),
+      ('00000000-0000-0000-0000-000000000000', 'trial', '2026-01-05', 1, 'active', 5, 2, NULL, 1,
+       0.5, 'abc');
+    """
+}
