@@ -51,7 +51,8 @@ enum Reading {
     switch self {
     case .uuidArray: 0
     case .bool: 1
-    case .narrowInteger, .float32, .date, .text, .jsonb, .uuid: 4
+    case .narrowInteger, .float32, .date, .text, .jsonb: 4
+    case .uuid: 16
     default: 8
     }
   }
@@ -144,7 +145,7 @@ struct DecodingColumn: ~Copyable {
     switch reading {
     case .bool: unsafe pointer(UInt8.self)[row] = 0
     case .text, .jsonb: unsafe pointer(UInt32.self)[row] = text.codeOfNull()
-    case .uuid: unsafe pointer(UInt32.self)[row] = identifiers.codeOfNull()
+    case .uuid: unsafe pointer(UUIDValue.self)[row] = .zero
     case .uuidArray: lists.appendNull()
     case .narrowInteger, .float32, .date: unsafe pointer(UInt32.self)[row] = 0
     default:
@@ -162,8 +163,7 @@ struct DecodingColumn: ~Copyable {
     if length != width, width >= 0 { return .malformed }
     switch reading {
     case .uuid:
-      unsafe pointer(UInt32.self)[row] = identifiers.code(
-        UUIDValue(bigEndian: start), earlier: rowCodes, row: row)
+      unsafe pointer(UUIDValue.self)[row] = UUIDValue(bigEndian: start)
     case .text:
       unsafe pointer(UInt32.self)[row] = text.code(
         start, count: length, earlier: rowCodes, row: row)
@@ -290,7 +290,11 @@ struct DecodingColumn: ~Copyable {
     case .float64, .float32AsDouble, .integerAsDouble, .numericAsDouble:
       storage = .float64(array(Double.self, rows))
     case .text, .jsonb: storage = unsafe .text(text.take(rowCodes, rows: rows))
-    case .uuid: storage = unsafe .uuid(identifiers.take(rowCodes, rows: rows))
+    case .uuid:
+      storage = unsafe .uuid(
+        identifiers.storage(
+          of: UnsafePointer(pointer(UUIDValue.self)),
+          nulls: nullCount > 0 ? UnsafePointer(nulls) : nil, rows: rows))
     case .uuidArray: storage = .uuidList(lists.take())
     }
     wide = nil

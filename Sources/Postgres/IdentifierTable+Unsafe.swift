@@ -1,9 +1,11 @@
 import AlmanacCore
 import Columns
 
-/// Collects identifiers, one for each row, dictionary-coded while that pays.
+/// Gives the identifiers of a batch their codes, dictionary-coded while that pays.
 ///
-/// Works as ``ByteTable`` does, for values of 16 bytes.
+/// A batch is coded when it is whole, in blocks: the places of a block's identifiers in memory are
+/// all looked up before any of them is needed, so that the processor waits for them together. Row
+/// by row, in between all other columns, these waits were most of the time that decoding took.
 @safe
 struct IdentifierTable: ~Copyable {
   private var entries: UnsafeMutablePointer<UUIDValue>
@@ -12,9 +14,13 @@ struct IdentifierTable: ~Copyable {
   /// The entry plus one, 0 for a free slot.
   private var slots: UnsafeMutablePointer<UInt32>
   private var slotMask: Int
-  /// Whether every row has an entry of its own.
-  private(set) var isPlain = false
+  /// What the slots of a block's rows held, and which of its rows were not found there.
+  private let found: UnsafeMutablePointer<UInt32>
+  private let missed: UnsafeMutablePointer<Int>
   private var trial: DictionaryTrial
+
+  /// The rows whose places are looked up together.
+  private static var blockRows: Int { 128 }
 
   /// An empty table for batches of up to so many rows.
   init(rowsPerBatch: Int) {
@@ -24,20 +30,109 @@ struct IdentifierTable: ~Copyable {
     unsafe entries = .allocate(capacity: entryCapacity)
     unsafe slots = .allocate(capacity: slotMask + 1)
     unsafe slots.initialize(repeating: 0, count: slotMask + 1)
+    unsafe entries.initialize(repeating: .zero, count: entryCapacity)
+    unsafe found = .allocate(capacity: IdentifierTable.blockRows)
+    unsafe missed = .allocate(capacity: IdentifierTable.blockRows)
   }
 
   deinit {
     unsafe entries.deallocate()
     unsafe slots.deallocate()
+    unsafe found.deallocate()
+    unsafe missed.deallocate()
   }
 
-  /// The code of an identifier; in plain form the row gets an entry of its own.
-  @inline(__always)
-  mutating func code(_ value: UUIDValue, earlier: RowCodes, row: Int) -> UInt32 {
-    if isPlain {
-      append(value)
-      return 0
+  /// A batch of `rows` identifiers as storage of a column.
+  ///
+  /// `values` has the identifier of each row, all zero for a null row, and `nulls` one bit a row, 1
+  /// for null; it is `nil` where there is none.
+  mutating func storage(
+    of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?, rows: Int
+  ) -> UUIDStorage {
+    var storage = UUIDStorage()
+    if !trial.isSkipping, let codes = unsafe codes(of: values, nulls: nulls, rows: rows) {
+      storage.values = unsafe Array(UnsafeBufferPointer(start: entries, count: entryCount))
+      storage.codes = codes
+    } else {
+      storage.values = unsafe Array(UnsafeBufferPointer(start: values, count: rows))
     }
+    if entryCount > 0 {
+      unsafe slots.update(repeating: 0, count: slotMask + 1)
+      entryCount = 0
+    }
+    trial.finishBatch(rows: rows)
+    return storage
+  }
+
+  /// The codes of a batch, 0 for null rows; `nil` if the dictionary does not pay.
+  private mutating func codes(
+    of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?, rows: Int
+  ) -> [UInt32]? {
+    var pays = true
+    let codes = unsafe [UInt32](unsafeUninitializedCapacity: rows) { codes, count in
+      guard let codes = codes.baseAddress else { return }
+      var start = 0
+      while pays, start < rows {
+        let block = start..<min(rows, start + IdentifierTable.blockRows)
+        pays = unsafe code(block, of: values, nulls: nulls, into: codes)
+        start = block.upperBound
+      }
+      if let nulls = unsafe nulls { unsafe IdentifierTable.clear(codes, nulls, rows: rows) }
+      count = pays ? rows : 0
+    }
+    return pays ? codes : nil
+  }
+
+  /// Sets the codes of null rows to 0: some may have been taken for the all-zero identifier.
+  private static func clear(
+    _ codes: UnsafeMutablePointer<UInt32>, _ nulls: UnsafePointer<UInt64>, rows: Int
+  ) {
+    for word in 0..<((rows + 63) / 64) {
+      var bits = unsafe nulls[word]
+      while bits != 0 {
+        unsafe codes[word * 64 + bits.trailingZeroBitCount] = 0
+        bits &= bits - 1
+      }
+    }
+  }
+
+  /// Sets the codes of a block of rows; whether the dictionary still pays.
+  @inline(__always)
+  private mutating func code(
+    _ block: Range<Int>, of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?,
+    into codes: UnsafeMutablePointer<UInt32>
+  ) -> Bool {
+    let first = block.lowerBound
+    for index in 0..<block.count {
+      unsafe found[index] = slots[IdentifierTable.hash(values[first + index]) & slotMask]
+    }
+    var missedCount = 0
+    for index in 0..<block.count {
+      let row = first + index
+      // A free slot gives the first entry, which is there even while no value is.
+      let candidate = unsafe found[index]
+      let code = candidate == 0 ? 0 : candidate - 1
+      let (entry, value) = unsafe (entries[Int(code)], values[row])
+      let differs = (entry.low ^ value.low) | (entry.high ^ value.high) != 0
+      unsafe codes[row] = code
+      unsafe missed[missedCount] = row
+      missedCount += differs || candidate == 0 ? 1 : 0
+    }
+    for index in 0..<missedCount {
+      let row = unsafe missed[index]
+      if let nulls = unsafe nulls, unsafe nulls[row >> 6] >> UInt64(row & 63) & 1 == 1 { continue }
+      if let code = unsafe code(of: values[row], row: row) {
+        unsafe codes[row] = code
+      } else {
+        return false
+      }
+    }
+    return true
+  }
+
+  /// The code of a row's identifier, which becomes an entry if it is new; `nil` if the dictionary
+  /// does not pay.
+  private mutating func code(of value: UUIDValue, row: Int) -> UInt32? {
     var slot = IdentifierTable.hash(value) & slotMask
     while true {
       let found = unsafe slots[slot]
@@ -46,50 +141,16 @@ struct IdentifierTable: ~Copyable {
       if entry.low == value.low, entry.high == value.high { return found - 1 }
       slot = (slot + 1) & slotMask
     }
-    return unsafe insert(value, slot: slot, earlier: earlier, row: row)
-  }
-
-  /// The code of a null row; in plain form the all-zero identifier.
-  mutating func codeOfNull() -> UInt32 {
-    if isPlain { append(.zero) }
-    return 0
-  }
-
-  @inline(never)
-  private mutating func insert(
-    _ value: UUIDValue, slot: Int, earlier: RowCodes, row: Int
-  ) -> UInt32 {
-    if trial.shouldGiveUp(entries: entryCount + 1, rows: row + 1) {
-      unsafe becomePlain(earlier, rows: row)
-      append(value)
-      return 0
-    }
-    unsafe slots[slot] = UInt32(entryCount + 1)
-    append(value)
+    if trial.shouldGiveUp(entries: entryCount + 1, rows: row + 1) { return nil }
+    if entryCount == entryCapacity { growEntries() }
+    unsafe entries[entryCount] = value
+    entryCount += 1
+    unsafe slots[slot] = UInt32(entryCount)
     if entryCount * 2 > slotMask { growSlots() }
     return UInt32(truncatingIfNeeded: entryCount - 1)
   }
 
-  /// Gives each of the rows before `rows` an entry of its own.
-  private mutating func becomePlain(_ earlier: RowCodes, rows: Int) {
-    while entryCapacity < rows { grow() }
-    // The last row first: an entry never stands behind the row that first had it.
-    for row in (0..<rows).reversed() {
-      unsafe entries[row] = earlier.isNull(row) ? .zero : entries[Int(earlier.codes[row])]
-    }
-    entryCount = rows
-    isPlain = true
-  }
-
-  @inline(__always)
-  private mutating func append(_ value: UUIDValue) {
-    if entryCount == entryCapacity { grow() }
-    unsafe entries[entryCount] = value
-    entryCount += 1
-  }
-
-  @inline(never)
-  private mutating func grow() {
+  private mutating func growEntries() {
     entryCapacity *= 2
     let larger = UnsafeMutablePointer<UUIDValue>.allocate(capacity: entryCapacity)
     unsafe larger.update(from: entries, count: entryCount)
@@ -107,20 +168,6 @@ struct IdentifierTable: ~Copyable {
       while unsafe slots[slot] != 0 { slot = (slot + 1) & slotMask }
       unsafe slots[slot] = UInt32(entry + 1)
     }
-  }
-
-  /// The identifiers of `rows` rows as storage of a column; the table is empty after that.
-  mutating func take(_ earlier: RowCodes, rows: Int) -> UUIDStorage {
-    let values = unsafe Array(UnsafeBufferPointer(start: entries, count: entryCount))
-    let rowCodes =
-      isPlain ? nil : unsafe Array(UnsafeBufferPointer(start: earlier.codes, count: rows))
-    if entryCount > 0, !isPlain || trial.gaveUp {
-      unsafe slots.update(repeating: 0, count: slotMask + 1)
-    }
-    trial.finishBatch(rows: rows)
-    isPlain = trial.isSkipping
-    entryCount = 0
-    return UUIDStorage(values: values, codes: rowCodes)
   }
 
   @inline(__always)

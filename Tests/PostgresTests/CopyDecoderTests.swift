@@ -361,6 +361,37 @@ struct CopyDecoderTests {
     }
   }
 
+  @Test(
+    "numbers identifiers in the order in which they come, the all-zero one apart from nulls",
+    arguments: [1, 127, 128, 129, 5000] as [Int], [1, 60, 4000] as [UInt64])
+  func identifierCodes(rows: Int, distinct: UInt64) throws {
+    var generator = SplitMix64(seed: UInt64(rows) &* 31 &+ distinct)
+    let values: [UUIDValue?] = (0..<rows).map { _ in
+      let number = UInt64.random(in: 0...distinct, using: &generator)
+      // Equal halves and single bits are what a weak hash would put in one place.
+      return number == distinct ? nil : UUIDValue(high: number, low: number % 3 == 0 ? number : 0)
+    }
+    let bytes = stream(values.map { [$0?.bytes] })
+    var known: [UUIDValue: UInt32] = [:]
+    var entries: [UUIDValue] = []
+    let codes = values.map { value -> UInt32 in
+      guard let value else { return 0 }
+      if let code = known[value] { return code }
+      known[value] = UInt32(entries.count)
+      entries.append(value)
+      return UInt32(entries.count - 1)
+    }
+    // A second batch of the same rows: nothing is left of the first one's dictionary.
+    let twice = bytes.dropLast(2) + bytes.dropFirst(CopyEncoder.header.count)
+    let batches = try decode(
+      Array(twice), [Field("id", .uuid, isNullable: true)], rowsPerBatch: rows)
+    #expect(batches.count == 2)
+    for batch in batches {
+      #expect(batch.columns[0].storage == .uuid(UUIDStorage(values: entries, codes: codes)))
+      #expect((0..<rows).allSatisfy { batch.columns[0].isNull($0) == (values[$0] == nil) })
+    }
+  }
+
   @Test("tries a dictionary again some rows after one was given up")
   func secondTrial() throws {
     let numbers = (0..<UInt64(320_000)).map { $0 < 20_000 ? $0 : $0 % 100 }
