@@ -36,8 +36,9 @@ final class RunPlace {
 
   /// A place with the definitions of the repository, and the tables of the source contract, empty.
   ///
-  /// The pipeline reports in `currency`; `metrics` replaces `models/metrics.yaml`.
-  init(shippedIn currency: String, metrics: String? = nil) throws {
+  /// The pipeline reports in `currency`; `metrics` replaces `models/metrics.yaml`; with
+  /// `agents`, events have the column `agent_id`.
+  init(shippedIn currency: String, metrics: String? = nil, agents: Bool = false) throws {
     folder = FileManager.default.temporaryDirectory
       .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
     path = folder.path(percentEncoded: false)
@@ -52,6 +53,11 @@ final class RunPlace {
           text = text.replacingOccurrences(of: "currency: GBP", with: "currency: \(currency)")
         }
         if file == "metrics.yaml", let metrics { text = metrics }
+        if file == "events.yaml", agents {
+          text = text.replacingOccurrences(
+            of: "  event_type: text\n",
+            with: "  event_type: text\n  agent_id: uuid? = metadata->>'agent_id'\n")
+        }
         try FileSystem.writeAtomically(Array(text.utf8), to: path + "/" + name + "/" + file)
       }
     }

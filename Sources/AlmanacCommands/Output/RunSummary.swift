@@ -124,6 +124,8 @@ package struct RunSummary {
     case "metrics": return "\(fact("periods_written")) days and months written"
     case "cohorts": return "\(fact("cohorts_written")) of \(fact("cohorts")) months written"
     case "funnels": return "\(fact("months_written")) of \(fact("months")) months written"
+    case "usage":
+      return "\(fact("days_computed")) of \(fact("days")) days, \(fact("periods_computed")) periods"
     case "anomalies": return "in \(fact("series")) series of ninety days"
     case "publish": return "publication \(fact("publication"))"
     default: return ""

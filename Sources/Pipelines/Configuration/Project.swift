@@ -96,7 +96,7 @@ package struct Project: Hashable, Sendable {
         (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
       case .fit(let names), .predict(let names):
         names.compactMap { Self.missing($0, "model", models.map(\.name)) }
-      case .rollup, .metrics, .cohorts, .funnels, .anomalies, .publish: []
+      case .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .publish: []
       }
     }
   }

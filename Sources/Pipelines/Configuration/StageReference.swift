@@ -15,6 +15,8 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
   case cohorts
   /// Follows companies and users through funnels.
   case funnels
+  /// Counts calls of agents and use of modules.
+  case usage
   /// Finds days of the metrics that do not fit those before them.
   case anomalies
   /// Fits models.
@@ -32,6 +34,7 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
     // Not output, but leave to go on.
     case .rollup: [.extract, .check]
     case .metrics, .cohorts, .funnels: [.extract, .check]
+    case .usage: [.extract, .check, .rollup]
     case .anomalies: [.extract, .check, .metrics]
     case .fit: [.extract, .check, .rollup]
     case .predict: [.extract, .check, .rollup, .fit]
@@ -62,6 +65,7 @@ package struct StageReference: Hashable, Sendable {
     case metrics
     case cohorts
     case funnels
+    case usage
     case anomalies
     /// The models to fit.
     case fit([NameReference])
@@ -116,7 +120,7 @@ extension StageReference {
   ) throws(DocumentError) -> Settings {
     let plain: [StageKind: Settings] = [
       .publish: .publish, .metrics: .metrics, .cohorts: .cohorts, .funnels: .funnels,
-      .anomalies: .anomalies,
+      .usage: .usage, .anomalies: .anomalies,
     ]
     if let settings = plain[kind] {
       if let parameter {
@@ -151,6 +155,7 @@ extension StageReference {
     case .metrics: return .metrics
     case .cohorts: return .cohorts
     case .funnels: return .funnels
+    case .usage: return .usage
     case .anomalies: return .anomalies
     case .publish: return .publish
     }

@@ -156,6 +156,7 @@ package struct ProjectInspection: Sendable {
       case .funnels:
         models.insert("funnels")
         datasets?.insert(RollupStage.dataset)
+      case .usage: datasets?.formUnion([RollupStage.dataset, "invoices", "subscriptions"])
       case .anomalies, .publish: break
       }
     }

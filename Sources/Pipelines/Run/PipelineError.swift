@@ -51,6 +51,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case nothingToPublish(run: String)
   /// The rows in a table are not those the stage wrote.
   case countMismatch(table: String, expected: Int, found: Int)
+  /// What a stage counted of events is not what daily rollups hold.
+  case usageMismatch(
+    what: String, company: UUIDValue, period: String, counted: String, rolledUp: String)
   /// No run of that kind is in the ledger.
   case noSuchRun(what: String)
   /// A server answered a plain question with nonsense.
@@ -64,7 +67,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
-    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch: .badData
+    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch, .usageMismatch: .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
       .missingInput
@@ -139,6 +142,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "run \(run.prefix(8)) holds no predictions to publish; give --only predict,publish"
     case .countMismatch(let table, let expected, let found):
       "\(table) holds \(found) rows of this run instead of \(expected); nothing was published"
+    case .usageMismatch(let what, let company, let period, let counted, let rolledUp):
+      "company \(company) has \(counted) \(what) on \(period), but \(rolledUp) in "
+        + "analytics.daily_rollups; nothing was written: run the stages rollup and usage with --force"
     case .unexpectedAnswer(let what):
       "the target gave \(what); please report it with the server's version"
     case .noSuchRun(let what): "\(what); run `almanac status` to see what there is"

@@ -12,6 +12,7 @@ func makeStage(_ reference: StageReference, project: Project) -> any Stage {
   case .metrics: return MetricsStage(definition: project.metrics)
   case .cohorts: return CohortsStage()
   case .funnels: return FunnelsStage(definition: project.funnels)
+  case .usage: return UsageStage()
   case .anomalies: return AnomaliesStage()
   case .fit(let models): return FitStage(models: models.compactMap { project.model($0.name) })
   case .predict(let models):

@@ -11,7 +11,7 @@ struct IntervalEntry: Equatable, Sendable {
   var inputs: String
   /// The digest of the settings.
   var settings: String
-  /// The digest of the rows.
+  /// The digest of the rows; empty where the stage does not compare them.
   var outputs: String
   /// The number of rows.
   var rows: Int
@@ -52,7 +52,8 @@ struct IntervalLedger: Sendable {
       """
       INSERT INTO almanac.intervals (stage, interval_start, interval_end, run_id, inputs_digest,
         settings_digest, outputs_digest, rows, finished_at)
-      SELECT $1, i.start, i.stop, $2::uuid, i.inputs, i.settings, i.outputs, i.rows, now()
+      SELECT $1, i.start, i.stop, $2::uuid, i.inputs, i.settings, nullif(i.outputs, ''), i.rows,
+        now()
       FROM unnest($3::date[], $4::date[], $5::text[], $6::text[], $7::text[], $8::bigint[])
         AS i (start, stop, inputs, settings, outputs, rows)
       ON CONFLICT (stage, interval_start) DO UPDATE SET interval_end = excluded.interval_end,
@@ -79,4 +80,6 @@ struct IntervalLedger: Sendable {
 }
 
 /// The text of an array of words without special characters.
-func array(_ words: [String]) -> String { "{" + words.joined(separator: ",") + "}" }
+func array(_ words: [String]) -> String {
+  "{" + words.map { $0.isEmpty ? "\"\"" : $0 }.joined(separator: ",") + "}"
+}

@@ -313,15 +313,15 @@ struct PipelineErrorTests {
       "stages: []\n", "f.yaml:5:1: found no stage, expected at least one"),
     BrokenDefinition(
       "unknown stage", "- publish", "- publsh",
-      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish (did you mean "publish"?)"#
+      #"f.yaml:10:5: found "publsh", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, usage, anomalies, fit, predict, publish (did you mean "publish"?)"#
     ),
     BrokenDefinition(
       "unknown stage with a parameter", "- extract: all", "- extrakt: all",
-      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish (did you mean "extract"?)"#
+      #"f.yaml:6:5: found "extrakt", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, usage, anomalies, fit, predict, publish (did you mean "extract"?)"#
     ),
     BrokenDefinition(
       "unknown stage unlike any", "- publish", "- deliver",
-      #"f.yaml:10:5: found "deliver", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, anomalies, fit, predict, publish"#
+      #"f.yaml:10:5: found "deliver", expected a stage, one of extract, check, rollup, metrics, cohorts, funnels, usage, anomalies, fit, predict, publish"#
     ),
     BrokenDefinition(
       "stage as a list", "- publish", "- [publish]",

@@ -52,7 +52,7 @@ struct ShippedConfigurationTests {
     #expect(project.pipeline("nightly")?.currency == CurrencyCode("GBP"))
     #expect(
       project.pipeline("nightly")?.stages.map(\.kind) == [
-        .extract, .check, .rollup, .metrics, .cohorts, .funnels, .anomalies, .fit, .predict,
+        .extract, .check, .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .fit, .predict,
         .publish,
       ])
   }

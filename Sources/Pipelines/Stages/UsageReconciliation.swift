@@ -1,0 +1,122 @@
+import AlmanacCore
+import Billing
+import Columns
+import Postgres
+
+/// Holds what was read of events against the daily rollups, which were made of them by other code
+/// (DECISIONS.md, D-180).
+struct UsageReconciliation {
+  let connection: Connection
+  let tally: UsageTally
+
+  /// Checks that the calls of all agents are those of each company and day.
+  ///
+  /// - Throws: ``PipelineError/usageMismatch(what:company:period:counted:rolledUp:)``.
+  func checkCalls(on dates: Set<CalendarDate>) throws {
+    guard let first = dates.min(), let last = dates.max() else { return }
+    var counted: [CompanyDay: CallSums] = [:]
+    for (key, sums) in tally.calls {
+      counted[CompanyDay(company: key.company, date: key.date), default: CallSums()].add(sums)
+    }
+    var rolledUp: [CompanyDay: CallSums] = [:]
+    let names = CallSums.types.map(\.rawValue)
+    try rollups(of: names, first...last) { row in
+      guard dates.contains(row.date), let type = names.firstIndex(of: row.type) else { return }
+      rolledUp[CompanyDay(company: row.company, date: row.date), default: CallSums()]
+        .add(type, count: row.count, duration: row.duration)
+    }
+    let keys = Set(counted.keys).union(rolledUp.keys)
+      .filter { counted[$0] != rolledUp[$0] }
+      .sorted { ($0.date, $0.company) < ($1.date, $1.company) }
+    guard let key = keys.first else { return }
+    let (ours, theirs) = (counted[key] ?? CallSums(), rolledUp[key] ?? CallSums())
+    let type = names.indices.first { ours.counts[$0] != theirs.counts[$0] }
+    throw PipelineError.usageMismatch(
+      what: type.map { "\(names[$0]) events" } ?? "milliseconds of calls", company: key.company,
+      period: key.date.description,
+      counted: type.map { String(ours.counts[$0]) } ?? text(ours.duration),
+      rolledUp: type.map { String(theirs.counts[$0]) } ?? text(theirs.duration))
+  }
+
+  /// Checks that the use of each module in each period is that of its days.
+  ///
+  /// - Throws: ``PipelineError/usageMismatch(what:company:period:counted:rolledUp:)``.
+  func checkModules(of periods: [UsagePeriod], before end: CalendarDate) throws {
+    guard let first = periods.map(\.start).min(), first < end else { return }
+    let index = PeriodIndex(periods, before: end)
+    var rolledUp: [PeriodModule: ModuleSums] = [:]
+    try rollups(of: [EventType.moduleUsed.rawValue], first...end.adding(days: -1)) { row in
+      index.forEach(of: row.company, on: row.date) { period in
+        rolledUp[PeriodModule(period: period, module: row.module), default: ModuleSums()]
+          .add(count: row.count, duration: row.duration)
+      }
+    }
+    let keys = Set(tally.modules.keys).union(rolledUp.keys)
+      .filter { key in
+        let (ours, theirs) = (tally.modules[key], rolledUp[key])
+        return ours?.count != theirs?.count || ours?.duration != theirs?.duration
+      }
+      .sorted { ($0.period, $0.module) < ($1.period, $1.module) }
+    guard let key = keys.first else { return }
+    let (ours, theirs) = (tally.modules[key], rolledUp[key])
+    let period = periods[key.period]
+    let areEvents = ours?.count != theirs?.count
+    throw PipelineError.usageMismatch(
+      what: (areEvents ? "module_used events" : "milliseconds") + " of module \(key.module)",
+      company: period.company,
+      period: "\(period.start) to \(min(period.end, end).adding(days: -1))",
+      counted: areEvents ? String(ours?.count ?? 0) : text(ours?.duration),
+      rolledUp: areEvents ? String(theirs?.count ?? 0) : text(theirs?.duration))
+  }
+
+  private func text(_ duration: Int128?) -> String { duration.map { "\($0)" } ?? "none" }
+
+  private struct RollupRow {
+    var company: UUIDValue
+    var type: String
+    var module: UUIDValue
+    var date: CalendarDate
+    var count: Int
+    var duration: Int128?
+  }
+
+  private func rollups(
+    of types: [String], _ dates: ClosedRange<CalendarDate>, _ body: (RollupRow) -> Void
+  ) throws {
+    let query = """
+      SELECT company_id, event_type, module_id, date, event_count, duration_ms_sum
+      FROM analytics.daily_rollups
+      WHERE event_type IN (\(types.map { quoteLiteral($0) }.joined(separator: ", ")))
+        AND date BETWEEN '\(dates.lowerBound)' AND '\(dates.upperBound)'
+      """
+    let fields = [
+      Field("company_id", .uuid), Field("event_type", .text), Field("module_id", .uuid),
+      Field("date", .date), Field("event_count", .int64),
+      Field("duration_ms_sum", .decimal(scale: 0), isNullable: true),
+    ]
+    try connection.copyOut(query, fields: fields, source: "analytics.daily_rollups") { batch in
+      guard case .uuid(let companies) = batch.columns[0].storage,
+        case .text(let types) = batch.columns[1].storage,
+        case .uuid(let modules) = batch.columns[2].storage,
+        case .int32(let dates) = batch.columns[3].storage,
+        case .int64(let counts) = batch.columns[4].storage
+      else { return }
+      let durations = batch.columns[5]
+      for row in 0..<batch.rowCount {
+        var duration: Int128?
+        if !durations.isNull(row) {
+          switch durations.storage {
+          case .int64(let values): duration = Int128(values[row])
+          case .int128(let values): duration = values[row]
+          default: break
+          }
+        }
+        body(
+          RollupRow(
+            company: companies.row(row), type: String(decoding: types.row(row), as: UTF8.self),
+            module: modules.row(row), date: CalendarDate(daysSinceEpoch: dates[row]),
+            count: Int(counts[row]), duration: duration))
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import AlmanacCore
+import Billing
+import Codecs
+import Columns
+
+/// The billing periods that begin in a month.
+struct UsageMonth: Sendable {
+  /// What the ledger has of them.
+  var entry: IntervalEntry
+  var periods: [UsagePeriod]
+}
+
+extension UsageStage {
+  /// The billing periods that have begun, those of the last ten years.
+  func periods(
+    in context: RunContext, _ outcome: inout StageOutcome
+  ) throws -> [UsagePeriod] {
+    let hasInvoices = try context.hasDataset("invoices")
+    let hasSubscriptions = try context.hasDataset("subscriptions")
+    if !hasInvoices, !hasSubscriptions {
+      outcome.notices.append(
+        "neither invoices nor subscriptions are there; usage by billing period is switched off")
+      return []
+    }
+    if !hasSubscriptions {
+      outcome.notices.append(
+        "subscriptions: is not there; usage of periods without an invoice is switched off")
+    }
+    var invoices: [Invoice] = []
+    if hasInvoices {
+      invoices = try Invoice.rows(
+        in: try context.rows(
+          of: "invoices",
+          [
+            "id", "company_id", "subscription_id", "status", "billing_reason", "currency",
+            "subtotal", "total", "issued_at", "due_at", "paid_at", "voided_at", "period_start",
+            "period_end", "created_at",
+          ]))
+    }
+    return UsagePeriod.periods(
+      invoices: invoices, current: try current(in: context), zone: context.zone,
+      dates: MetricsPlan.earliest(context.date)...context.date)
+  }
+
+  /// The periods that subscriptions which are not over say they are in.
+  private func current(in context: RunContext) throws -> [CurrentPeriod] {
+    var periods: [CurrentPeriod] = []
+    for batch in try context.rows(
+      of: "subscriptions",
+      ["id", "company_id", "status", "current_period_start", "current_period_end"])
+    {
+      guard case .uuid(let ids)? = batch["id"]?.storage,
+        case .uuid(let companies)? = batch["company_id"]?.storage,
+        case .text(let words)? = batch["status"]?.storage,
+        let start = batch["current_period_start"], case .int64(let starts) = start.storage,
+        let end = batch["current_period_end"], case .int64(let ends) = end.storage
+      else { continue }
+      for row in 0..<batch.rowCount where !start.isNull(row) && !end.isNull(row) {
+        if String(decoding: words.row(row), as: UTF8.self) == "canceled" { continue }
+        periods.append(
+          CurrentPeriod(
+            company: companies.row(row), subscription: ids.row(row),
+            start: Timestamp(microseconds: starts[row]), end: Timestamp(microseconds: ends[row])))
+      }
+    }
+    return periods
+  }
+
+  /// The periods by month of beginning, each month with the digest of all it is made from.
+  func months(
+    of periods: [UsagePeriod], _ content: DatasetDays, _ settings: String, in context: RunContext
+  ) throws -> [UsageMonth] {
+    let end = context.date.adding(days: 1)
+    let groups = Dictionary(grouping: periods, by: \.start.monthStart)
+    return groups.keys.sorted().map { month in
+      let periods = groups[month] ?? []
+      let last = periods.map { min($0.end, end) }.max() ?? end
+      var inputs = content.digest(
+        context.zone.utcDays(of: month...max(month, last.adding(days: -1))))
+      for period in periods {
+        inputs +=
+          "\n\(period.company) \(period.subscription) \(period.start) \(period.end) "
+          + "\(min(period.end, end))"
+      }
+      return UsageMonth(
+        entry: IntervalEntry(
+          start: month, end: month.monthStart(adding: 1),
+          inputs: SHA256.hexadecimalDigest(of: inputs), settings: settings, outputs: "", rows: 0),
+        periods: periods)
+    }
+  }
+}
