@@ -66,8 +66,8 @@ struct SeriesOptions {
 
   /// The seasons of a series.
   ///
-  /// A given season is taken as it is, and the longer one that usually goes with it where the
-  /// series shows it. Without one the usual seasons of the step count: those of a calendar step
+  /// A given season is taken as it is, and the longer one that usually goes with it: the week of
+  /// hours where the series holds three, the year of days where the series shows it. Without one the usual seasons of the step count: those of a calendar step
   /// always where the series holds two, others where the series shows them.
   func seasonLengths(_ axis: TimeAxis, _ values: [Double]) -> [Int] {
     guard values.contains(where: { !$0.isNaN }) else { return [] }
@@ -77,6 +77,7 @@ struct SeriesOptions {
       guard given.count == 1, let longer = AxisStep.longerSeason(than: given[0]) else {
         return given
       }
+      if isHeld(longer, values) { return [given[0], longer] }
       let found = SeasonDetection.seasons(complete, candidates: [given[0], longer])
       return found.contains(longer) ? [given[0], longer] : given
     }
@@ -89,9 +90,16 @@ struct SeriesOptions {
       return usual.filter { values.count >= 2 * $0 }
     case .days, .seconds:
       guard let first = usual.first, values.count >= 2 * first else { return [] }
+      if usual.count == 2, isHeld(usual[1], values) { return usual }
       let found = SeasonDetection.seasons(complete, candidates: usual)
       return [first] + found.dropFirst(found.first == first ? 1 : 0)
     }
+  }
+
+  /// Whether a longer season is taken without a look: weeks of hours cost little where there are
+  /// none, since their indices are shrunk; years of days would.
+  private func isHeld(_ longer: Int, _ values: [Double]) -> Bool {
+    longer != 365 && values.count >= 3 * longer
   }
 
   /// Writes the result to the file or to standard output.

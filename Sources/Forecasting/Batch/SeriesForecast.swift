@@ -87,12 +87,23 @@ package func seriesEnsemble(
     settings.members = [member]
     model = member.rawValue
     reason = why
+  } else if isStandard {
+    settings.members = EnsembleMember.usual(
+      count: input.values.count, seasonLengths: input.seasonLengths)
+    if settings.members == EnsembleMember.manySeasons {
+      // A whole season apart, so that each position of it is judged at every origin.
+      settings.origins = max(settings.origins, manySeasonsOrigins)
+      settings.originStep = max(input.seasonLengths[0], settings.horizon / 3)
+    }
   }
   guard let forecast = ensembleForecast(input.values, settings: settings) else {
     throw .tooFewValues(known: 0, needed: 1)
   }
   return (forecast, model, reason)
 }
+
+/// The origins of a series of many seasons.
+private let manySeasonsOrigins = 4
 
 /// Three origins where a hundred series or more share their errors, up to twelve where a series
 /// is alone.
@@ -138,6 +149,6 @@ private func unjudgedWidths(
 ) -> [[Double]] {
   levels.map { level in
     let quantile = StudentT.twoSidedQuantile(level: level, degreesOfFreedom: 3)
-    return (1...horizon).map { quantile * ensemble.scale * Double($0).squareRoot() }
+    return (1...horizon).map { quantile * (ensemble.scales.first ?? 0) * Double($0).squareRoot() }
   }
 }

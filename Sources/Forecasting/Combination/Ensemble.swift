@@ -12,14 +12,14 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var origins = 3
   /// The number of periods between origins; a third of the horizon where it is `nil`.
   package var originStep: Int?
-  /// The share of equal weights in the weights of the members.
+  /// The number of errors per member at which its weight goes halfway to equal.
   ///
-  /// Errors of a few origins say little about which member is best, and equal weights are hard to
-  /// beat; halfway is between the two.
+  /// Few errors say little about which member is best, and equal weights are hard to beat. With
+  /// this many, half of what three origins of a year of months give, both count alike.
   ///
   /// - SeeAlso: Timmermann, *Handbook of Economic Forecasting* 1, 2006, chapter 4,
   ///   doi:10.1016/S1574-0706(05)01004-9.
-  package var equalShare = 0.5
+  package var halfwayErrors = 18.0
   /// Whether values below zero are impossible; without effect on a series that holds one.
   package var isNonnegative = true
 
@@ -38,8 +38,8 @@ package struct EnsembleOrigin: Equatable, Sendable {
   package let predicted: [Double]
   /// The values that followed, as far as they are known; NaN where unknown.
   package let actual: [Double]
-  /// The size of one-step errors before the origin.
-  package let scale: Double
+  /// The expected size of errors by what lies before the origin, one per period ahead.
+  package let scales: [Double]
 }
 
 /// A forecast by a combination of members.
@@ -54,8 +54,8 @@ package struct EnsembleForecast: Equatable, Sendable {
   package let memberPoints: [[Double]]
   /// The rolling origins, earliest first.
   package let origins: [EnsembleOrigin]
-  /// The size of one-step errors in the whole series.
-  package let scale: Double
+  /// The expected size of errors by the whole series, one per period ahead.
+  package let scales: [Double]
   /// Whether values below zero were held impossible.
   package let isNonnegative: Bool
 }
@@ -83,9 +83,10 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 /// Forecasts a series by a weighted mean of members.
 ///
 /// The weight of a member is the inverse square of its mean absolute error over the rolling
-/// origins, each origin's errors set against the mean of all members there, and then moved halfway
-/// to equal weights. Weights used at an origin come from targets before it. A series too short for
-/// an origin has equal weights, and forecasts nothing on logarithms (D-332).
+/// origins, each origin's errors set against the mean of all members there, and then moved towards
+/// equal weights, the less the more errors there are. With errors enough a member more than twice
+/// as wrong as the best takes no part. Weights used at an origin come from targets before it. A
+/// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
 ///
 /// - Parameters:
 ///   - values: the series; NaN where unknown, which is filled by ``filled(_:seasonLength:)``.
@@ -123,20 +124,20 @@ package func ensembleForecast(
   for end in originEnds(count: series.count, season: season, settings: settings) {
     let horizon = min(settings.horizon, series.count - end)
     let all = forecasts(end, horizon: horizon)
-    let weights = errors.weights(before: end, equalShare: settings.equalShare)
+    let weights = errors.weights(before: end, halfway: settings.halfwayErrors)
     // Filled values are no evidence.
     let actual = Array(known[end..<(end + horizon)])
     origins.append(
       EnsembleOrigin(
         end: first + end, predicted: combine(all, weights), actual: actual,
-        scale: fits.stepError))
+        scales: fits.errorScales))
     errors.add(end: end, forecasts: all, actual: actual)
   }
   let all = forecasts(series.count, horizon: settings.horizon)
-  let weights = errors.weights(before: series.count, equalShare: settings.equalShare)
+  let weights = errors.weights(before: series.count, halfway: settings.halfwayErrors)
   return EnsembleForecast(
     points: combine(all, weights), members: settings.members, weights: weights,
-    memberPoints: all, origins: origins, scale: fits.stepError, isNonnegative: isNonnegative)
+    memberPoints: all, origins: origins, scales: fits.errorScales, isNonnegative: isNonnegative)
 }
 
 /// The ends of the rolling origins, ascending.
@@ -182,6 +183,10 @@ private struct MemberErrors {
   private var count: Int { members.count }
   private var origins: [(end: Int, absolute: [[Double]])] = []
 
+  /// How many times the smallest error a member may have and still take part, once there are
+  /// errors enough to say so.
+  private static let largestRatio = 2.0
+
   init(members: [EnsembleMember]) { self.members = members }
 
   mutating func add(end: Int, forecasts: [[Double]], actual: [Double]) {
@@ -199,9 +204,10 @@ private struct MemberErrors {
   }
 
   /// The weights from targets before `end`.
-  func weights(before end: Int, equalShare: Double) -> [Double] {
+  func weights(before end: Int, halfway: Double) -> [Double] {
     var sums = [Double](repeating: 0, count: count)
     var used = 0
+    var targets = 0
     for origin in origins {
       let reach = end - origin.end
       let means = origin.absolute.map { errors in
@@ -217,16 +223,23 @@ private struct MemberErrors {
       guard mean.isFinite, mean > 0 else { continue }
       for member in 0..<count { sums[member] += means[member] / mean }
       used += 1
+      targets += min(reach, origin.absolute[0].count)
     }
     let shares = sharing(used: used)
-    let equal = shares.map { $0 ? 1 / Double(shares.count { $0 }) : 0 }
-    guard used > 0 else { return equal }
+    guard used > 0 else { return shares.map { $0 ? 1 / Double(shares.count { $0 }) : 0 } }
     // A member without any error would take all the weight; a thousandth of the mean is close.
-    let inverse = zip(sums, shares).map { sum, isSharing in
+    let least = sums.min() ?? 0
+    let isTrimmed = Double(targets) >= halfway
+    let kept = zip(sums, shares).map {
+      $1 && (!isTrimmed || $0 <= MemberErrors.largestRatio * least)
+    }
+    let equal = kept.map { $0 ? 1 / Double(kept.count { $0 }) : 0 }
+    let inverse = zip(sums, kept).map { sum, isSharing in
       let error = max(sum / Double(used), 1e-3)
       return isSharing ? 1 / (error * error) : 0
     }
     let total = inverse.reduce(0, +)
+    let equalShare = halfway / (halfway + Double(targets))
     return zip(inverse, equal).map { equalShare * $1 + (1 - equalShare) * $0 / total }
   }
 }

@@ -12,8 +12,14 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   case aggregatedSmoothing = "aggregated_ets"
   /// Theta of sums of several periods, likewise.
   case aggregatedTheta = "aggregated_theta"
-  /// The value one season earlier.
+  /// Level, one or two seasons and autoregressive errors, smoothed.
+  case seasonalSmoothing = "seasonal_smoothing"
+  /// The same on logarithms.
+  case logSeasonalSmoothing = "log_seasonal_smoothing"
+  /// The value one season earlier, of the longest season.
   case seasonalNaive = "seasonal_naive"
+  /// The same of the shortest season.
+  case shortSeasonalNaive = "short_seasonal_naive"
   /// The last value.
   case naive
   /// The last value and the mean change.
@@ -37,4 +43,22 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
     .exponentialSmoothing, .theta, .logTheta, .complexSmoothing, .aggregatedSmoothing,
     .aggregatedTheta,
   ]
+
+  /// What is combined instead for a series of many seasons, such as hours and days: it says enough
+  /// about its season, and about the members, for ones that smooth each position by itself.
+  package static let manySeasons: [EnsembleMember] = [
+    .seasonalSmoothing, .logSeasonalSmoothing, .complexSmoothing, .shortSeasonalNaive,
+    .seasonalNaive, .theta,
+  ]
+
+  /// The fewest whole seasons, of at least five periods each, for ``manySeasons``.
+  static let fewestOfMany = 24
+
+  /// The members that are combined where none are asked for.
+  package static func usual(count: Int, seasonLengths: [Int]) -> [EnsembleMember] {
+    guard let season = seasonLengths.first, season >= 5, count >= fewestOfMany * season else {
+      return standard
+    }
+    return manySeasons
+  }
 }

@@ -30,9 +30,9 @@ struct MemberFits {
     self.seasonLengths = seasonLengths
   }
 
-  /// The root mean square of the one-step errors of Theta at the last origin, the unit in which
-  /// errors of different series and origins compare.
-  private(set) var stepError = 0.0
+  /// The expected size of errors at the last origin, one per period ahead; the unit in which errors
+  /// of different series, origins and horizons compare.
+  private(set) var errorScales: [Double] = []
 
   /// What members share at one origin.
   private struct Origin {
@@ -80,6 +80,10 @@ struct MemberFits {
       case .aggregatedTheta: aggregated(origin, isTheta: true)
       case .seasonalNaive:
         SimpleForecasts.seasonalNaive(values, length: seasonLengths.last ?? 1, horizon: horizon)
+      case .shortSeasonalNaive:
+        SimpleForecasts.seasonalNaive(values, length: seasonLengths.first ?? 1, horizon: horizon)
+      case .seasonalSmoothing: seasonallySmoothed(origin)
+      case .logSeasonalSmoothing: logSeasonallySmoothed(origin)
       case .naive: SimpleForecasts.naive(values, horizon: horizon)
       case .drift: SimpleForecasts.drift(values, horizon: horizon)
       case .mean: SimpleForecasts.mean(values, horizon: horizon)
@@ -89,9 +93,31 @@ struct MemberFits {
     let reference =
       members.contains(.theta)
       ? theta : FittedTheta(origin.adjusted, theta: 2, evaluations: MemberFits.quickEvaluations)
-    stepError = reference?.meanSquare.squareRoot() ?? 0
+    errorScales = scales(origin, reference)
     return forecasts
   }
+
+  /// The sizes of errors that a fit of Theta and the changes of the series let expect.
+  ///
+  /// Two measures with errors of their own are averaged, geometrically: the one-step errors of the
+  /// fit, which grow with the horizon as those of exponential smoothing do, and the mean change over
+  /// a season. A multiplicative season widens and narrows both.
+  private func scales(_ origin: Origin, _ fit: FittedTheta?) -> [Double] {
+    let step = fit?.meanSquare.squareRoot() ?? 0
+    let alpha = fit?.alpha ?? 0
+    let change = changeScale(origin.values, seasonLength: seasonLengths.first ?? 1)
+    return (0..<origin.horizon).map { ahead in
+      var scale = step * (1 + Double(ahead) * alpha * alpha).squareRoot()
+      if change > 0, scale > 0 { scale = (scale * change).squareRoot() } else { scale += change }
+      for part in origin.adjustment.parts where part.kind == .multiplicative {
+        scale *= max(MemberFits.smallestIndex, part.index(origin.values.count + ahead))
+      }
+      return scale
+    }
+  }
+
+  /// The smallest share to which a season narrows an interval.
+  private static let smallestIndex = 0.05
 
   /// The runs of the recursion that are enough for a size of errors.
   private static let quickEvaluations = 60
@@ -114,7 +140,8 @@ struct MemberFits {
     multiplicative: SeasonalIndices?, horizon: Int, evaluations: Int
   ) -> [Double] {
     let isPositive = values.allSatisfy { $0 > 0 }
-    let forms = ETSForm.all(isPositive: isPositive, isSeasonal: additive != nil)
+    let forms = ETSForm.all(
+      isPositive: isPositive, isSeasonal: additive != nil)
     // A series that has just become long enough for a season begins anew.
     let hadSeason = fits.keys.contains { $0.season != .none }
     let goesOn = !fits.isEmpty && (additive == nil || hadSeason)
@@ -178,10 +205,63 @@ struct MemberFits {
       from: origin.values.count)
   }
 
+  /// The values without seasons too long for states, and those seasons.
+  private func smoothAdjusted(_ origin: Origin) -> (values: [Double], part: SeasonalAdjustment?) {
+    let long = seasonLengths.filter { $0 >= SeasonalIndices.smoothFrom }
+    guard !long.isEmpty else { return (origin.values, nil) }
+    let part = SeasonalAdjustment(origin.values, lengths: long)
+    return part.parts.isEmpty ? (origin.values, nil) : (part.adjusted(origin.values), part)
+  }
+
+  private mutating func seasonallySmoothed(_ origin: Origin) -> [Double] {
+    let (values, part) = smoothAdjusted(origin)
+    let lengths = seasonLengths.filter { $0 < SeasonalIndices.smoothFrom }
+    guard let fit = FittedSeasonalSmoothing(values, lengths: lengths) else { return theta(origin) }
+    let forecast = fit.forecast(horizon: origin.horizon)
+    return part?.seasonal(forecast, from: values.count) ?? forecast
+  }
+
+  private mutating func logSeasonallySmoothed(_ origin: Origin) -> [Double] {
+    let (values, part) = smoothAdjusted(origin)
+    let lengths = seasonLengths.filter { $0 < SeasonalIndices.smoothFrom }
+    let logarithms = values.map { log($0) }
+    guard values.allSatisfy({ $0 > 0 }),
+      let fit = FittedSeasonalSmoothing(logarithms, lengths: lengths)
+    else { return seasonallySmoothed(origin) }
+    let highest = (logarithms.max() ?? 0) + 1
+    let forecast = fit.forecast(horizon: origin.horizon).map { exp(min($0, highest)) }
+    return part?.seasonal(forecast, from: values.count) ?? forecast
+  }
+
   private mutating func complexSmoothed(_ origin: Origin) -> [Double] {
+    if seasonLengths.count > 1, seasonLengths[0] <= MemberFits.longestModelled {
+      return complexSmoothedOfMany(origin)
+    }
     let isModelled = origin.length > 1 || origin.adjustment.parts.isEmpty
     let values = isModelled ? origin.values : origin.adjusted
     let indices = origin.additive?.indices ?? []
+    guard let best = bestComplex(values, indices: indices, origin: origin) else {
+      return theta(origin)
+    }
+    let forecast = best.forecast(horizon: origin.horizon)
+    return isModelled ? forecast : origin.adjustment.seasonal(forecast, from: values.count)
+  }
+
+  /// Complex smoothing with the shortest of several seasons.
+  private mutating func complexSmoothedOfMany(_ origin: Origin) -> [Double] {
+    let (values, part) = smoothAdjusted(origin)
+    let season = SeasonalIndices(
+      values, length: seasonLengths[0], kind: .additive, isShrunk: false)
+    guard let best = bestComplex(values, indices: season?.indices ?? [], origin: origin) else {
+      return theta(origin)
+    }
+    let forecast = best.forecast(horizon: origin.horizon)
+    return part?.seasonal(forecast, from: values.count) ?? forecast
+  }
+
+  private mutating func bestComplex(
+    _ values: [Double], indices: [Double], origin: Origin
+  ) -> FittedCES? {
     var best: FittedCES?
     let hadSeason = complex.keys.contains { $0 != .none }
     let goesOn = !complex.isEmpty && (indices.isEmpty || hadSeason)
@@ -200,9 +280,7 @@ struct MemberFits {
     complex = found.filter {
       values.count < MemberFits.prunedFrom || $0.value.aicc <= lowest + MemberFits.pruning
     }
-    guard let best else { return theta(origin) }
-    let forecast = best.forecast(horizon: origin.horizon)
-    return isModelled ? forecast : origin.adjustment.seasonal(forecast, from: values.count)
+    return best
   }
 
   /// The lengths of sums for a season: its divisors.

@@ -1,9 +1,9 @@
 /// Prediction intervals of several series from the errors of all of them.
 ///
-/// Errors of the combination at rolling origins are divided by the size of one-step errors before
-/// each origin, so that errors of different series compare, and pooled per horizon. The half-width
-/// of a series at a horizon is the conformal quantile of the pooled ones, times the size of its own
-/// one-step errors, times how much larger or smaller its own errors were than the pool's. That last
+/// Errors of the combination at rolling origins are divided by the size that the series before each
+/// origin lets expect, so that errors of different series compare, and pooled per horizon. The
+/// half-width of a series at a horizon is the conformal quantile of the pooled ones, times the size
+/// to expect of its own, times how much larger or smaller its own errors were than the pool's. That last
 /// factor is moved towards 1 by as much as it rests on few origins (D-333).
 ///
 /// - SeeAlso: ``PredictionIntervals`` for the quantile and its rank.
@@ -18,7 +18,7 @@ package struct PooledIntervals: Sendable {
   private let meanErrors: [Double]
 
   /// The number of origins at which a series' own errors count as much as the pool's.
-  private static let halfwayOrigins = 12.0
+  private static let halfwayOrigins = 8.0
   /// The most that a series' own errors widen or narrow its intervals.
   private static let reach = 4.0
 
@@ -26,9 +26,9 @@ package struct PooledIntervals: Sendable {
   package init?(_ forecasts: [EnsembleForecast], levels: [Double], horizon: Int) {
     var errors = [[Double]](repeating: [], count: horizon)
     for forecast in forecasts {
-      for origin in forecast.origins where origin.scale > 0 {
+      for origin in forecast.origins {
         for (ahead, (predicted, actual)) in zip(origin.predicted, origin.actual).enumerated() {
-          let error = abs(actual - predicted) / origin.scale
+          let error = abs(actual - predicted) / origin.scales[ahead]
           if error.isFinite { errors[ahead].append(error) }
         }
       }
@@ -45,19 +45,21 @@ package struct PooledIntervals: Sendable {
 
   /// The half-widths of one series: per level one per horizon.
   package func halfWidths(_ forecast: EnsembleForecast) -> [[Double]] {
-    let factor = ownFactor(forecast) * forecast.scale
-    return scaledWidths.map { $0.map { $0 * factor } }
+    let factor = ownFactor(forecast)
+    return scaledWidths.map { widths in
+      zip(widths, forecast.scales).map { $0 * $1 * factor }
+    }
   }
 
   /// The shrunk ratio of the series' own errors to the pool's.
   private func ownFactor(_ forecast: EnsembleForecast) -> Double {
     var sum = 0.0
     var origins = 0.0
-    for origin in forecast.origins where origin.scale > 0 {
+    for origin in forecast.origins {
       var ratio = 0.0
       var count = 0.0
       for (ahead, (predicted, actual)) in zip(origin.predicted, origin.actual).enumerated() {
-        let error = abs(actual - predicted) / origin.scale / meanErrors[ahead]
+        let error = abs(actual - predicted) / origin.scales[ahead] / meanErrors[ahead]
         guard error.isFinite else { continue }
         ratio += error
         count += 1

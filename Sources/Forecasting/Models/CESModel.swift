@@ -68,8 +68,7 @@ package struct FittedCES: Sendable {
 
   /// Fits the weights by least squares of the one-step errors; `nil` where none gives finite ones.
   ///
-  /// The state before the first value is
-  /// found by running backwards through the series.
+  /// The state before the first value is found by running through the series and back.
   ///
   /// - Parameters:
   ///   - values: at least two, all known.
@@ -84,12 +83,13 @@ package struct FittedCES: Sendable {
     let count = values.count
     guard count >= 2 else { return nil }
     let head = max(2, min(count, seasonal.isEmpty ? 10 : seasonal.count))
-    let mean = values[(count - head)...].reduce(0) { $0 + $1 / Double(head) }
+    let mean = values[..<head].reduce(0) { $0 + $1 / Double(head) }
     let usesSeason = season != .none
     func run(_ weights: [Double]) -> (Double, State) {
       var state = State(
         level: mean, potential: mean / 1.1, seasonLevel: usesSeason ? seasonal : [],
         seasonPotential: season == .full ? seasonal.map { $0 / 1.1 } : [])
+      for value in values { state.add(value - state.forecast, season, weights, step: 1) }
       if usesSeason { state.position = (count - 1) % seasonal.count }
       var index = count - 1
       while index >= 0 {
