@@ -27,8 +27,11 @@ package struct ForecastCommand: Command {
                        for none, or auto to find them (default: auto)
       --level L,...    levels of the intervals in per cent (default: 80,95)
       --models M,...   methods to combine: ets, theta, log_theta, ces,
-                       aggregated_ets, aggregated_theta, seasonal_naive, naive,
-                       drift, mean, tsb (default: the first six)
+                       aggregated_ets, aggregated_theta, seasonal_smoothing,
+                       log_seasonal_smoothing, seasonal_naive,
+                       short_seasonal_naive, naive, drift, mean, tsb (default: the
+                       first six; with 24 seasons or more ces, theta and those on
+                       seasons)
       --out FILE       where the result goes (default: standard output)
       --jobs N         threads (default: the processors)
       --plot           also draw each series in the terminal
