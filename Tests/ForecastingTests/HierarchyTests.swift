@@ -1,5 +1,6 @@
 import AlmanacCore
 import Forecasting
+import LinearAlgebra
 import TestSupport
 import Testing
 
@@ -75,6 +76,56 @@ struct HierarchyTests {
     }
     for leaf in 5..<tree.count { #expect(abs(Double(units[leaf]) - coherent[leaf]) <= 1) }
     #expect(abs(Double(units[0]) - coherent[0]) <= 1)
+  }
+
+  @Test("with shared errors too, it is the closest coherent point", arguments: UInt64(0)..<8)
+  func sharedErrorsOrthogonal(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let tree = Self.tree(groups: 2, leaves: 3)
+    let forecasts = (0..<tree.count).map { _ in 20 * random.nextUnit() }
+    let variances = (0..<tree.count).map { _ in 0.5 + random.nextUnit() }
+    let factors = (0..<2).map { _ in (0..<tree.count).map { _ in 2 * random.nextUnit() - 0.5 } }
+    let result = try tree.reconciled(
+      forecasts, variances: variances, factors: factors, isNonnegative: false)
+    for sum in tree.sums {
+      let parts = sum.parts.reduce(0) { $0 + result[$1] }
+      #expect(isClose(result[sum.total], parts, absolute: 1e-9), "seed \(seed)")
+    }
+    let covariance = (0..<tree.count).map { column in
+      (0..<tree.count).map { row -> Double in
+        let own = row == column ? variances[row] : 0
+        return factors.reduce(own) { $0 + $1[row] * $1[column] }
+      }
+    }
+    let move = zip(result, forecasts).map { $0 - $1 }
+    let weighted = try CholeskyFactor(Matrix(columns: covariance)).solve(move)
+    for leaf in 3..<tree.count {
+      let group = 1 + (leaf - 3) / 3
+      let product = weighted[leaf] + weighted[group] + weighted[0]
+      #expect(isClose(product, 0, absolute: 1e-8), "seed \(seed)")
+    }
+  }
+
+  @Test("finds the error that nodes share, and none among independent ones")
+  func sharedErrors() throws {
+    var random = SplitMix64(seed: 3)
+    let common = (0..<40).map { _ in random.nextNormal() }
+    let loadings = [3.0, 2, 1, -1]
+    let errors = loadings.map { loading in
+      common.map { error -> Double in loading * error + 0.3 * random.nextNormal() }
+    }
+    let (variances, factors) = Hierarchy.sharedErrors(errors)
+    let factor = try #require(factors.first)
+    for (found, loading) in zip(factor, loadings) {
+      let expected: Double = loading * (factor[0] < 0 ? -1 : 1)
+      #expect(abs(found - expected) < 0.4 * abs(loading) + 0.2)
+    }
+    #expect(variances.allSatisfy { $0 > 0 })
+    let alone = (0..<6).map { _ in (0..<30).map { _ in random.nextNormal() } }
+    let found = Hierarchy.sharedErrors(alone).factors.first ?? []
+    #expect(found.allSatisfy { abs($0) < 0.6 })
+    let exact = Hierarchy.sharedErrors([[0, 0, 0], [0, 0, 0]])
+    #expect(exact.factors == [] && exact.variances == [1, 1])
   }
 
   @Test("ten thousand leaves")

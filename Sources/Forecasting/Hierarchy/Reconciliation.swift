@@ -29,24 +29,28 @@ package struct Hierarchy: Equatable, Sendable {
 
   /// Forecasts that keep every sum.
   ///
-  /// They are the ones closest to the given ones, in squares divided by `variances`, that keep every
-  /// sum: `ŷ − WAᵀ(AWAᵀ)⁻¹Aŷ` with one row of `A` per sum. The system to solve is as large as the
-  /// number of sums, whatever the number of nodes. Nodes that would fall below zero are held there
+  /// They are the ones closest to the given ones, by the inverse of `W`, that keep every sum:
+  /// `ŷ − WAᵀ(AWAᵀ)⁻¹Aŷ` with one row of `A` per sum. `W` holds `variances` on its diagonal and,
+  /// for errors that nodes share, the product of each of `factors` with itself. The system to solve
+  /// is as large as the number of sums, whatever the number of nodes. Nodes that would fall below zero are held there
   /// and the rest is projected again.
   ///
   /// - Parameters:
   ///   - forecasts: one per node.
-  ///   - variances: the variance of each node's errors, above zero.
+  ///   - variances: the variance of each node's own errors, above zero.
+  ///   - factors: vectors of one entry per node, whose products add to the covariance of errors;
+  ///     usually few, see ``sharedErrors(_:)``.
   ///   - isNonnegative: whether nodes are held at zero or above.
   /// - Returns: the coherent forecasts.
   /// - Throws: the error of the factorisation, where sums contradict or repeat each other.
   /// - SeeAlso: Wickramasuriya, Athanasopoulos & Hyndman, *JASA* 114(526), 2019,
   ///   doi:10.1080/01621459.2018.1448825.
   package func reconciled(
-    _ forecasts: [Double], variances: [Double], isNonnegative: Bool
+    _ forecasts: [Double], variances: [Double], factors: [[Double]] = [], isNonnegative: Bool
   ) throws(LinearAlgebraError) -> [Double] {
     precondition(
-      forecasts.count == count && variances.count == count,
+      forecasts.count == count && variances.count == count
+        && factors.allSatisfy { $0.count == count },
       "\(forecasts.count) forecasts and \(variances.count) variances of \(count) nodes")
     // A node held at zero has the variance zero: the projection does not move it.
     var held = [Bool](repeating: false, count: count)
@@ -54,7 +58,8 @@ package struct Hierarchy: Equatable, Sendable {
     while true {
       let weights = (0..<count).map { held[$0] ? 0 : variances[$0] }
       let start = (0..<count).map { held[$0] ? 0 : forecasts[$0] }
-      result = try projected(start, weights: weights)
+      let shared = factors.map { factor in (0..<count).map { held[$0] ? 0 : factor[$0] } }
+      result = try projected(start, weights: weights, factors: shared)
       guard isNonnegative else { return result }
       var changed = false
       for node in 0..<count where !held[node] && result[node] < 0 {
@@ -68,7 +73,7 @@ package struct Hierarchy: Equatable, Sendable {
   }
 
   private func projected(
-    _ forecasts: [Double], weights: [Double]
+    _ forecasts: [Double], weights: [Double], factors: [[Double]]
   ) throws(LinearAlgebraError) -> [Double] {
     // Sums all of whose nodes are held are kept by themselves.
     let active = sums.filter { sum in
@@ -94,6 +99,15 @@ package struct Hierarchy: Equatable, Sendable {
         }
       }
     }
+    // A sum sees of each shared error what its total has more than its parts.
+    let seen = factors.map { factor in
+      active.map { sum in factor[sum.total] - sum.parts.reduce(0) { $0 + factor[$1] } }
+    }
+    for factor in seen {
+      for column in active.indices {
+        for row in active.indices { columns[column][row] += factor[row] * factor[column] }
+      }
+    }
     let solution = try CholeskyFactor(Matrix(columns: columns)).solve(gaps)
     var result = forecasts
     for node in 0..<count where weights[node] > 0 {
@@ -101,7 +115,59 @@ package struct Hierarchy: Equatable, Sendable {
         result[node] -= weights[node] * sign * solution[row]
       }
     }
+    for (factor, seen) in zip(factors, seen) {
+      let size = zip(seen, solution).reduce(0) { $0 + $1.0 * $1.1 }
+      for node in 0..<count { result[node] -= factor[node] * size }
+    }
     return result
+  }
+
+  /// The diagonal and the strongest shared error of nodes, from their errors at rolling origins.
+  ///
+  /// The first direction of the errors, each node's in units of its own size, is found by power
+  /// iteration and kept by as much as it explains beyond what as many independent errors would.
+  /// What remains of each node's variance, at least a tenth, is the diagonal.
+  ///
+  /// - Parameter errors: per node its errors, in the same order of origins and horizons; at least
+  ///   one each, all known.
+  /// - Returns: variances above zero and one factor, or none where nothing is shared.
+  package static func sharedErrors(
+    _ errors: [[Double]]
+  ) -> (variances: [Double], factors: [[Double]]) {
+    let times = errors.first?.count ?? 0
+    precondition(times > 0 && errors.allSatisfy { $0.count == times }, "errors of unequal number")
+    let sizes = errors.map { row in
+      (row.reduce(0) { $0 + $1 * $1 } / Double(times)).squareRoot()
+    }
+    let largest = sizes.max() ?? 0
+    // A node that was never wrong still has some error.
+    let floor = largest > 0 ? 1e-6 * largest : 1
+    let variances = sizes.map { max($0, floor) * max($0, floor) }
+    let scaled = zip(errors, sizes).map { row, size in row.map { $0 / max(size, floor) } }
+    var direction = (0..<times).map { time in scaled.reduce(0) { $0 + $1[time] } }
+    var value = 0.0
+    for _ in 0..<50 {
+      let length = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      guard length > 0 else { return (variances, []) }
+      direction = direction.map { $0 / length }
+      let loadings = scaled.map { row in zip(row, direction).reduce(0) { $0 + $1.0 * $1.1 } }
+      value = loadings.reduce(0) { $0 + $1 * $1 }
+      direction = (0..<times).map { time in
+        zip(scaled, loadings).reduce(0) { $0 + $1.0[time] * $1.1 }
+      }
+    }
+    // Independent errors give a largest direction of about (√nodes + √times)² for the same total.
+    let nodes = Double(errors.count)
+    let chance = nodes.squareRoot() + Double(times).squareRoot()
+    let kept = value > 0 ? max(0, 1 - chance * chance / value) : 0
+    guard kept > 0 else { return (variances, []) }
+    let length = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    let factor = zip(scaled, variances).map { row, variance -> Double in
+      let loading = zip(row, direction).reduce(0) { $0 + $1.0 * $1.1 } / length
+      let share = kept.squareRoot() * loading / Double(times).squareRoot()
+      return min(max(share, -0.9.squareRoot()), 0.9.squareRoot()) * variance.squareRoot()
+    }
+    return (zip(variances, factor).map { max($0 - $1 * $1, $0 / 10) }, [factor])
   }
 
   /// Forecasts in whole units that keep every sum exactly.

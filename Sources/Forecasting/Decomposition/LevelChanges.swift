@@ -1,0 +1,59 @@
+/// Periods at which a series jumps: to a new level, or for one value only.
+package struct LevelChanges: Equatable, Sendable {
+  /// The first periods of new levels.
+  package private(set) var shifts: [Int] = []
+  /// The periods of values that stand alone.
+  package private(set) var pulses: [Int] = []
+
+  /// A jump of fewer robust standard deviations is none.
+  private static let threshold = 5.0
+  /// The most values on either side that a jump is held against, and the fewest.
+  private static let window = 12
+  private static let fewest = 3
+
+  /// The jumps of a series without its seasons.
+  ///
+  /// The unit is the robust standard deviation of the changes from period to period. Where a change
+  /// is larger than five, the medians of the values before and after it decide: if they differ by
+  /// more than five too, the level has shifted; if not, and the value lies that far from its
+  /// neighbours on both sides, it is a pulse. With fewer than three values after it a jump is
+  /// neither, since nothing tells yet.
+  ///
+  /// - Parameter values: without gaps and seasons.
+  package init(_ values: [Double]) {
+    guard values.count > 2 * LevelChanges.fewest else { return }
+    let changes = zip(values.dropFirst(), values).map { $0 - $1 }
+    let usual = LevelChanges.median(changes)
+    let deviations = changes.map { abs($0 - usual) }
+    // 1.4826 makes the median deviation that of a normal distribution; a change has two errors.
+    var unit = 1.4826 * LevelChanges.median(deviations) / 2.0.squareRoot()
+    if unit == 0 { unit = deviations.reduce(0, +) / Double(deviations.count) }
+    guard unit > 0 else { return }
+    let limit = LevelChanges.threshold * unit
+    for period in LevelChanges.fewest...(values.count - LevelChanges.fewest)
+    where deviations[period - 1] > limit {
+      let before = values[max(0, period - LevelChanges.window)..<period]
+      let after = values[period..<min(values.count, period + LevelChanges.window)]
+      let step = LevelChanges.median(Array(after)) - LevelChanges.median(Array(before))
+      let drift = usual * Double(before.count + after.count) / 2
+      if abs(step - drift) > limit {
+        // The value before a new level may itself be odd: the larger jump of neighbours counts.
+        if let last = shifts.last, period - last < LevelChanges.fewest {
+          if deviations[period - 1] > deviations[last - 1] { shifts[shifts.count - 1] = period }
+        } else {
+          shifts.append(period)
+        }
+        continue
+      }
+      let sides = Array(before) + after.dropFirst()
+      if abs(values[period] - LevelChanges.median(sides)) > limit { pulses.append(period) }
+    }
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let count = sorted.count
+    return count % 2 == 1
+      ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2
+  }
+}
