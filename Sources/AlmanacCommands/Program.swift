@@ -10,7 +10,7 @@ package struct Program {
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
     StatusCommand.self, QueryCommand.self, DigestCommand.self, DatasetsCommand.self,
-    CompactCommand.self, ForecastCommand.self, BacktestCommand.self,
+    CompactCommand.self, ForecastCommand.self, BacktestCommand.self, DecomposeCommand.self,
     FitCommand.self, PredictCommand.self, EvaluateCommand.self, ShowCommand.self,
   ]
 

@@ -128,6 +128,30 @@ struct SeriesFileTests {
     #expect(out.contains { $0.hasPrefix("80 %") } && out.contains { $0.hasPrefix("skill") })
   }
 
+  @Test("takes series apart, names jumps, and goes on after a bad one")
+  func decompose() throws {
+    let text =
+      "unique_id,ds,y\n"
+      + months("a", 72) { month in
+        wave(month) + Double((month * 7) % 5) + (month >= 40 ? 80 : 0) + (month == 20 ? 90 : 0)
+      } + "word,2020-01-01,many\n"
+    let (status, out, error) = try run(text, ["decompose"])
+    #expect(status == .ok && error.count == 1)
+    #expect(out.first == "unique_id,ds,y,trend,season_12,remainder,note")
+    let rows = out.dropFirst().map {
+      $0.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+    }
+    #expect(rows.count == 73)
+    for row in rows.dropLast() {
+      let numbers = row[2..<6].compactMap { Double($0) }
+      let sum = numbers.dropFirst().reduce(0, +)
+      #expect(numbers.count == 4 && abs(sum - numbers[0]) < 1e-9)
+    }
+    #expect(rows.filter { $0[6] == "shift" }.map { $0[1] } == ["2023-05-01"])
+    #expect(rows.filter { $0[6] == "pulse" }.map { $0[1] } == ["2021-09-01"])
+    #expect(rows.last?[6] == "not taken apart: line 74: y is no number")
+  }
+
   @Test(
     "says what is wrong with the command line or the file",
     arguments: [
