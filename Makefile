@@ -98,6 +98,10 @@ bench-rollup: bench-build ## Measure hourly and daily rollups in memory
 bench-forecast: bench-build ## Measure forecasts: M3, M4 hourly and daily series
 	$(run_bench) forecast
 
+.PHONY: bench-regression
+bench-regression: bench-build ## Measure a logistic regression of a million rows
+	$(run_bench) regression
+
 .PHONY: bench-simulate
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 	$(run_bench) simulate

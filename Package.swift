@@ -92,7 +92,7 @@ let package = Package(
       name: "almanac-bench",
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Billing", "Rollups",
-        "Forecasting", "Simulation", "Pipelines",
+        "Forecasting", "LinearAlgebra", "Regression", "Simulation", "Pipelines",
       ], swiftSettings: settings),
     .executableTarget(
       name: "almanac-fuzz",

@@ -13,6 +13,8 @@ struct BenchmarkOptions {
     case rollup
     /// Forecasts of daily series.
     case forecast
+    /// Regressions.
+    case regression
     /// A simulated business into PostgreSQL.
     case simulate
     /// Answers on the shell.

@@ -32,6 +32,7 @@ struct BenchmarkProgram {
           case .forecast:
             try CompetitionBenchmark(options: options).run()
               + ForecastBenchmark(runs: options.runs).run()
+          case .regression: try RegressionBenchmark(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           case .query: try QueryBenchmark(options: options).run()
           }

@@ -11,7 +11,7 @@ struct DefaultTerms {
     let candidates = table.names.filter { !excluded.contains($0) }
     // Curves cost columns: they are for tables with rows enough for them.
     let curveRoom = min(table.rowCount / 8, 600)
-    let knots = candidates.count * 5 <= curveRoom ? 6 : candidates.count * 3 <= curveRoom ? 4 : 0
+    let knots = candidates.count * 5 <= curveRoom ? 5 : candidates.count * 3 <= curveRoom ? 4 : 0
     var seen: [Fingerprint: [String]] = [:]
     for name in candidates {
       guard let column = table[name] else { continue }

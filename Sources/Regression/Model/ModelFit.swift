@@ -6,8 +6,7 @@ extension ModelSpecification {
   ///
   /// Rows without a target are left out. Without declared terms each usable column gets one by
   /// what its values suggest. The penalty is the one with the least loss on rows left out, and
-  /// interactions of the six strongest terms stay where they lower that loss by more than one
-  /// standard error (D-302).
+  /// interactions stay where they lower that loss by more than one standard error (D-302).
   ///
   /// - Parameters:
   ///   - table: the training rows.
@@ -72,7 +71,7 @@ private struct ModelFit {
       table.rowCount >= 500, terms.count >= 2
     {
       var wide = layout
-      try wide.addInteractions(table, coefficients: main.coefficients)
+      wide.addInteractions(table, coefficients: main.coefficients)
       if wide.terms.count > layout.terms.count {
         let widened = try choose(wide, penalties: interactionPenalties, fixed: main)
         let gains = main.losses.indices.map { main.losses[$0] - widened.losses[$0] }
@@ -350,13 +349,11 @@ private struct Layout {
     }
   }
 
-  /// Adds, for the six terms whose contributions vary most, each column times the contribution of
-  /// every other term.
+  /// Adds the product of the contributions of each two terms, those that vary most first.
   ///
   /// No pair is chosen by how well it fits: the loss on rows left out would no longer tell whether
-  /// interactions help, since the rows had been looked at before. Where columns run short, the
-  /// partners whose contributions vary most come first.
-  mutating func addInteractions(_ table: Table, coefficients: [Double]) throws(RegressionError) {
+  /// interactions help, since the rows had been looked at before.
+  mutating func addInteractions(_ table: Table, coefficients: [Double]) {
     let mainCount = terms.count
     let parts = ranges.map { range in range.map { coefficients[$0 + 1] } }
     var contributions: [[Double]] = []
@@ -370,27 +367,31 @@ private struct Layout {
     let effects = contributions.map { moments($0) }
     let ranked = (0..<mainCount).filter { effects[$0].deviation > 1e-8 }
       .sorted { (effects[$1].deviation, $0) < (effects[$0].deviation, $1) }
-    let strong = ranked.prefix(6)
-    var room = min(600, table.rowCount / 10)
-    for second in ranked {
-      let (mean, deviation) = effects[second]
-      let factors = contributions[second].map { ($0 - mean) / deviation }
-      for first in strong where first != second {
-        let width = ranges[first].count
-        guard width <= room else { continue }
-        room -= width
-        let new = ranges[first].map { column in
-          factors.indices.map { columns[column][$0] * factors[$0] }
+    for index in ranked {
+      let (mean, deviation) = effects[index]
+      for row in 0..<table.rowCount {
+        contributions[index][row] = (contributions[index][row] - mean) / deviation
+      }
+    }
+    func effect(_ index: Int) -> FittedTerm.FittedEffect {
+      FittedTerm.FittedEffect(
+        term: terms[index], coefficients: parts[index], mean: effects[index].mean,
+        deviation: effects[index].deviation)
+    }
+    var room = min(300, table.rowCount / 10)
+    for (rank, second) in ranked.enumerated() {
+      for first in ranked.prefix(rank) where room > 0 {
+        room -= 1
+        let column = (0..<table.rowCount).map {
+          contributions[first][$0] * contributions[second][$0]
         }
         let term = FittedTerm(
           name: "\(terms[first].name):\(terms[second].name)",
-          state: .modulated(
-            terms[first], by: terms[second], coefficients: parts[second], mean: mean,
-            deviation: deviation),
-          means: new.map { $0.reduce(0, +) / Double(max(1, $0.count)) })
+          state: .joint(effect(first), effect(second)),
+          means: [column.reduce(0, +) / Double(max(1, column.count))])
         terms.append(term)
-        ranges.append(columns.count..<(columns.count + width))
-        columns += new
+        ranges.append(columns.count..<(columns.count + 1))
+        columns.append(column)
         names += term.columnNames
       }
     }

@@ -23,7 +23,7 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
   package var weight: String?
   /// The penalty.
   package var penalty: Penalty
-  /// Whether effects of the strongest terms may depend on the others, where that predicts better.
+  /// Whether effects of terms may depend on each other, where that predicts better.
   package var interactions: Bool
   /// Whether probabilities are calibrated on rows left out, where that predicts better.
   package var calibrates: Bool

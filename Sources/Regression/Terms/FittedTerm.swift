@@ -22,6 +22,8 @@ package struct FittedTerm: Codable, Equatable, Sendable {
     /// The columns of a term times the contribution of another, less its mean, over its deviation.
     indirect case modulated(
       FittedTerm, by: FittedTerm, coefficients: [Double], mean: Double, deviation: Double)
+    /// The product of the standardised contributions of two terms.
+    indirect case joint(FittedEffect, FittedEffect)
   }
 
   /// How the term is called.
@@ -236,6 +238,28 @@ package struct FittedTerm: Codable, Equatable, Sendable {
       return try term.columns(of: table).map { column in
         column.indices.map { column[$0] * factors[$0] }
       }
+    case .joint(let left, let right):
+      let factors = try left.values(table)
+      var column = try right.values(table)
+      for row in column.indices { column[row] *= factors[row] }
+      return [column]
+    }
+  }
+
+  /// What a joint term keeps of one of its two: the contribution, standardised.
+  package struct FittedEffect: Codable, Equatable, Sendable {
+    /// The term.
+    package var term: FittedTerm
+    /// One coefficient per column of the term.
+    package var coefficients: [Double]
+    /// The mean of its contribution over the training rows.
+    package var mean: Double
+    /// The deviation of its contribution over the training rows.
+    package var deviation: Double
+
+    /// The standardised contribution, one value per row.
+    func values(_ table: Table) throws(RegressionError) -> [Double] {
+      try term.contribution(of: table, coefficients: coefficients).map { ($0 - mean) / deviation }
     }
   }
 
@@ -271,6 +295,8 @@ package struct FittedTerm: Codable, Equatable, Sendable {
       return left.columnNames.flatMap { first in right.columnNames.map { "\(first):\($0)" } }
     case .modulated(let term, let other, _, _, _):
       return term.columnNames.map { "\($0):\(other.name)" }
+    case .joint(let left, let right):
+      return ["\(left.term.name):\(right.term.name)"]
     }
   }
 
@@ -279,6 +305,7 @@ package struct FittedTerm: Codable, Equatable, Sendable {
     switch state {
     case .product(let left, let right): left.sources + right.sources
     case .modulated(let term, let other, _, _, _): term.sources + other.sources
+    case .joint(let left, let right): left.term.sources + right.term.sources
     default: [name]
     }
   }
