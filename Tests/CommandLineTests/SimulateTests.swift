@@ -62,6 +62,7 @@ struct SimulateTests {
   func continuation() throws {
     let place = try Workplace(isFilled: false, isInitialised: false)
     #expect(try simulate(place, "--continue", "day").status == 66)
+    #expect(try place.value("SELECT to_regnamespace('app')::text") == nil)
     let first = try simulate(
       place, "--companies", "20", "--months", "2", "--end", "2025-03-31", "--simulations", "0")
     try #require(first.status == 0, "\(first.stderr)")
@@ -136,6 +137,9 @@ struct SimulateTests {
       DELETE FROM app.events WHERE event_type = 'module_used';
       DROP INDEX app.events_event_id_idx;
       """)
+    let other = try simulate(place, "--companies", "4", "--months", "1")
+    #expect(other.status == 73)
+    #expect(other.stderr.contains("--companies 9 --months 1 --seed 3"), "\(other.stderr)")
     try #require(try run().status == 0)
     #expect(try digests(place) == whole)
     #expect(
@@ -227,5 +231,37 @@ struct SimulateTests {
         == "false")
     let next = try place.almanac(["simulate", "--target", url, "--continue", "day"])
     #expect(next.status == 0, "\(next.stderr)")
+  }
+  @Test("while the same login role simulates into another database, it stays in the truth's role")
+  func twoDatabases() throws {
+    let place = try Workplace(isFilled: false, isInitialised: false)
+    let role = "twofold_\(TestDatabase.current.name)"
+    try place.sql(
+      """
+      CREATE ROLE \(role) LOGIN CREATEROLE;
+      GRANT CREATE ON DATABASE \(TestDatabase.current.name) TO \(role);
+      """)
+    defer { try? place.sql("DROP OWNED BY \(role); DROP ROLE \(role)") }
+    let url = try TestServer.url(database: TestDatabase.current.name, user: role)
+    func isMember() throws -> String? {
+      try place.value("SELECT pg_has_role('\(role)', 'almanac_simulator', 'MEMBER')::text")
+    }
+    do {
+      let other = try Connection(
+        ConnectionSettings(TestServer.url(database: "postgres", user: role)), purpose: .target)
+      // The key of the writers' lock.
+      _ = try other.query("SELECT pg_advisory_lock(\(0x616c_6d61_6e61_6302 as Int64))")
+      let made = try place.almanac([
+        "simulate", "--target", url, "--companies", "1", "--months", "1", "--simulations", "0",
+      ])
+      try #require(made.status == 0, "\(made.stderr)")
+      #expect(try isMember() == "true")
+      _ = try other.query("SELECT pg_advisory_unlock_all()")
+    }
+    let last = try place.almanac([
+      "simulate", "--target", url, "--continue", "day", "--simulations", "0",
+    ])
+    try #require(last.status == 0, "\(last.stderr)")
+    #expect(try isMember() == "false")
   }
 }

@@ -6,9 +6,11 @@ import Testing
 /// What every world has, however rare it is.
 @Suite("Edge cases of a simulated world")
 struct EdgeCaseTests {
-  /// A world, and its companies.
-  private func made() throws -> (World, [CompanyRecord]) {
-    let world = try world(companies: 200, months: 3, seed: 3)
+  /// A world of the least size that has every case, and its companies.
+  private func made(
+    seed: UInt64, kind: WorldKind = .logistic
+  ) throws -> (World, [CompanyRecord]) {
+    let world = try world(companies: 200, months: 3, seed: seed, kind: kind)
     return (world, records(of: world))
   }
 
@@ -71,18 +73,21 @@ struct EdgeCaseTests {
     ("failed attempt", { $0.attempts.count { $0.outcome == "failed" } }),
   ]
 
-  @Test("each is there at least ten times among 200 companies in three months")
-  func tenTimes() throws {
-    let (_, records) = try made()
+  @Test(
+    "each is there at least ten times among 200 companies in three months, whatever the seed",
+    arguments: [0, 3, 7, 2_026], WorldKind.allCases)
+  func tenTimes(seed: UInt64, kind: WorldKind) throws {
+    let (_, records) = try made(seed: seed, kind: kind)
     for edge in EdgeCaseTests.cases {
       let count = records.reduce(0) { $0 + edge.count($1) }
       #expect(count >= 10, "\(edge.name): \(count)")
     }
+    #expect(Set(records.map(\.profile.country.code)).count >= 30)
   }
 
   @Test("exchange rates leave out weekends and more, never seven days, and are corrected")
   func rates() throws {
-    let (world, _) = try made()
+    let (world, _) = try made(seed: 3)
     #expect(Geography.currencies.count >= 40)
     #expect(Geography.countries.count >= 30)
     var corrections = 0

@@ -46,6 +46,38 @@ struct HazardTests {
     #expect(abs(yes - expected) < 4 * variance.squareRoot(), "\(question): \(yes) of \(expected)")
   }
 
+  /// The cells of those lines of DECISIONS.md that begin with the name of a question.
+  private func documented() throws -> [[String]] {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let text = try String(contentsOf: root.appending(path: "DECISIONS.md"), encoding: .utf8)
+    let questions = Set(Question.allCases.map(\.rawValue))
+    return text.split(separator: "\n").compactMap { line in
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      return cells.first.map(questions.contains) == true ? cells : nil
+    }
+  }
+
+  @Test("D-210 documents every coefficient with its value, and no other")
+  func documentation() throws {
+    let lines = try documented()
+    let terms = lines.filter { $0.count == 4 }.map { $0.prefix(3).joined(separator: " ") }
+    #expect(
+      terms == TruthRows.coefficients(.logistic).map { "\($0.question) \($0.term) \($0.value)" })
+    let hard = lines.filter { $0.count == 5 }
+    #expect(
+      hard
+        == Question.allCases.map { question in
+          let hazard = Hazard.of(question)
+          let name = question.covariates[hazard.threshold.covariate]
+          return [
+            question.rawValue, "\(hazard.companyEffect)",
+            "`\(name)` above \(hazard.threshold.above)", "\(hazard.threshold.jump)",
+            "\(hazard.shift)",
+          ]
+        })
+  }
+
   @Test("statsmodels finds the coefficients again within 4.5 standard errors")
   func coefficients() throws {
     let python = try #require(

@@ -37,6 +37,58 @@ struct RecordingTests {
     #expect(events.allSatisfy { $0.repeatedAt ?? .max > $0.recordedAt })
   }
 
+  @Test("rows of the billing tables are late as often as events, within four deviations")
+  func billingShares() throws {
+    let records = records(of: try world(companies: 240, months: 9, seed: 5))
+    var delays: [Int64] = []
+    for record in records {
+      delays += record.users.map { $0.recordedAt - $0.invitedAt }
+      delays += record.changes.map { $0.recordedAt - $0.requestedAt }
+      delays += record.invoices.map { $0.recordedAt - $0.issuedAt }
+      delays += record.attempts.map { $0.recordedAt - $0.attemptedAt }
+      delays += record.creditNotes.map { $0.recordedAt - $0.issuedAt }
+    }
+    let count = Double(delays.count)
+    try #require(count > 5_000)
+    let hour = Timestamp.microsecondsPerHour
+    for (limit, share) in [(hour, Recording.lateShare), (168 * hour, Recording.veryLateShare)] {
+      let late = Double(delays.count { $0 > limit })
+      let band = 4 * (count * share * (1 - share)).squareRoot() + 1
+      #expect(abs(late - count * share) < band, "\(late) of \(count) later than \(limit)")
+    }
+  }
+
+  @Test("use has a week, a year with a quiet August, and holidays")
+  func seasons() throws {
+    let world = try world(companies: 16, months: 13, seed: 14, end: "2025-01-31")
+    var counts: [CalendarDate: Int] = [:]
+    for index in 0..<world.companyCount {
+      for event in world.company(index).events where event.type == .userLoggedIn {
+        counts[Timestamp(microseconds: event.happenedAt).dateUTC, default: 0] += 1
+      }
+    }
+    /// The mean of those days of the year 2024 that a condition holds for.
+    func mean(_ holds: (CalendarDate) -> Bool) throws -> Double {
+      let first = try #require(CalendarDate("2024-03-01"))
+      let end = try #require(CalendarDate("2025-01-10"))
+      let days = (first..<end).filter(holds)
+      return Double(days.reduce(0) { $0 + (counts[$1] ?? 0) }) / Double(days.count)
+    }
+    func isWorkday(_ day: CalendarDate) -> Bool { day.weekday < 6 }
+    let workdays = try mean(isWorkday)
+    #expect(try mean { !isWorkday($0) } < 0.45 * workdays)
+    let august = try mean { $0.parts.month == 8 && isWorkday($0) }
+    let around = try mean { [7, 9].contains($0.parts.month) && isWorkday($0) }
+    #expect(august < 0.93 * around, "\(august) against \(around)")
+    let christmas = try mean { $0.parts.month == 12 && [25, 26].contains($0.parts.day) }
+    #expect(christmas < 0.35 * workdays, "\(christmas) against \(workdays)")
+    let december = try mean { $0.parts.month == 12 && $0.parts.day < 20 && isWorkday($0) }
+    let lastWeek = try mean {
+      $0.parts.month == 12 && $0.parts.day > 26 && isWorkday($0)
+    }
+    #expect(lastWeek < 0.8 * december, "\(lastWeek) against \(december)")
+  }
+
   /// The rows of some companies by table, each as text.
   private func rows(
     _ world: World, _ companies: [Int], from start: Timestamp? = nil
@@ -102,6 +154,26 @@ struct RecordingTests {
       #expect(before.map(\.vigour) == after.map(\.vigour))
       let reachesEnd = before.last?.at == earlier.settings.cut.microseconds
       #expect(reachesEnd == (record.deletedAt == nil) || before.isEmpty)
+    }
+  }
+
+  @Test("no row of a company has the identity of a module or a plan, not with seed 0 either")
+  func identities() throws {
+    let world = try world(companies: 6, months: 2, seed: 0)
+    var known = Set(Catalogue.modules.indices.map(Catalogue.moduleID))
+    for tier in Catalogue.tiers.indices {
+      for currency in Geography.currencies.indices {
+        for interval in BillingInterval.allCases {
+          known.insert(
+            Catalogue.planID(tier: tier, interval: interval, currency: currency, isLegacy: false))
+        }
+      }
+    }
+    for record in records(of: world) {
+      let own =
+        [record.profile.id] + record.users.map(\.id) + record.subscriptions.map(\.id)
+        + record.changes.map(\.id) + record.invoices.map(\.id) + record.attempts.map(\.id)
+      #expect(known.isDisjoint(with: own), "company \(record.profile.index)")
     }
   }
 

@@ -21,9 +21,12 @@ struct RetryTests {
     #expect(retries.allSatisfy { $0.hours % 6 == 0 && (6...168).contains($0.hours) })
     #expect(retries.allSatisfy { $0.bestProbability >= $0.chosenProbability })
     #expect(retries.contains { $0.bestHours != $0.hours })
+    // The sixth attempt is the last that follows from a refusal (D-205).
+    #expect(records.contains { $0.attempts.contains { $0.number == 6 } })
     for record in records {
       for retry in record.retries {
         #expect(record.attempts[retry.attempt].outcome == "failed")
+        #expect(record.attempts[retry.attempt].number < 6)
       }
     }
   }

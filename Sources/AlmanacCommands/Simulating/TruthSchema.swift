@@ -37,19 +37,38 @@ struct TruthSchema {
     try connection.runScript(TruthSchema.roleScript)
     if try needsMembership() {
       let options = connection.serverVersion >= 160_000 ? " WITH INHERIT FALSE, SET TRUE" : ""
-      try connection.run("GRANT \(TruthSchema.role) TO CURRENT_USER\(options)")
+      do {
+        try connection.run("GRANT \(TruthSchema.role) TO CURRENT_USER\(options)")
+      } catch {
+        // Another simulation of this login role may have joined it at the same time.
+        if try needsMembership() { throw error }
+      }
     }
     try connection.runScript(TruthSchema.script)
   }
 
-  /// Leaves the role again, where the login role could rejoin it.
-  func close() throws {
+  /// Gives the writers' lock back and leaves the role, where the login role could rejoin it and no
+  /// other simulation of the same login role is running on the server (D-211).
+  ///
+  /// The lock goes first: of two that end at the same time, one sees that it is the last.
+  func close(lock: Int64) throws {
+    _ = try connection.query("SELECT pg_catalog.pg_advisory_unlock($1::bigint)", ["\(lock)"])
     let rows = try connection.query(
       """
-      SELECT rolcreaterole AND NOT rolsuper
-      FROM pg_catalog.pg_roles WHERE rolname = current_user
+      SELECT rolcreaterole AND NOT rolsuper AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_locks l
+          JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND a.usesysid = r.oid
+          AND l.classid = \(lock >> 32)::oid AND l.objid = \(lock & 0xffff_ffff)::oid)
+      FROM pg_catalog.pg_roles r WHERE rolname = current_user
       """)
-    if rows[0, 0] == "t" { try connection.run("REVOKE \(TruthSchema.role) FROM CURRENT_USER") }
+    guard rows[0, 0] == "t" else { return }
+    do {
+      try connection.run("REVOKE \(TruthSchema.role) FROM CURRENT_USER")
+    } catch {
+      // Left at the same time by another one.
+      if try !needsMembership() { throw error }
+    }
   }
 
   /// Whether the login role cannot act as the owner yet.

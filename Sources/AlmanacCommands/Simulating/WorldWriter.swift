@@ -35,10 +35,11 @@ struct WorldWriter {
 
   /// Fills empty tables with a new world.
   func create(_ settings: WorldSettings) throws -> Summary {
-    try withTruth { connection, truth in
+    try withTruth(isNew: true) { connection, truth in
       if let record = truth {
-        guard !record.isComplete, record.settings == settings else {
-          throw SimulateError.worldExists(record.settings)
+        guard !record.isComplete else { throw SimulateError.worldExists(record.settings) }
+        guard record.settings == settings else {
+          throw SimulateError.unfinishedWorld(record.settings)
         }
         log(.info, "An earlier generation of this world was cut short; it begins anew.")
         try truncate(connection)
@@ -64,7 +65,7 @@ struct WorldWriter {
 
   /// Adds what is recorded until a later day, which follows from the last complete one (D-208).
   func extend(to next: (CalendarDate) -> CalendarDate) throws -> Summary {
-    try withTruth { connection, truth in
+    try withTruth(isNew: false) { connection, truth in
       guard var record = truth, record.isComplete else { throw SimulateError.noWorld }
       let former = record.settings
       if record.pendingEnd != nil { try takeBack(after: former.cut, connection) }
@@ -84,22 +85,33 @@ struct WorldWriter {
   // MARK: The database around the world
 
   /// Opens schema and truth, keeps others out, and leaves the truth's role in the end.
+  ///
+  /// Only for a new world is anything created in a database that has none.
   private func withTruth(
-    _ body: (Connection, WorldRecord?) throws -> Summary
+    isNew: Bool, _ body: (Connection, WorldRecord?) throws -> Summary
   ) throws -> Summary {
     let connection = try Connection(target, purpose: .target)
     guard try connection.tryAdvisoryLock(WorldWriter.lockKey) else {
       throw SimulateError.isLocked
     }
     try connection.runScript("SET client_min_messages = warning")
-    try connection.runScript(schema)
+    if isNew {
+      try connection.runScript(schema)
+    } else {
+      let found = try connection.query("SELECT to_regnamespace('\(TruthSchema.name)')")
+      guard found[0, 0] != nil else { throw SimulateError.noWorld }
+    }
     let truth = TruthSchema(connection)
     try truth.open()
     let result = Result {
       let record = try asOwner(connection) { try WorldRecord.read(connection) }
       return try body(connection, record)
     }
-    if case .failure = result { _ = try? truth.close() } else { try truth.close() }
+    if case .failure = result {
+      _ = try? truth.close(lock: WorldWriter.lockKey)
+    } else {
+      try truth.close(lock: WorldWriter.lockKey)
+    }
     return try result.get()
   }
 
@@ -313,6 +325,7 @@ private final class PieceWriter {
 /// What stops a simulation's writing.
 enum SimulateError: ExitStatusConvertible, Equatable {
   case worldExists(WorldSettings)
+  case unfinishedWorld(WorldSettings)
   case noWorld
   case tableHoldsRows(String)
   case isLocked
@@ -320,7 +333,7 @@ enum SimulateError: ExitStatusConvertible, Equatable {
 
   var exitStatus: ExitStatus {
     switch self {
-    case .worldExists, .tableHoldsRows: .cannotCreate
+    case .worldExists, .unfinishedWorld, .tableHoldsRows: .cannotCreate
     case .noWorld: .missingInput
     case .isLocked: .temporaryFailure
     case .missingRole: .noPermission
@@ -332,6 +345,10 @@ enum SimulateError: ExitStatusConvertible, Equatable {
     case .worldExists(let settings):
       "the database holds a world of \(settings.companies) companies up to \(settings.end); "
         + "add to it with --continue, or name an empty database"
+    case .unfinishedWorld(let settings):
+      "the database holds an unfinished world; finish it with --companies \(settings.companies) "
+        + "--months \(settings.months) --seed \(settings.seed) --world \(settings.kind.rawValue) "
+        + "--end \(settings.firstEnd), or name an empty database"
     case .noWorld:
       "there is no complete world to continue; make one with --companies, --months and --seed"
     case .tableHoldsRows(let table):

@@ -4,8 +4,8 @@ import Glibc
 /// A rare course of events that is placed into a company, so that small worlds have it too.
 ///
 /// Of the first 200 companies ten each follow one of these; they sign up early, and other companies
-/// meet most of them by chance. Edge cases that are no story of their own, such as unknown event
-/// types, are placed by ``EdgeCase``.
+/// meet most of them by chance. Edge cases that are no story of their own, such as events of unknown
+/// types, happen to each of these companies besides (`addOddEvents`).
 enum Script: Int, CaseIterable {
   case secondSubscription, quarterlyPlan, yearlyPlan, pause, withdrawnCancellation
   case twoChangesInOneDay, migration, pastDue, refundAndCredit, deletion

@@ -197,7 +197,7 @@ extension CompanySimulator {
     if profile.script != .uncollectible, luck.unit < (isFinal ? 0.6 : 0.1) {
       let wait = Int64((0.5 + 5 * luck.secondUnit) * Double(microsecondsPerDay))
       state.plan(.replaceMethod(retrying: invoice), at: at + wait)
-    } else if kind != .never, collection.attempts + 1 < CompanySimulator.attemptLimit {
+    } else if kind != .never, collection.attempts < CompanySimulator.attemptLimit {
       retry(index, step: step, at: at)
     }
   }

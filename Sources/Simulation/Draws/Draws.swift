@@ -47,7 +47,8 @@ package struct Draws: Sendable {
   /// Which course of events the draws are for; 0 is the one that happens.
   package var replicate: UInt16 = 0
 
-  /// The entity that stands for the world as a whole.
+  /// The entity that stands for the world as a whole; the two below it stand for the modules and
+  /// the plans, so that no company shares their draws.
   package static let world = Int(UInt32.max)
 
   /// The draws of an entity in the world of a seed.

@@ -31,7 +31,7 @@ package enum Question: String, CaseIterable, Sendable {
   }
 }
 
-/// The coefficients of one question: a row of the table of truth.
+/// The coefficients of one question, as D-210 has them.
 ///
 /// The probability is the logistic function of the intercept plus the sum of coefficients times
 /// covariates. In a hard world the logit has three more terms: an effect of the company that no
@@ -71,7 +71,7 @@ package struct Hazard: Sendable {
 
   private static let upgrade = Hazard(
     question: .upgrade, intercept: -6.2, coefficients: [2.4, 0.45, 1.8],
-    companyEffect: 0.35, threshold: (covariate: 0, above: 1.2, jump: 0.4), shift: -0.4)
+    companyEffect: 0.25, threshold: (covariate: 0, above: 1.2, jump: 0.25), shift: -0.4)
 
   private static let adoption = Hazard(
     question: .adoption, intercept: -6.6, coefficients: [3.0, 0.9, 0.6],

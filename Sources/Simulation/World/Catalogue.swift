@@ -46,16 +46,16 @@ package enum Catalogue {
     [module ^ 1, (module + 2) % modules.count, (module + 3) % modules.count]
   }
 
-  /// The identity of a module.
+  /// The identity of a module, the same in every world.
   package static func moduleID(_ module: Int) -> UUIDValue {
-    Draws(seed: 0, entity: 1).identifier(.identifier, module)
+    Draws(seed: 0, entity: Draws.world - 1).identifier(.identifier, module)
   }
 
   /// The identity of a plan; `isLegacy` is the team plan that companies are moved away from.
   package static func planID(
     tier: Int, interval: BillingInterval, currency: Int, isLegacy: Bool
   ) -> UUIDValue {
-    Draws(seed: 0, entity: 2).identifier(
+    Draws(seed: 0, entity: Draws.world - 2).identifier(
       .identifier, currency, (isLegacy ? 100 : 0) + tier * 16 + interval.rawValue)
   }
 
