@@ -58,6 +58,82 @@ struct QueryTests {
     #expect(objects.count == 3 && objects.allSatisfy { $0["event_count"] as? Int == 2 })
   }
 
+  @Test("a range of days counts distinct users over its events, whatever it is split by")
+  func ranges() throws {
+    let place = try Workplace()
+    // One user in several types and companies, an event twice, and one behind the range.
+    try place.sql(
+      """
+      INSERT INTO app.events (event_id, event_type, company_id, user_id, metadata, "timestamp")
+      SELECT md5('ranged ' || n)::uuid, type, ('00000000-0000-4000-8000-00000000000' || company)::uuid,
+        md5(person)::uuid, metadata::jsonb, happened::timestamptz
+      FROM (VALUES
+        (1, 'call_started', 2, 'ann', '{"duration_ms": 5}', '2025-02-10 00:00Z'),
+        (2, 'call_completed', 2, 'ann', '{"duration_ms": 7}', '2025-02-19 23:59:59Z'),
+        (2, 'call_completed', 2, 'ann', '{"duration_ms": 7}', '2025-02-19 23:59:59Z'),
+        (3, 'call_started', 3, 'ann', '{}', '2025-02-12 08:00Z'),
+        (4, 'call_started', 3, 'bob', '{}', '2025-02-13 08:00Z'),
+        (5, 'call_started', 3, 'cid', '{}', '2025-02-20 00:00Z')
+      ) AS e (n, type, company, person, metadata, happened);
+      """)
+    try #require(try place.night("2025-12-31").status == 0)
+    func range(_ more: String...) throws -> [[String]] {
+      let arguments =
+        [
+          "query", "rollup", "--grain", "range", "--from", "2025-02-10", "--to", "2025-02-19",
+          "--data", "data", "--format", "csv", "--target", place.url,
+        ] + more
+      return try rows(try place.almanac(arguments))
+    }
+    let source = """
+      FROM (SELECT DISTINCT ON (event_id) * FROM app.events ORDER BY event_id, created_at) AS e
+      WHERE "timestamp" >= '2025-02-10 00:00Z' AND "timestamp" < '2025-02-20 00:00Z'
+      """
+    let all = try range()
+    #expect(
+      all[0] == [
+        "from", "to", "event_count", "unique_users", "amount_sum", "amount_min", "amount_max",
+        "duration_ms_sum",
+      ])
+    let expected = try place.value(
+      """
+      SELECT concat_ws(',', count(*), count(DISTINCT user_id),
+        round(sum((metadata->>'amount')::numeric), 4), round(min((metadata->>'amount')::numeric), 4),
+        round(max((metadata->>'amount')::numeric), 4), sum((metadata->>'duration_ms')::bigint))
+      \(source)
+      """)
+    #expect(all.count == 2 && all[1].dropFirst(2).joined(separator: ",") == expected)
+    #expect(all[1].last == "12")
+    let types = try range("--by", "type")
+    let byType = try place.value(
+      """
+      SELECT string_agg(line, ';' ORDER BY line COLLATE "C") FROM (
+        SELECT concat_ws(',', event_type, count(*), count(DISTINCT user_id)) AS line \(source)
+        GROUP BY event_type) AS l
+      """)
+    #expect(
+      types.dropFirst().map { $0[2...4].joined(separator: ",") }.joined(separator: ";") == byType)
+    let companies = try range("call_started", "--by", "company")
+    #expect(
+      companies.dropFirst().map { "\($0[2].suffix(1)) \($0[3]) \($0[4])" } == ["2 1 1", "3 2 2"])
+    let one = try range("--company", "00000000-0000-4000-8000-000000000003")
+    let users = try place.value(
+      "SELECT count(DISTINCT user_id) \(source) AND company_id::text LIKE '%3'")
+    #expect(one[1][3] == users)
+    // Days that are not computed are not guessed from events that happen to be held.
+    let late = try place.almanac([
+      "query", "rollup", "--grain", "range", "--from", "2025-12-01", "--to", "2026-02-01", "--data",
+      "data", "--format", "csv", "--target", place.url,
+    ])
+    #expect(late.stderr.contains("days after 2025-12-31 are not computed yet"))
+    #expect(late.stdout.contains("2025-12-01,2025-12-31,"))
+    let typo = try place.almanac([
+      "query", "rollup", "call_strated", "--grain", "range", "--from", "2025-12-01", "--to",
+      "2025-12-31", "--data", "data", "--target", place.url,
+    ])
+    #expect(typo.status == 66 && typo.stderr.contains("did you mean \"call_started\"?"))
+  }
+
   @Test("metrics are printed whole and by dimension, for all companies and for one")
   func metrics() throws {
     let place = try Workplace(isFilled: false)
@@ -144,6 +220,8 @@ struct QueryTests {
       ["rollup", "--by", "user"], ["cohort", "signup", "--by", "plan"],
       ["metric", "mrr", "--from", "2026-02-01", "--to", "2026-01-01"],
       ["metric", "mrr", "--company", "acme"], ["metric", "mrr", "--format", "xml"], [],
+      ["rollup", "--grain", "range", "--from", "2026-01-01"], ["rollup", "--data", "x"],
+      ["metric", "mrr", "--grain", "range", "--from", "2026-01-01", "--to", "2026-01-02"],
     ])
   func wrongArguments(arguments: [String]) throws {
     let place = try Workplace(isFilled: false, isInitialised: false)

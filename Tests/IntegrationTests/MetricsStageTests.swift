@@ -65,10 +65,11 @@ struct SourceBooks {
 }
 
 extension RunPlace {
-  /// Extracts everything and runs the stages of metrics, cohorts and funnels for a date.
+  /// Extracts everything and runs the stages of metrics, cohorts and funnels for a date, and where
+  /// asked that of rollups after them.
   @discardableResult
   func compute(
-    _ date: String, run: String = RunPlace.firstRun, jobs: Int = 1
+    _ date: String, run: String = RunPlace.firstRun, jobs: Int = 1, withRollups: Bool = false
   ) throws -> [StageOutcome] {
     let context = try context(run: run, jobs: jobs, date: try #require(CalendarDate(date)))
     try context.ledger.begin(
@@ -76,10 +77,11 @@ extension RunPlace {
         pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: jobs,
         isForced: false, programVersion: "0", host: "test", processID: 1))
     try extract(in: context)
-    let stages: [any Stage] = [
+    var stages: [any Stage] = [
       MetricsStage(definition: project.metrics), CohortsStage(),
       FunnelsStage(definition: project.funnels),
     ]
+    if withRollups { stages.append(RollupStage(grains: [.hour, .day, .month])) }
     var outcomes: [StageOutcome] = []
     for (index, stage) in stages.enumerated() {
       try context.ledger.beginStage(stage.name, sequence: index + 1)

@@ -11,14 +11,18 @@ package struct QueryCommand: Command {
     Usage: almanac query metric NAME [--by DIMENSION] [--grain day|month] [OPTIONS]
            almanac query rollup [TYPE] [--by type,module,company]
                                        [--grain hour|day|month] [OPTIONS]
+           almanac query rollup [TYPE] --grain range --from DATE --to DATE
+                                       [--by type,module,company] [OPTIONS]
            almanac query cohort signup|first_payment|first_module [OPTIONS]
            almanac query funnel NAME [OPTIONS]
 
     Prints what the pipeline has computed. A metric is split by one of its
     dimensions, such as plan or module, or by company. A rollup counts the events
     of a type, or of all; it has unique users where company, type and module are
-    all given or split by, because users are not added up. On a terminal the last
-    column of a table shows how the value went.
+    all given or split by, because users are not added up. --grain range takes all
+    days as one: it counts the events of the snapshots, so its users are exact
+    whatever it is split by. On a terminal the last column of a table shows how the
+    value went.
 
     Options:
       --from DATE      the first day (default: the earliest)
@@ -27,6 +31,11 @@ package struct QueryCommand: Command {
       --by DIMENSION   what to split by
       --company UUID   one company (default: all of them together)
       --format FORMAT  table, csv or json (default: table)
+      --data DIR       of a range: the folder of snapshots (default: var/data)
+      --project DIR    of a range: the folder that holds pipelines and datasets
+                       (default: the current one)
+      --pipeline NAME  of a range: whose zone and currency count (default: the only
+                       pipeline)
       --target URL     the database that was written (default: $ALMANAC_TARGET,
                        else $ALMANAC_SOURCE, else PG*)
 
@@ -36,23 +45,29 @@ package struct QueryCommand: Command {
     Examples:
       almanac query metric mrr --by plan --from 2026-01-01 --grain month
       almanac query rollup payment_failed --from 2026-06-01 --format csv
+      almanac query rollup --grain range --from 2026-01-15 --to 2026-02-14 --by type
       almanac query cohort signup
     """
 
   private let request: QueryRequest
   private let format: OutputFormat
   private let target: ConnectionSettings
+  private let environment: [String: String]
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     target = try targetSettings(&scanner, environment: environment)
     format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
     request = try QueryRequest(&scanner)
+    self.environment = environment
   }
 
   package func run(in setting: CommandSetting) throws {
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
-    let answer = try QueryReading(connection, request).run()
+    let answer =
+      try request.place.map { place in
+        try RangeReading(connection, request, place, environment).run(setting.console)
+      } ?? QueryReading(connection, request).run()
     let total = answer.batches.reduce(0) { $0 + $1.rowCount }
     if total == 0 {
       setting.console.report("there are no rows; --from, --to or --company fit none")

@@ -97,7 +97,7 @@ struct QueryReading {
     let table =
       switch request.grain {
       case .hour: "hourly_rollups"
-      case .day: "daily_rollups"
+      case .day, .range: "daily_rollups"
       case .month: "monthly_rollups"
       }
     let period = request.grain.column
@@ -265,8 +265,12 @@ enum QueryError: ExitStatusConvertible, Equatable {
   case unknown(kind: String, name: String, known: [String])
   /// There are no events of a type that the source contract does not know.
   case unknownType(String)
+  /// A range asks for several pipelines' days.
+  case ambiguousPipeline(known: [String])
 
-  var exitStatus: ExitStatus { .missingInput }
+  var exitStatus: ExitStatus {
+    if case .ambiguousPipeline = self { .usage } else { .missingInput }
+  }
 
   var description: String {
     switch self {
@@ -278,6 +282,8 @@ enum QueryError: ExitStatusConvertible, Equatable {
     case .unknownType(let name):
       "there are no events of the type \(shown(name)) in these days"
         + Suggestion.didYouMean(name, among: EventType.allCases.map(\.rawValue))
+    case .ambiguousPipeline(let known):
+      "say whose days and currency count with --pipeline: \(known.joined(separator: ", "))"
     }
   }
 }

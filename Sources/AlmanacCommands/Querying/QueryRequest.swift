@@ -5,6 +5,8 @@ struct QueryRequest {
   /// The length of the periods of the answer.
   enum Grain: String, CaseIterable {
     case hour, day, month
+    /// All days together, from the partitions.
+    case range
 
     /// The column that holds the start of a period.
     var column: String { self == .day ? "date" : rawValue }
@@ -35,6 +37,18 @@ struct QueryRequest {
   var to: CalendarDate?
   /// The company; nil for all.
   var company: UUIDValue?
+  /// Where a range reads; nil where the tables are read.
+  var place: Place?
+
+  /// What a range is computed from.
+  struct Place {
+    /// The folder of snapshots.
+    var data: String
+    /// The folder of definitions.
+    var project: String
+    /// The pipeline whose zone and currency count; nil for the only one.
+    var pipeline: String?
+  }
 
   /// The request of a command line.
   init(_ scanner: inout ArgumentScanner) throws(UsageError) {
@@ -51,6 +65,10 @@ struct QueryRequest {
       }
       company = id
     }
+    let places = [
+      ("--data", try scanner.value("--data")), ("--project", try scanner.value("--project")),
+      ("--pipeline", try scanner.value("--pipeline")),
+    ]
     guard let word = scanner.operand() else {
       throw UsageError("say what to query: \(QueryRequest.subjects.joined(separator: ", "))")
     }
@@ -100,6 +118,15 @@ struct QueryRequest {
             + Suggestion.didYouMean(grainText, among: known))
       }
       grain = asked
+    }
+    if grain == .range {
+      guard from != nil, to != nil else {
+        throw UsageError("--grain range needs --from and --to, the first and the last day of it")
+      }
+      place = Place(
+        data: places[0].1 ?? "var/data", project: places[1].1 ?? ".", pipeline: places[2].1)
+    } else if let given = places.first(where: { $0.1 != nil }) {
+      throw UsageError("\(given.0) means nothing without --grain range")
     }
   }
 

@@ -16,13 +16,24 @@ extension RunContext {
   ///   never extracted; `BillingError` for a column or value that is not as the contract says;
   ///   ``PipelineError/damagedPart(path:reason:)``.
   package func exchangeRates() throws -> ExchangeRates? {
+    try project.exchangeRates(in: directory.manifest, directory.reader)
+  }
+}
+
+extension Project {
+  /// The exchange rates of a manifest; see ``RunContext/exchangeRates()``.
+  func exchangeRates(in manifest: Manifest, _ reader: PartReader) throws -> ExchangeRates? {
     let name = RunContext.ratesDataset
-    guard let definition = project.dataset(name), !isAbsent(definition) else { return nil }
-    guard let cut = Timestamp(try extracted(name).watermark.takenAt) else {
+    guard let definition = dataset(name) else { return nil }
+    guard let entry = manifest.datasets[name] else {
+      if definition.isOptional { return nil }
+      throw PipelineError.notExtracted(dataset: name)
+    }
+    guard let cut = Timestamp(entry.watermark.takenAt) else {
       throw PipelineError.damagedPart(
         path: "manifest.json", reason: "the cut of \(name) is no instant")
     }
-    let batches = try directory.reader.read(
+    let batches = try reader.read(
       name, columns: ["base", "quote", "rate_date", "rate", "created_at"])
     return ExchangeRates(try ExchangeRate.rows(in: batches), knownBy: cut)
   }

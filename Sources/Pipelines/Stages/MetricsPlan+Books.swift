@@ -31,6 +31,7 @@ extension MetricsPlan {
     let computed = try BookMetrics(
       records, from: first, through: context.date, margin: definition.margin)
     try computed.checkIdentities()
+    try recordRates(records, from: first, in: context)
     var result = MetricWriting.Result()
     for (index, grain) in [MetricPeriods.Grain.day, .month].enumerated() {
       let periods = MetricPeriods(grain, from: first, through: context.date)

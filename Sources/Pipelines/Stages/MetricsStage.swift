@@ -101,17 +101,30 @@ struct MetricsPlan {
   /// The names of the metrics that ``writeBooks(in:_:)`` writes.
   var bookNames: [String] { Metric.allCases.map(\.name) + whole.map(\.name) }
 
-  /// Removes the rows of metrics that are not computed any more.
+  /// Removes the rows of metrics that are not computed any more: not declared, or of a dataset that
+  /// is not there (DECISIONS.md, D-172).
+  ///
+  /// All companies have rows of every metric, so their names are those of the table; they are found
+  /// by jumping from one to the next in its key.
   func forgetOthers(in context: RunContext) throws {
     let names = array(bookNames + byDay.map(\.name))
     try context.lock.write { connection in
       for table in ["daily_metrics", "monthly_metrics"] {
-        try connection.run(
+        let others = try connection.query(
           """
-          DELETE FROM analytics.\(table) WHERE NOT metric_name = ANY ($1::text[])
-            AND EXISTS (SELECT FROM almanac.intervals
-              WHERE stage LIKE 'metrics%' AND settings_digest <> $2)
-          """, [names, settingsDigest])
+          WITH RECURSIVE found AS (
+            (SELECT metric_name AS name FROM analytics.\(table) WHERE company_id = $2
+             ORDER BY metric_name LIMIT 1)
+            UNION ALL
+            SELECT (SELECT metric_name FROM analytics.\(table)
+              WHERE company_id = $2 AND metric_name > found.name ORDER BY metric_name LIMIT 1)
+            FROM found WHERE found.name IS NOT NULL)
+          SELECT name FROM found WHERE NOT name = ANY ($1::text[])
+          """, [names, UUIDValue.zero.description])
+        if others.count == 0 { continue }
+        try connection.run(
+          "DELETE FROM analytics.\(table) WHERE metric_name = ANY ($1::text[])",
+          [array((0..<others.count).compactMap { others[$0, "name"] })])
       }
     }
   }

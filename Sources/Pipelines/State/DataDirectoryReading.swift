@@ -137,7 +137,7 @@ package struct DataDirectoryReading: Sendable {
     }
   }
 
-  private var reader: PartReader { PartReader(path: path, manifest: manifest) }
+  var reader: PartReader { PartReader(path: path, manifest: manifest) }
 }
 
 extension Manifest.Dataset {

@@ -1,4 +1,5 @@
 import AlmanacCore
+import Billing
 import Columns
 import Documents
 import Foundation
@@ -91,5 +92,23 @@ struct ShippedConfigurationTests {
     #expect(model.beats == [.seasonalNaive])
     #expect(model.fit.weeklyHarmonics == 3)
     #expect(model.fit.yearlyHarmonics == 6)
+  }
+
+  @Test("name the metrics of the output contract, and the documentation lists each")
+  func metricNames() throws {
+    let declared = try ShippedFiles.project().metrics.declared
+    let names = Metric.allCases.map(\.name) + declared.map(\.name)
+    #expect(
+      names.sorted() == [
+        "arpa", "arr", "customers_active", "customers_churned", "customers_new", "dau", "errors",
+        "gross_mrr_churn_rate", "gross_revenue_retention", "invoices_overdue", "invoices_pending",
+        "logo_churn_rate", "ltv", "mau", "module_usage", "mrr", "net_mrr_churn_rate",
+        "net_revenue_retention", "overdue_amount", "payment_failure_rate", "payment_recovery_rate",
+        "payments", "quick_ratio", "revenue", "revenue_net", "slow_requests", "stickiness", "wau",
+      ])
+    #expect(declared.first { $0.name == "payments" }?.split?.name == "method")
+    #expect(declared.first { $0.name == "module_usage" }?.split?.name == "module")
+    let documentation = String(decoding: try ShippedFiles.bytes("README.md"), as: UTF8.self)
+    for name in names { #expect(documentation.contains("`\(name)`"), "\(name)") }
   }
 }

@@ -1,0 +1,74 @@
+import AlmanacCore
+import Billing
+import Columns
+import Pipelines
+import Postgres
+
+/// Computes a rollup of a range of days from the snapshots.
+struct RangeReading {
+  private let connection: Connection
+  private let request: QueryRequest
+  private let place: QueryRequest.Place
+  private let environment: [String: String]
+
+  /// A reading of the snapshots in a place; the connection says which days are computed.
+  init(
+    _ connection: Connection, _ request: QueryRequest, _ place: QueryRequest.Place,
+    _ environment: [String: String]
+  ) {
+    self.connection = connection
+    self.request = request
+    self.place = place
+    self.environment = environment
+  }
+
+  /// The rows of the range, up to the last day that a rollup was computed for: later events that are
+  /// held are of days that are not complete.
+  ///
+  /// - Throws: `QueryError`, and what loading definitions and reading snapshots throws.
+  func run(_ console: Console) throws -> QueryReading.Answer {
+    guard case .rollup(let type, let names) = request.subject, let from = request.from,
+      let to = request.to
+    else { preconditionFailure("a range is asked for of rollups, with both ends") }
+    let dimensions = Set(names.compactMap { SpanRollup.Dimension(rawValue: $0) })
+    let fields = SpanRollup.fields(by: dimensions)
+    let series = fields.map(\.name).filter {
+      ["company_id", "event_type", "module_id"].contains($0)
+    }
+    let project = try ProjectLoader(path: place.project, environment: environment).load()
+    let pipeline = try pipeline(of: project)
+    guard let zone = systemZone(pipeline.zone) else {
+      throw PipelineError.unknownZone(name: pipeline.zone)
+    }
+    let directory = try DataDirectoryReading(path: place.data)
+    if let notice = directory.notice { console.report("warning: \(notice)") }
+    let rollup = try SpanRollup(project, pipeline, zone: zone, directory: directory)
+    let last = try connection.query(
+      "SELECT max(interval_start) AS last FROM almanac.intervals WHERE stage = 'rollup'")
+    let computed = last[0, "last"].flatMap { CalendarDate($0) }
+    let end = computed.map { min($0, to) } ?? to
+    var batches: [Batch] = []
+    if computed != nil, from <= end {
+      batches = [try rollup.rows(from...end, type: type, company: request.company, by: dimensions)]
+    }
+    if let computed, computed < to {
+      console.report("warning: days after \(computed) are not computed yet and left out")
+    }
+    if let type, batches.allSatisfy({ $0.rowCount == 0 }), EventType(rawValue: type) == nil {
+      throw QueryError.unknownType(type)
+    }
+    return QueryReading.Answer(fields: fields, batches: batches, series: series, value: nil)
+  }
+
+  private func pipeline(of project: Project) throws -> PipelineDefinition {
+    let known = project.pipelines.map(\.name)
+    if let name = place.pipeline {
+      guard let found = project.pipeline(name) else {
+        throw QueryError.unknown(kind: "pipeline", name: name, known: known)
+      }
+      return found
+    }
+    guard project.pipelines.count == 1 else { throw QueryError.ambiguousPipeline(known: known) }
+    return project.pipelines[0]
+  }
+}
