@@ -100,9 +100,7 @@ struct LateRows {
         "trial_convert", "module_added", "module_removed", "quantity",
       ])
     let module = kind.hasPrefix("module") ? "md5('module \(pick(["1", "2"]))')::uuid" : "NULL"
-    let amount =
-      ["pause", "cancel", "cancel_withdrawn"].contains(kind)
-      ? "NULL" : pick(["30", "100.55", "0", "1200.01"])
+    let amount = pick(["30", "100.55", "0", "1200.01"])
     let at = instant(date)
     return """
       INSERT INTO billing.subscription_changes (id, subscription_id, company_id, sequence, change,

@@ -1,5 +1,6 @@
 import AlmanacCore
 import Postgres
+import Rollups
 import TestSupport
 import Testing
 
