@@ -103,7 +103,6 @@ struct QueryTests {
       \(source)
       """)
     #expect(all.count == 2 && all[1].dropFirst(2).joined(separator: ",") == expected)
-    #expect(all[1].last == "12")
     let types = try range("--by", "type")
     let byType = try place.value(
       """
