@@ -100,7 +100,8 @@ struct QueryBenchmark {
       CREATE TEMPORARY TABLE days AS
       SELECT date '2024-01-01' + n AS day, n FROM generate_series(0, 729) n;
       INSERT INTO analytics.daily_metrics
-        SELECT \(zero), 'metric_' || m, '', '', day, n * m, n * m, NULL, 'count', NULL, 'x', NULL
+        SELECT \(zero), 'metric_' || m, '', '', day, n * m, n * m, NULL::numeric, 'count', NULL, 'x',
+          NULL::timestamptz
         FROM generate_series(1, 40) m, days
         UNION ALL
         SELECT \(zero), 'metric_' || m, 'plan', 'plan ' || p, day, n * p, n * p, NULL, 'count',
