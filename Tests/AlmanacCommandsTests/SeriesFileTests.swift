@@ -2,23 +2,9 @@ import AlmanacCore
 import Files
 import Forecasting
 import Foundation
-import Synchronization
 import Testing
 
 @testable import AlmanacCommands
-
-/// What a program wrote.
-private final class Transcript: Sendable {
-  private let lines = Mutex<(out: [String], error: [String])>(([], []))
-
-  var console: Console {
-    Console(
-      out: { line in self.lines.withLock { $0.out.append(line) } },
-      error: { line in self.lines.withLock { $0.error.append(line) } })
-  }
-  var out: [String] { lines.withLock { $0.out } }
-  var error: [String] { lines.withLock { $0.error } }
-}
 
 @Suite("Files of series")
 struct SeriesFileTests {
