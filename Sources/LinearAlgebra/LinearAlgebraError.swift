@@ -32,7 +32,7 @@ package enum LinearAlgebraError: Error, Equatable, Sendable {
       switch routine {
       case .dpotrf, .dpotri: self = .notPositiveDefinite(order: Int(info))
       case .dsyevd, .dgesdd: self = .notConverged(routine: routine)
-      case .dpotrs, .dgeqp3, .dgeqrf, .dormqr, .dtrtrs: self = .singular(position: Int(info))
+      case .dpotrs, .dgeqrf, .dormqr: self = .singular(position: Int(info))
       }
     }
   }
@@ -71,14 +71,10 @@ package enum LAPACKRoutine: String, Sendable {
   case dpotrs
   /// Inverse from a Cholesky factor.
   case dpotri
-  /// QR factorisation with column pivoting.
-  case dgeqp3
   /// QR factorisation in the given order of columns.
   case dgeqrf
   /// Product with the orthogonal factor of a QR factorisation.
   case dormqr
-  /// Triangular solution.
-  case dtrtrs
   /// Eigenvalues and eigenvectors of a symmetric matrix.
   case dsyevd
   /// Singular value decomposition.

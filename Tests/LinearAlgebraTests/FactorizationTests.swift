@@ -33,7 +33,7 @@ import Testing
   func notFinite(value: Double) throws {
     let matrix = try Matrix(columns: [[1, value], [value, 1]])
     #expect(throws: LinearAlgebraError.notFinite) { try CholeskyFactor(matrix) }
-    #expect(throws: LinearAlgebraError.notFinite) { try PivotedQR(matrix) }
+    #expect(throws: LinearAlgebraError.notFinite) { try OrderedQR(matrix) }
     #expect(throws: LinearAlgebraError.notFinite) {
       try CholeskyFactor(Matrix.identity(1)).solve([value])
     }
@@ -86,8 +86,8 @@ import Testing
   func info() {
     #expect(LinearAlgebraError(info: 0, from: .dpotrf) == nil)
     #expect(LinearAlgebraError(info: 3, from: .dpotrf) == .notPositiveDefinite(order: 3))
-    #expect(LinearAlgebraError(info: 2, from: .dtrtrs) == .singular(position: 2))
-    #expect(LinearAlgebraError(info: -1010, from: .dgeqp3) == .outOfMemory(routine: .dgeqp3))
+    #expect(LinearAlgebraError(info: 2, from: .dormqr) == .singular(position: 2))
+    #expect(LinearAlgebraError(info: -1010, from: .dgeqrf) == .outOfMemory(routine: .dgeqrf))
     #expect(
       LinearAlgebraError(info: -4, from: .dormqr)
         == .invalidArgument(routine: .dormqr, position: 4))

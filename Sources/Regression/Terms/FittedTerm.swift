@@ -19,9 +19,6 @@ package struct FittedTerm: Codable, Equatable, Sendable {
     case polynomial(NumericPreparation, mean: Double, deviation: Double, degree: Int)
     /// The products of columns of two terms.
     indirect case product(FittedTerm, FittedTerm)
-    /// The columns of a term times the contribution of another, less its mean, over its deviation.
-    indirect case modulated(
-      FittedTerm, by: FittedTerm, coefficients: [Double], mean: Double, deviation: Double)
     /// The product of the standardised contributions of two terms.
     indirect case joint(FittedEffect, FittedEffect)
   }
@@ -232,12 +229,6 @@ package struct FittedTerm: Codable, Equatable, Sendable {
       return leftColumns.flatMap { first in
         rightColumns.map { second in first.indices.map { first[$0] * second[$0] } }
       }
-    case .modulated(let term, let other, let coefficients, let mean, let deviation):
-      let effect = try other.contribution(of: table, coefficients: coefficients)
-      let factors = effect.map { ($0 - mean) / deviation }
-      return try term.columns(of: table).map { column in
-        column.indices.map { column[$0] * factors[$0] }
-      }
     case .joint(let left, let right):
       let factors = try left.values(table)
       var column = try right.values(table)
@@ -293,8 +284,6 @@ package struct FittedTerm: Codable, Equatable, Sendable {
         + (hasMissing ? ["\(name) missing"] : [])
     case .product(let left, let right):
       return left.columnNames.flatMap { first in right.columnNames.map { "\(first):\($0)" } }
-    case .modulated(let term, let other, _, _, _):
-      return term.columnNames.map { "\($0):\(other.name)" }
     case .joint(let left, let right):
       return ["\(left.term.name):\(right.term.name)"]
     }
@@ -304,7 +293,6 @@ package struct FittedTerm: Codable, Equatable, Sendable {
   package var sources: [String] {
     switch state {
     case .product(let left, let right): left.sources + right.sources
-    case .modulated(let term, let other, _, _, _): term.sources + other.sources
     case .joint(let left, let right): left.term.sources + right.term.sources
     default: [name]
     }
