@@ -38,20 +38,12 @@ package struct CohortsStage: Stage {
     for row in try users(context, &outcome) {
       months[row.month, default: CohortMonth()].users.append(row)
     }
-    var changed: [IntervalEntry] = []
-    var unchanged: [IntervalEntry] = []
-    for month in months.keys.sorted() {
-      guard let cohort = months[month] else { continue }
-      let entry = IntervalEntry(
+    let entries = months.sorted { $0.key < $1.key }.map { month, cohort in
+      IntervalEntry(
         start: month, end: month.monthStart(adding: 1), inputs: inputs, settings: digest,
         outputs: cohort.digest, rows: cohort.retention.count + cohort.users.count)
-      let old = known[month]
-      if !context.isForced, old?.outputs == entry.outputs, old?.settings == digest {
-        unchanged.append(entry)
-      } else {
-        changed.append(entry)
-      }
     }
+    let changed = entries.filter { context.isForced || !known.holds($0) }
     let gone = known.keys.filter { months[$0] == nil }.sorted()
     let touched = changed.map(\.start) + gone
     try context.lock.write { connection in
@@ -67,7 +59,7 @@ package struct CohortsStage: Stage {
       outcome.rowsOut += try connection.copyIn(
         userBatch(changed.flatMap { months[$0.start]?.users ?? [] }),
         into: QualifiedName(schema: "analytics", name: "user_cohorts"))
-      try ledger.record(changed + unchanged, on: connection)
+      try ledger.record(entries, on: connection)
       try ledger.forget(gone, on: connection)
     }
     outcome.note("cohorts", months.count)

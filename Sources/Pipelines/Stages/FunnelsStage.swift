@@ -67,20 +67,12 @@ package struct FunnelsStage: Stage {
     known: [CalendarDate: IntervalEntry], in context: RunContext, _ outcome: inout StageOutcome
   ) throws {
     let ledger = IntervalLedger(stage: name, run: context.run)
-    var changed: [IntervalEntry] = []
-    var unchanged: [IntervalEntry] = []
-    for month in months.keys.sorted() {
-      let rows = months[month] ?? []
-      let entry = IntervalEntry(
+    let entries = months.sorted { $0.key < $1.key }.map { month, rows in
+      IntervalEntry(
         start: month, end: month.monthStart(adding: 1), inputs: inputs, settings: digest,
         outputs: outputsDigest(rows), rows: rows.count)
-      let old = known[month]
-      if !context.isForced, old?.outputs == entry.outputs, old?.settings == digest {
-        unchanged.append(entry)
-      } else {
-        changed.append(entry)
-      }
     }
+    let changed = entries.filter { context.isForced || !known.holds($0) }
     let gone = known.keys.filter { months[$0] == nil }.sorted()
     let touched = changed.map { ($0.start, $0.end) } + gone.map { ($0, $0.monthStart(adding: 1)) }
     try context.lock.write { connection in
@@ -92,7 +84,7 @@ package struct FunnelsStage: Stage {
       outcome.rowsOut = try connection.copyIn(
         batch(funnels, changed.flatMap { months[$0.start] ?? [] }, digest),
         into: QualifiedName(schema: "analytics", name: "funnels"))
-      try ledger.record(changed + unchanged, on: connection)
+      try ledger.record(entries, on: connection)
       try ledger.forget(gone, on: connection)
     }
     outcome.note("months", months.count)

@@ -65,10 +65,8 @@ struct MetricWriting: Sendable {
         start: period.start, end: end(of: period.start), inputs: inputs(period.start),
         settings: settings, outputs: period.digest,
         rows: period.rows.count + period.declared.count)
-      if !isForced, let old = known[period.start], old.settings == settings,
-        old.outputs == entry.outputs
-      {
-        if old != entry { unchanged.append(entry) }
+      if !isForced, known.holds(entry) {
+        if known[period.start] != entry { unchanged.append(entry) }
       } else {
         changed.append((period, entry))
       }

@@ -173,7 +173,7 @@ extension RollupStage {
   }
 
   private func removeMonths(_ months: [CalendarDate], in context: RunContext) throws {
-    let list = "{" + months.map(\.description).joined(separator: ",") + "}"
+    let list = array(months.map(\.description))
     try context.lock.write { connection in
       try connection.run(
         "DELETE FROM analytics.monthly_rollups WHERE month = ANY ($1::date[])", [list])

@@ -17,6 +17,14 @@ struct IntervalEntry: Equatable, Sendable {
   var rows: Int
 }
 
+extension [CalendarDate: IntervalEntry] {
+  /// Whether what stands for an interval was written with these settings and has these rows.
+  func holds(_ entry: IntervalEntry) -> Bool {
+    guard let known = self[entry.start] else { return false }
+    return known.outputs == entry.outputs && known.settings == entry.settings
+  }
+}
+
 /// The intervals of one stage, or of one grain of it, in the ledger.
 struct IntervalLedger: Sendable {
   /// The name under which the intervals are kept.
