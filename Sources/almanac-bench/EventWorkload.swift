@@ -37,14 +37,11 @@ final class EventWorkload {
 
   /// What a connection needs to reach the events.
   func settings() throws -> ConnectionSettings {
-    try settings(database: EventWorkload.database)
+    try options.settings(database: EventWorkload.database)
   }
 
   /// A connection string for the drivers of peers.
-  var url: String {
-    let folder = options.socketFolder.replacing("/", with: "%2F")
-    return "postgresql://postgres@\(folder)/\(EventWorkload.database)"
-  }
+  var url: String { options.url(database: EventWorkload.database) }
 
   /// A shell command that reads a query by binary COPY with the server's own client.
   func psqlCommand(_ query: String) -> String {
@@ -114,15 +111,14 @@ final class EventWorkload {
 
   private func connect() throws -> Connection {
     try create()
-    return try Connection(settings(), purpose: .target, applicationName: "almanac-bench")
+    return try options.connect(database: EventWorkload.database)
   }
 
   /// Makes the database and the table, unless they are there.
   func create() throws {
     guard !isCreated else { return }
     isCreated = true
-    let server = try Connection(
-      settings(database: "postgres"), purpose: .target, applicationName: "almanac-bench")
+    let server = try options.connect(database: "postgres")
     // Several runs beside one server share the events, if they want as many.
     let existing = try server.query(
       "SELECT shobj_description(oid, 'pg_database') FROM pg_database"
@@ -130,15 +126,10 @@ final class EventWorkload {
     if existing.count == 1, existing[0, 0] == "\(options.rows) events" { return }
     note("creating \(options.rows) events")
     try server.run("CREATE DATABASE \(EventWorkload.database) TEMPLATE template0")
-    let connection = try Connection(
-      settings(), purpose: .target, applicationName: "almanac-bench")
+    let connection = try options.connect(database: EventWorkload.database)
     try connection.runScript(EventWorkload.script(rows: options.rows))
     try connection.run("VACUUM (ANALYZE, FREEZE) public.events")
     try connection.run("COMMENT ON DATABASE \(EventWorkload.database) IS '\(options.rows) events'")
-  }
-
-  private func settings(database: String) throws -> ConnectionSettings {
-    try ConnectionSettings("host='\(options.socketFolder)' user=postgres dbname=\(database)")
   }
 }
 

@@ -126,9 +126,7 @@ struct NightSource {
     self.options = options
     try workload.create()
     note("night: copying the events")
-    let server = try Connection(
-      ConnectionSettings("host='\(options.socketFolder)' user=postgres dbname=postgres"),
-      purpose: .target, applicationName: "almanac-bench")
+    let server = try options.connect(database: "postgres")
     try server.run("DROP DATABASE IF EXISTS \(NightSource.database)")
     try server.run(
       "CREATE DATABASE \(NightSource.database) TEMPLATE \(EventWorkload.database)"
@@ -139,10 +137,7 @@ struct NightSource {
   }
 
   private func connect() throws -> Connection {
-    try Connection(
-      ConnectionSettings(
-        "host='\(options.socketFolder)' user=postgres dbname=\(NightSource.database)"),
-      purpose: .target, applicationName: "almanac-bench")
+    try options.connect(database: NightSource.database)
   }
 
   /// Adds one row for every hundred: seven in ten of a new day, the others late, to any old day; and

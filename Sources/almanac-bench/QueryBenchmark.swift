@@ -61,31 +61,20 @@ struct QueryBenchmark {
     }
   }
 
-  private var url: String {
-    let folder = options.socketFolder.replacing("/", with: "%2F")
-    return "postgresql://postgres@\(folder)/\(QueryBenchmark.database)"
-  }
+  private var url: String { options.url(database: QueryBenchmark.database) }
 
   private func percentile95(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted[min(sorted.count - 1, sorted.count * 95 / 100)]
   }
 
-  private func connect(_ database: String) throws -> Connection {
-    try Connection(
-      ConnectionSettings("host='\(options.socketFolder)' user=postgres dbname=\(database)"),
-      purpose: .target, applicationName: "almanac-bench")
-  }
-
   private func create() throws {
-    let server = try connect("postgres")
-    try server.run("DROP DATABASE IF EXISTS \(QueryBenchmark.database)")
-    try server.run("CREATE DATABASE \(QueryBenchmark.database) TEMPLATE template0")
+    try options.createDatabase(QueryBenchmark.database)
     try Shell.run(
       [options.almanac, "init", "--target", url].map(Shell.quoted).joined(separator: " ")
         + " > /dev/null", program: "almanac")
     note("query: filling the tables for \(companies) companies")
-    let connection = try connect(QueryBenchmark.database)
+    let connection = try options.connect(database: QueryBenchmark.database)
     try connection.runScript(script)
     try connection.run("VACUUM ANALYZE")
   }

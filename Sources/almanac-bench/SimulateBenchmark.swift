@@ -42,7 +42,7 @@ struct SimulateBenchmark {
     var runs: [ProgramRun] = []
     for run in 1...options.runs {
       note("simulate: run \(run) of \(options.runs)")
-      try createDatabase()
+      try options.createDatabase(SimulateBenchmark.database)
       runs.append(
         try ProgramRun.measure(
           [
@@ -70,22 +70,7 @@ struct SimulateBenchmark {
     ]
   }
 
-  private var url: String {
-    let folder = options.socketFolder.replacing("/", with: "%2F")
-    return "postgresql://postgres@\(folder)/\(SimulateBenchmark.database)"
-  }
-
-  private func connect(_ database: String) throws -> Connection {
-    try Connection(
-      ConnectionSettings("host='\(options.socketFolder)' user=postgres dbname=\(database)"),
-      purpose: .target, applicationName: "almanac-bench")
-  }
-
-  private func createDatabase() throws {
-    let server = try connect("postgres")
-    try server.run("DROP DATABASE IF EXISTS \(SimulateBenchmark.database)")
-    try server.run("CREATE DATABASE \(SimulateBenchmark.database) TEMPLATE template0")
-  }
+  private var url: String { options.url(database: SimulateBenchmark.database) }
 
   /// The totals of a world as it is generated.
   private static func totals(of world: World) throws -> Totals {
@@ -132,7 +117,7 @@ struct SimulateBenchmark {
 
   /// Throws if a table does not hold what was generated.
   private func check(_ expected: Totals) throws {
-    let connection = try connect(SimulateBenchmark.database)
+    let connection = try options.connect(database: SimulateBenchmark.database)
     for table in SimulatedTables.all {
       let names = table.fields.map { quoteIdentifier($0.name) }.joined(separator: ", ")
       let name = QualifiedName(schema: table.schema, name: table.name)
