@@ -9,9 +9,17 @@ extension PaymentBooks {
   ///
   /// - Throws: ``BillingError``: a missing rate, or an amount without a currency.
   package func invoiceMetrics(_ periods: MetricPeriods) throws(BillingError) -> [MetricRow] {
+    var rates: Set<RateUse> = []
+    return try invoiceMetrics(periods, rates: &rates)
+  }
+
+  /// The same, adding to `rates` those that what is owed, and what settled it, was converted by.
+  package func invoiceMetrics(
+    _ periods: MetricPeriods, rates: inout Set<RateUse>
+  ) throws(BillingError) -> [MetricRow] {
     var rows = MetricCollector(
       periods, metrics: [.invoicesPending, .invoicesOverdue, .overdueAmount])
-    let dues = try owedByDate()
+    let dues = try owedByDate(&rates)
     var byCompany: [UUIDValue: [Invoice]] = [:]
     for invoice in invoices { byCompany[invoice.company, default: []].append(invoice) }
     // The day before the first decides whether the first brings a change.
@@ -23,7 +31,9 @@ extension PaymentBooks {
     var totals = InvoiceStates(count: days.count)
     for (company, invoices) in byCompany {
       var states = InvoiceStates(count: days.count)
-      for invoice in invoices { try add(invoice, dues[invoice.id] ?? [], to: &states, days) }
+      for invoice in invoices {
+        try add(invoice, dues[invoice.id] ?? [], to: &states, days, &rates)
+      }
       states.add(to: &rows, company, offset: days.count - periods.count)
       totals.add(states)
     }
@@ -44,33 +54,40 @@ extension PaymentBooks {
   }
 
   /// Payments, refunds and credit notes of each invoice by local date, in its currency.
-  private func owedByDate() throws(BillingError) -> [UUIDValue: [Settlement]] {
+  private func owedByDate(
+    _ rates: inout Set<RateUse>
+  ) throws(BillingError) -> [UUIDValue: [Settlement]] {
     var currencies: [UUIDValue: CurrencyCode] = [:]
     for invoice in invoices { currencies[invoice.id] = invoice.currency }
     var settled: [UUIDValue: [Settlement]] = [:]
     func settle(
       _ invoice: UUIDValue?, _ company: UUIDValue, _ at: Timestamp, _ amount: Int128,
-      _ currency: CurrencyCode?, _ dataset: String
+      _ currency: CurrencyCode?, _ dataset: String, _ rates: inout Set<RateUse>
     ) throws(BillingError) {
       guard let invoice, let target = currencies[invoice] else { return }
       let date = localDate(company, at)
       let converted = try converted(
         amount, from: currency, to: target, on: date, dataset: dataset)
+      if let currency, currency != target, amount != 0 {
+        rates.insert(RateUse(source: currency, target: target, date: date))
+      }
       settled[invoice, default: []].append(Settlement(date: date, amount: converted))
     }
     for payment in payments {
       try settle(
         payment.invoice, payment.company, payment.at, payment.amount, payment.currency,
-        payment.dataset)
+        payment.dataset, &rates)
     }
     for refund in refunds {
       guard let at = refund.happenedAt else { continue }
       try settle(
-        invoice(ofRefund: refund), refund.company, at, -refund.amount, refund.currency, "refunds")
+        invoice(ofRefund: refund), refund.company, at, -refund.amount, refund.currency, "refunds",
+        &rates)
     }
     for note in creditNotes {
       guard let at = note.happenedAt else { continue }
-      try settle(note.reference, note.company, at, note.amount, note.currency, "credit_notes")
+      try settle(
+        note.reference, note.company, at, note.amount, note.currency, "credit_notes", &rates)
     }
     return settled
   }
@@ -78,7 +95,7 @@ extension PaymentBooks {
   /// Adds an invoice to the periods at whose ends it is pending.
   private func add(
     _ invoice: Invoice, _ settlements: [Settlement], to states: inout InvoiceStates,
-    _ periods: MetricPeriods
+    _ periods: MetricPeriods, _ rates: inout Set<RateUse>
   ) throws(BillingError) {
     guard let issued = invoice.pendingFrom, let first = periods.starts.first,
       let last = periods.starts.indices.last.map({ periods.lastDay($0) })
@@ -99,6 +116,9 @@ extension PaymentBooks {
       if owed > 0 {
         states.owed[index] += try converted(
           owed, from: invoice.currency, to: currency, on: day, dataset: "invoices")
+        if let source = invoice.currency, source != currency {
+          rates.insert(RateUse(source: source, target: currency, date: day))
+        }
       }
     }
   }

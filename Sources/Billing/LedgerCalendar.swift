@@ -1,21 +1,4 @@
-package import AlmanacCore
-
-/// The zone whose days count for each company.
-package struct CompanyZones: Sendable {
-  /// The zone of companies that have none of their own.
-  package var standard: ZoneRules
-  /// The zones of companies whose days are their own (`zone: company`).
-  package var own: [UUIDValue: ZoneRules]
-
-  /// One zone for all companies, but for those with one of their own.
-  package init(_ standard: ZoneRules, own: [UUIDValue: ZoneRules] = [:]) {
-    self.standard = standard
-    self.own = own
-  }
-
-  /// The zone of a company.
-  package func zone(of company: UUIDValue) -> ZoneRules { own[company] ?? standard }
-}
+import AlmanacCore
 
 /// The local months of a zone over a stretch of time, as instants.
 struct LedgerCalendar: Sendable {

@@ -1,4 +1,4 @@
-import AlmanacCore
+package import AlmanacCore
 
 extension RevenueLedger {
   /// The metrics of the ledger by month (DECISIONS.md, D-164).

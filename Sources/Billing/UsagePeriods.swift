@@ -51,11 +51,11 @@ package struct UsagePeriod: Hashable, Sendable {
   ///   - invoices: bills; drafts, void ones, corrections within a period and those without
   ///     subscription or period are left out.
   ///   - current: the periods that subscriptions are in.
-  ///   - zone: whose days count.
+  ///   - zones: whose days count.
   ///   - dates: periods that begin on another day are left out.
   /// - Returns: the periods by company, subscription and start; none is empty.
   package static func periods(
-    invoices: [Invoice], current: [CurrentPeriod], zone: ZoneRules,
+    invoices: [Invoice], current: [CurrentPeriod], zones: CompanyZones,
     dates: ClosedRange<CalendarDate>
   ) -> [UsagePeriod] {
     struct Key: Hashable {
@@ -63,7 +63,10 @@ package struct UsagePeriod: Hashable, Sendable {
       var subscription: UUIDValue
       var start: CalendarDate
     }
-    func days(_ start: Timestamp, _ end: Timestamp) -> Range<CalendarDate>? {
+    func days(
+      _ company: UUIDValue, _ start: Timestamp, _ end: Timestamp
+    ) -> Range<CalendarDate>? {
+      let zone = zones.zone(of: company)
       guard start.isWithinCalendar, end.isWithinCalendar else { return nil }
       let (first, after) = (zone.localDate(at: start), zone.localDate(at: end))
       return first < after ? first..<after : nil
@@ -71,7 +74,7 @@ package struct UsagePeriod: Hashable, Sendable {
     var found: [Key: (end: CalendarDate, invoice: Invoice?)] = [:]
     for invoice in invoices where invoice.billsPeriod {
       guard let subscription = invoice.subscription, let start = invoice.periodStart,
-        let end = invoice.periodEnd, let days = days(start, end)
+        let end = invoice.periodEnd, let days = days(invoice.company, start, end)
       else { continue }
       let key = Key(
         company: invoice.company, subscription: subscription, start: days.lowerBound)
@@ -83,7 +86,7 @@ package struct UsagePeriod: Hashable, Sendable {
       found[key] = (days.upperBound, invoice)
     }
     for period in current {
-      guard let days = days(period.start, period.end) else { continue }
+      guard let days = days(period.company, period.start, period.end) else { continue }
       let key = Key(
         company: period.company, subscription: period.subscription, start: days.lowerBound)
       if let other = found[key] {

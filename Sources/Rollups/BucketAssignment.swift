@@ -1,4 +1,5 @@
 import AlmanacCore
+import Columns
 
 /// Finds the bucket of an instant, as an offset from the first bucket of an interval.
 struct BucketAssignment: Sendable {
@@ -15,8 +16,10 @@ struct BucketAssignment: Sendable {
   /// Microseconds to add to an instant from the start of the same index on.
   private let offsets: [Int64]
 
-  /// The assignment to the given buckets; `zone` matters to days only.
-  init(_ buckets: RollupBuckets, zone: ZoneRules) {
+  /// The assignment to the given buckets; `zone` and `last` matter to days only.
+  ///
+  /// An instant of a date after `last` is in no bucket.
+  init(_ buckets: RollupBuckets, zone: ZoneRules, last: CalendarDate? = nil) {
     let dates: Range<CalendarDate>
     switch buckets {
     case .hours(let range):
@@ -43,13 +46,23 @@ struct BucketAssignment: Sendable {
     }
     length = Timestamp.microsecondsPerDay
     first = Int64(dates.lowerBound.daysSinceEpoch)
-    count = UInt64(dates.count)
+    count = UInt64(
+      last.map { max(0, min(dates.count, dates.lowerBound.distance(to: $0) + 1)) } ?? dates.count)
     // No zone is a whole two days away from UTC.
     let changes = zone.offsetChanges(
       from: dates.lowerBound.adding(days: -2).startUTC,
       to: dates.upperBound.adding(days: 2).startUTC)
     starts = [.min] + changes.dropFirst().map(\.start.microseconds)
     offsets = changes.map { Int64($0.secondsEastOfUTC) * 1_000_000 }
+  }
+
+  /// The offset of one instant's bucket, ``outside`` where it is in none.
+  func offset(of instant: Int64) -> UInt32 {
+    var piece = starts.count - 1
+    while piece > 0, starts[piece] > instant { piece -= 1 }
+    let offset = floorDivide(instant &+ offsets[piece], length) &- first
+    guard UInt64(bitPattern: offset) < count else { return BucketAssignment.outside }
+    return bucketsOfDays?[Int(offset)] ?? UInt32(truncatingIfNeeded: offset)
   }
 
   /// The offset of each instant's bucket, ``outside`` for those in none.
@@ -87,5 +100,58 @@ struct BucketAssignment: Sendable {
     return result.map { day in
       day == BucketAssignment.outside ? day : bucketsOfDays[Int(day)]
     }
+  }
+}
+
+/// Finds the bucket of a company's instant, in the zone whose days count for it.
+struct CompanyAssignment: Sendable {
+  private let zones: CompanyZones
+  /// The assignment of the standard zone, then those of the zones of companies.
+  private let assignments: [BucketAssignment]
+  /// The place of a zone's assignment, by name; empty where all companies share one.
+  private let places: [String: UInt16]
+
+  /// The assignment to the given buckets in the zones of the settings; hours know no zone.
+  init(_ buckets: RollupBuckets, settings: RollupSettings) {
+    zones = settings.zones
+    var assignments = [
+      BucketAssignment(
+        buckets, zone: zones.standard, last: settings.over?.lastOfStandard)
+    ]
+    var places: [String: UInt16] = [:]
+    if buckets.grain != .hour {
+      for (company, zone) in zones.own where places[zone.name] == nil {
+        places[zone.name] = UInt16(assignments.count)
+        assignments.append(
+          BucketAssignment(buckets, zone: zone, last: settings.over?.last(company)))
+      }
+    }
+    self.assignments = assignments
+    self.places = places
+  }
+
+  /// Finds the bucket of each row.
+  ///
+  /// - Parameters:
+  ///   - instants: in microseconds.
+  ///   - companies: the company of each row.
+  ///   - values: the companies by the codes of the state.
+  /// - Returns: the offset of each row's bucket, ``BucketAssignment/outside`` for none.
+  func offsets(
+    of instants: [Int64], companies: CodedColumn, _ values: [UUIDValue]
+  ) -> [UInt32] {
+    if places.isEmpty { return assignments[0].offsets(of: instants) }
+    let entries = values.map { company in
+      zones.own[company].flatMap { places[$0.name] } ?? 0
+    }
+    let table = companies.table(to: entries, null: 0)
+    var result: [UInt32] = []
+    result.reserveLarge(instants.count)
+    for (row, instant) in instants.enumerated() {
+      let isNull = companies.validity.map { !$0[row] } ?? false
+      let place = table[isNull ? table.count - 1 : Int(companies.codes[row])]
+      result.append(assignments[Int(place)].offset(of: instant))
+    }
+    return result
   }
 }

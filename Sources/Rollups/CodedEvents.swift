@@ -117,7 +117,7 @@ struct EventReader {
 
   /// The batch in codes, and the number of amounts left out because they have no currency.
   func coded(
-    buckets assignment: BucketAssignment, in dictionaries: inout RollupDictionaries,
+    buckets assignment: CompanyAssignment, in dictionaries: inout RollupDictionaries,
     converter: inout AmountConverter
   ) throws(RollupError) -> (events: CodedEvents, amountsWithoutCurrency: Int) {
     let timestamp = try column(settings.timestampColumn)
@@ -128,10 +128,15 @@ struct EventReader {
     {
       throw missingValue(timestamp, row: row)
     }
-    let buckets = assignment.offsets(of: instants)
     let company = try column(settings.companyColumn)
-    try requireValues(company, buckets: buckets)
     let companies = try identifierCodes(company, in: &dictionaries.companies)
+    var (zoned, owners) = (companies, dictionaries.companies)
+    if let name = settings.zoneCompanyColumn {
+      owners = IdentifierDictionary()
+      zoned = try identifierCodes(try column(name), in: &owners)
+    }
+    let buckets = assignment.offsets(of: instants, companies: zoned, owners.values)
+    try requireValues(company, buckets: buckets)
     let eventType = try column(settings.eventTypeColumn)
     try requireValues(eventType, buckets: buckets)
     let eventTypes = try textCodes(eventType, in: &dictionaries.eventTypes)
@@ -152,14 +157,22 @@ struct EventReader {
       }
       events.hasDuration = duration.validity
     }
-    let amountsWithoutCurrency = try readAmounts(
-      into: &events, instants: instants, converter: &converter)
+    let zones = settings.zones
+    let amountsWithoutCurrency = try readAmounts(into: &events, converter: &converter) { row in
+      let zone =
+        zones.areShared
+        ? zones.standard : zoned.code(row).map { zones.zone(of: owners.values[Int($0)]) }
+      let instant = Timestamp(microseconds: instants[row])
+      return (instant, (zone ?? zones.standard).localDate(at: instant))
+    }
     return (events, amountsWithoutCurrency)
   }
 
-  /// Puts the amounts in the reporting currency into `events` and counts those in none.
+  /// Puts the amounts in the reporting currency into `events` and counts those in none; `moment`
+  /// gives the instant of a row and its local date.
   private func readAmounts(
-    into events: inout CodedEvents, instants: [Int64], converter: inout AmountConverter
+    into events: inout CodedEvents, converter: inout AmountConverter,
+    moment: (Int) -> (instant: Timestamp, date: CalendarDate)
   ) throws(RollupError) -> Int {
     guard let name = settings.amountColumn else { return 0 }
     let amount = try column(name)
@@ -192,8 +205,8 @@ struct EventReader {
         continue
       }
       if code != settings.currency {
-        let amount = try converter.convert(
-          events.amounts[row], from: code, at: Timestamp(microseconds: instants[row]))
+        let (instant, date) = moment(row)
+        let amount = try converter.convert(events.amounts[row], from: code, at: instant, on: date)
         converted.append((row, amount))
       }
     }

@@ -10,8 +10,8 @@ package struct RecordedCounts {
   private let days: Range<CalendarDate>
   private let settings: RollupSettings
   private let recordedColumn: String
-  private let assignment: BucketAssignment
-  /// For each day the first instant that may be of the next one.
+  private let assignment: CompanyAssignment
+  /// For each day an instant up to which nothing is of the next one.
   private let ends: [Int64]
   private var dictionaries = RollupDictionaries()
   private var batches: [(events: CodedEvents, late: [(row: Int, recorded: Int32)])] = []
@@ -30,8 +30,12 @@ package struct RecordedCounts {
     self.days = days
     self.settings = settings
     self.recordedColumn = recordedColumn
-    assignment = BucketAssignment(.days(days), zone: settings.zone)
-    ends = days.map { settings.zone.start(of: $0.adding(days: 1)).microseconds }
+    assignment = CompanyAssignment(.days(days), settings: settings)
+    let zones = settings.zones
+    ends = days.map { day in
+      // No zone is a whole day ahead of UTC.
+      (zones.areShared ? zones.standard.start(of: day.adding(days: 1)) : day.startUTC).microseconds
+    }
   }
 
   /// Adds the rows of a batch.
@@ -51,7 +55,9 @@ package struct RecordedCounts {
       let day = Int(events.buckets[row])
       if recorded[row] < ends[day] { continue }
       // Clocks that are set back over midnight make a day that has two ends.
-      let date = settings.zone.localDate(at: Timestamp(microseconds: recorded[row]))
+      let company = dictionaries.companies.values[Int(events.company(row))]
+      let date = settings.zones.zone(of: company)
+        .localDate(at: Timestamp(microseconds: recorded[row]))
       if date > days.lowerBound.adding(days: day) { late.append((row, date.daysSinceEpoch)) }
     }
     batches.append((events, late))
@@ -203,7 +209,7 @@ extension CodedEvents {
 
 extension CodedColumn {
   /// The state's code of a row, `nil` where the row is null.
-  fileprivate func code(_ row: Int) -> UInt32? {
+  func code(_ row: Int) -> UInt32? {
     if let validity, !validity[row] { return nil }
     return table.map { $0[Int(codes[row])] } ?? codes[row]
   }

@@ -46,12 +46,11 @@ struct AmountConverter {
     self.isHourly = isHourly
   }
 
-  /// An amount of `currency`, which is not the reporting one, at an instant.
+  /// An amount of `currency`, which is not the reporting one, at an instant of a local date.
   mutating func convert(
-    _ amount: Int128, from currency: CurrencyCode, at instant: Timestamp
+    _ amount: Int128, from currency: CurrencyCode, at instant: Timestamp, on date: CalendarDate
   ) throws(RollupError) -> Int128 {
     if amount == 0 { return 0 }
-    let date = settings.zone.localDate(at: instant)
     let rate = try rate(of: currency, on: date, at: instant)
     guard
       let converted = scaledHalfEven(amount, by: rate.numerator, over: rate.denominator)

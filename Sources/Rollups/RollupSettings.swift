@@ -2,8 +2,11 @@ package import AlmanacCore
 
 /// What a rollup has to know besides the events: zone, currency and the names of the columns.
 package struct RollupSettings: Sendable {
-  /// The zone whose local dates are the days.
-  package var zone: ZoneRules
+  /// The zones whose local dates are the days, one for all companies or one for each.
+  package var zones: CompanyZones
+  /// What tells the dates that are over: events of others count in no day, month or span; `nil` for
+  /// events of all dates.
+  package var over: DatesOver?
   /// The currency of the amounts that come out.
   package var currency: CurrencyCode
   /// The name of the dataset, for error messages.
@@ -12,6 +15,8 @@ package struct RollupSettings: Sendable {
   package var eventTypeColumn = "event_type"
   /// An identifier, not null.
   package var companyColumn = "company_id"
+  /// The company whose zone counts, where it is not that of ``companyColumn``.
+  package var zoneCompanyColumn: String?
   /// An instant, not null: when the event happened.
   package var timestampColumn = "timestamp"
   /// An identifier; null means no module, and so does the absence of the column's name here.
@@ -28,9 +33,9 @@ package struct RollupSettings: Sendable {
   /// Milliseconds; without the name no durations are summed.
   package var durationColumn: String? = "duration_ms"
 
-  /// Settings with the column names of the source contract.
+  /// Settings with the column names of the source contract, and one zone for all companies.
   package init(zone: ZoneRules, currency: CurrencyCode) {
-    self.zone = zone
+    zones = CompanyZones(zone)
     self.currency = currency
   }
 }

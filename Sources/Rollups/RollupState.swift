@@ -11,7 +11,7 @@ package import Columns
 package struct RollupState: Sendable {
   private let buckets: RollupBuckets
   private let settings: RollupSettings
-  private let assignment: BucketAssignment
+  private let assignment: CompanyAssignment
   private let rowsBeforeReduction: Int
   private var dictionaries = RollupDictionaries()
   private var pending: [CodedEvents] = []
@@ -38,7 +38,7 @@ package struct RollupState: Sendable {
     self.buckets = buckets
     self.settings = settings
     self.rowsBeforeReduction = rowsBeforeReduction
-    assignment = BucketAssignment(buckets, zone: settings.zone)
+    assignment = CompanyAssignment(buckets, settings: settings)
   }
 
   /// Adds the rows of a batch.

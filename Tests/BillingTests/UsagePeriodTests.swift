@@ -28,8 +28,10 @@ struct UsagePeriodTests {
     _ invoices: [Invoice], _ current: [CurrentPeriod] = [], zone: ZoneRules = .utc
   ) throws -> [String] {
     let dates = try day("2026-01-01")...day("2026-06-30")
-    return UsagePeriod.periods(invoices: invoices, current: current, zone: zone, dates: dates)
-      .map { "\($0.subscription.low): \($0.start) to \($0.end)" }
+    return UsagePeriod.periods(
+      invoices: invoices, current: current, zones: CompanyZones(zone), dates: dates
+    )
+    .map { "\($0.subscription.low): \($0.start) to \($0.end)" }
   }
 
   @Test("are those of invoices, and of subscriptions where nothing was billed yet")

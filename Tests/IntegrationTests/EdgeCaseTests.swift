@@ -82,6 +82,7 @@ struct EdgeCaseTests {
             "metrics/mrr JPY 2026-01-10 USD JPY 2026-01-10 156.2500000000",
             "metrics/mrr KWD 2026-01-11 KWD USD 2026-01-11 3.2500000000",
             "metrics/mrr EUR 2026-02-09 EUR USD 2026-02-02 1.2000000000",
+            "metrics/overdue EUR 2026-01-09 EUR USD 2026-01-08 1.1200000000",
             "metrics/revenue JPY 2026-01-10 USD JPY 2026-01-10 156.2500000000",
           ])
     }

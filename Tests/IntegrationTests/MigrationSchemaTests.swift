@@ -51,7 +51,7 @@ struct MigrationSchemaTests {
       WHERE relkind = 'r'
         AND relnamespace::regnamespace::text IN ('almanac', 'analytics', 'predictions')
       """)
-    #expect(tenantTables.count == 20)
+    #expect(tenantTables.count == 21)
     for row in 0..<tenantTables.count {
       let name = tenantTables[row, "name"] ?? ""
       #expect(tenantTables[row, "relrowsecurity"] == "t", "\(name)")

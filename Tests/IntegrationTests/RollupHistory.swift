@@ -250,6 +250,6 @@ final class RollupHistory {
       FROM happened WHERE date <= '%end%' GROUP BY 1, 2, 3) AS months,
       LATERAL (VALUES ('rollup_events:' || event_type, events),
         ('rollup_amount:' || event_type, amount)) AS parts (metric, value)
-    WHERE value IS NOT NULL AND month + interval '1 month' <= '%end%'::date + 1;
+    WHERE value IS NOT NULL AND month + interval '1 month 2 days' <= '%end%'::date;
     """
 }

@@ -28,7 +28,7 @@ struct RollupStageTests {
       return try Self.stage.run(in: context)
     }
     try history.addEvents(300)
-    _ = try night()
+    try place.recorded(Self.stage.name, in: context) { try night() }
     #expect(try history.differences() == [:])
     #expect(try history.value("SELECT count(*) FROM analytics.restatements") == "0")
     #expect(fact("days_computed", try night()) == 0)

@@ -15,8 +15,8 @@ final class RunPlace {
   private let folder: URL
   private(set) var project: Project
 
-  /// A place with datasets, each given as the lines below `dataset: NAME`.
-  init(_ datasets: KeyValuePairs<String, String> = [:]) throws {
+  /// A place with datasets, each given as the lines below `dataset: NAME`, and days of a zone.
+  init(_ datasets: KeyValuePairs<String, String> = [:], zone: String = "UTC") throws {
     folder = FileManager.default.temporaryDirectory
       .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
     path = folder.path(percentEncoded: false)
@@ -24,7 +24,8 @@ final class RunPlace {
       try FileSystem.createDirectories(path + "/" + name)
     }
     let pipeline = """
-      {pipeline: nightly, schedule: "0 2 * * *", currency: GBP, stages: [extract: all]}
+      {pipeline: nightly, schedule: "0 2 * * *", zone: \(zone), currency: GBP,
+        stages: [extract: all]}
       """
     try FileSystem.writeAtomically(Array(pipeline.utf8), to: path + "/pipelines/nightly.yaml")
     for (name, text) in datasets {
@@ -37,8 +38,10 @@ final class RunPlace {
   /// A place with the definitions of the repository, and the tables of the source contract, empty.
   ///
   /// The pipeline reports in `currency`; `metrics` replaces `models/metrics.yaml`; with
-  /// `agents`, events have the column `agent_id`.
-  init(shippedIn currency: String, metrics: String? = nil, agents: Bool = false) throws {
+  /// `agents`, events have the column `agent_id`. Days are those of `zone`.
+  init(
+    shippedIn currency: String, metrics: String? = nil, agents: Bool = false, zone: String = "UTC"
+  ) throws {
     folder = FileManager.default.temporaryDirectory
       .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
     path = folder.path(percentEncoded: false)
@@ -51,6 +54,7 @@ final class RunPlace {
           decoding: try FileSystem.read(repository + "/" + name + "/" + file), as: UTF8.self)
         if name == "pipelines" {
           text = text.replacingOccurrences(of: "currency: GBP", with: "currency: \(currency)")
+            .replacingOccurrences(of: "zone: UTC", with: "zone: \(zone)")
         }
         if file == "metrics.yaml", let metrics { text = metrics }
         if file == "events.yaml", agents {
@@ -89,7 +93,27 @@ final class RunPlace {
       date: date, zone: zone, jobs: jobs, isForced: false,
       source: try source.map { try ConnectionSettings($0) } ?? settings, lock: lock,
       ledger: Ledger(lock, run: identifier), directory: try DataDirectory(path: path + "/data"),
-      log: LogSink(threshold: .debug) { _, line in log(line) })
+      log: LogSink(threshold: .debug) { _, line in log(line) }, findZone: RunPlace.systemZone)
+  }
+
+  /// The rules of a zone of the system, `nil` for unknown names.
+  static func systemZone(_ name: String) -> ZoneRules? {
+    (try? FileSystem.read("/usr/share/zoneinfo/" + name)).flatMap {
+      ZoneRules(name: name, file: $0)
+    }
+  }
+
+  /// Runs a stage as part of a run that the ledger knows.
+  func recorded(
+    _ stage: String, in context: RunContext, _ work: () throws -> StageOutcome
+  ) throws {
+    try context.ledger.begin(
+      Ledger.RunRecord(
+        pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: 1,
+        isForced: false, programVersion: "0", host: "test", processID: 1))
+    try context.ledger.beginStage(stage, sequence: 1)
+    try context.ledger.finishStage(stage, try work())
+    try context.ledger.finish(failure: nil)
   }
 
   /// Extracts every dataset and returns what was noticed.

@@ -91,7 +91,7 @@ struct TenantTests {
       SELECT schemaname || '.' || tablename FROM pg_tables
       WHERE schemaname IN ('almanac', 'analytics', 'predictions') ORDER BY 1
       """)
-    #expect(tables.count == 32)
+    #expect(tables.count == 33)
     for connection in [
       try fixture.connect(as: TenantFixture.first), try fixture.connectAsAdmin(),
     ] {

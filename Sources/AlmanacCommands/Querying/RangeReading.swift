@@ -37,19 +37,19 @@ struct RangeReading {
     }
     let project = try ProjectLoader(path: place.project, environment: environment).load()
     let pipeline = try pipeline(of: project)
-    guard let zone = systemZone(pipeline.zone) else {
-      throw PipelineError.unknownZone(name: pipeline.zone)
-    }
     let directory = try DataDirectoryReading(path: place.data)
     if let notice = directory.notice { console.report("warning: \(notice)") }
-    let rollup = try SpanRollup(project, pipeline, zone: zone, directory: directory)
+    let rollup = try SpanRollup(project, pipeline, zones: systemZone, directory: directory)
     let last = try connection.query(
       "SELECT max(interval_start) AS last FROM almanac.intervals WHERE stage = 'rollup'")
     let computed = last[0, "last"].flatMap { CalendarDate($0) }
     let end = computed.map { min($0, to) } ?? to
     var batches: [Batch] = []
-    if computed != nil, from <= end {
-      batches = [try rollup.rows(from...end, type: type, company: request.company, by: dimensions)]
+    if let computed, from <= end {
+      batches = [
+        try rollup.rows(
+          from...end, type: type, company: request.company, by: dimensions, computed: computed)
+      ]
     }
     if let computed, computed < to {
       console.report("warning: days after \(computed) are not computed yet and left out")

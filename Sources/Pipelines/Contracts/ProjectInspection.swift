@@ -84,7 +84,16 @@ package struct ProjectInspection: Sendable {
       if case .unexpected(_, let found, _, _) = problem, unread.contains(found) { continue }
       add(problem)
     }
-    for pipeline in project.pipelines where zones(pipeline.zone) == nil {
+    for pipeline in project.pipelines where pipeline.countsCompanyDays {
+      guard let reason = project.missingCompanyZones else { continue }
+      add(
+        .unexpected(
+          pipeline.zoneMark, found: "zone: company, but \(reason)",
+          expected: "companies with the columns id and timezone, or the name of a zone",
+          suggestion: nil))
+    }
+    for pipeline in project.pipelines
+    where !pipeline.countsCompanyDays && zones(pipeline.zone) == nil {
       add(
         .unexpected(
           pipeline.zoneMark, found: "the zone \(quoted(pipeline.zone)), which is not known here",

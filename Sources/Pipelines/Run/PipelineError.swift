@@ -43,6 +43,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case unknownStage(name: String, pipeline: String, suggestion: String, known: [String])
   /// There is no time zone of that name.
   case unknownZone(name: String)
+  /// Days are to be those of each company, and nothing says where companies are.
+  case noCompanyZones(reason: String)
   /// An amount is in a currency that is not the reporting currency.
   case foreignCurrency(dataset: String, currency: String, reporting: String)
   /// A folder of the project is missing.
@@ -63,8 +65,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind: .temporaryFailure
-    case .newerManifest, .unknownPipeline, .unknownZone, .layoutChanged, .noTransactions,
-      .columnsChanged:
+    case .newerManifest, .unknownPipeline, .unknownZone, .noCompanyZones, .layoutChanged,
+      .noTransactions, .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .foreignCurrency, .countMismatch, .usageMismatch: .badData
@@ -131,6 +133,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
         + "its stages: \(known.joined(separator: ", "))"
     case .unknownZone(let name):
       "there is no time zone \"\(name)\"; use a name such as Europe/London, or install tzdata"
+    case .noCompanyZones(let reason):
+      "the pipeline has `zone: company`, but \(reason); declare it in datasets/companies.yaml, or "
+        + "name a zone such as Europe/London"
     case .foreignCurrency(let dataset, let currency, let reporting):
       "dataset \(dataset) holds amounts in \(currency), the reporting currency is \(reporting); "
         + "this version does not convert: set `currency: \(currency)` in the pipeline, or convert "

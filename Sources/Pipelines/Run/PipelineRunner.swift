@@ -121,7 +121,10 @@ package struct PipelineRunner {
         name: request.pipeline,
         suggestion: Suggestion.didYouMean(request.pipeline, among: known), known: known)
     }
-    guard let zone = zones(pipeline.zone) else {
+    if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
+      throw PipelineError.noCompanyZones(reason: reason)
+    }
+    guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
       throw PipelineError.unknownZone(name: pipeline.zone)
     }
     let stages = try selectedStages(of: pipeline)
@@ -154,7 +157,7 @@ package struct PipelineRunner {
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
       isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
-      directory: directory, log: log, progress: progress)
+      directory: directory, log: log, progress: progress, findZone: zones)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,

@@ -12,7 +12,7 @@ package final class RunContext {
   package let project: Project
   /// The logical date: the last day that is computed.
   package let date: CalendarDate
-  /// The rules of the pipeline's zone.
+  /// The rules of the pipeline's zone, UTC where days are those of each company.
   package let zone: ZoneRules
   /// The number of threads and connections.
   package let jobs: Int
@@ -35,14 +35,18 @@ package final class RunContext {
   /// What the fit stage found, for the predict stage of the same run.
   var fits: [String: FittedModel] = [:]
   /// The billing records, for the stages of the same run that share them.
-  var billingRecords: (settings: LedgerSettings, records: BillingRecords)?
+  var billingRecords: (settings: LedgerSettings, end: Timestamp, records: BillingRecords)?
+  /// The zones of companies, once they were read.
+  var ownedZones: OwnedZones?
+  /// Finds the rules of a time zone.
+  let findZone: (String) -> ZoneRules?
 
   /// A context of the given parts.
   package init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
     zone: ZoneRules, jobs: Int, isForced: Bool, source: ConnectionSettings, lock: RunLock,
     ledger: Ledger, directory: DataDirectory, log: LogSink,
-    progress: ProgressSink = .silent
+    progress: ProgressSink = .silent, findZone: @escaping (String) -> ZoneRules? = { _ in nil }
   ) {
     self.run = run
     self.pipeline = pipeline
@@ -57,11 +61,22 @@ package final class RunContext {
     self.directory = directory
     self.log = log
     self.progress = progress
+    self.findZone = findZone
   }
 
   /// The instant at which the logical date ends: nothing that happened later, or was recorded
   /// later, is known to the models of this run (DECISIONS.md, D-010).
   package var knowledgeEnd: Timestamp { zone.start(of: date.adding(days: 1)) }
+
+  /// The instant at which a date ends in the pipeline's zone.
+  func end(of date: CalendarDate) -> Timestamp { zone.start(of: date.adding(days: 1)) }
+
+  /// What a person should know of the zones of companies, once.
+  func takeZoneNotices() -> [String] {
+    let notices = ownedZones?.notices ?? []
+    ownedZones?.notices = []
+    return notices
+  }
 
   /// The watermark of a dataset.
   ///

@@ -19,7 +19,10 @@ package struct AnomaliesStage: Stage {
 
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
-    let series = try MetricSeries.read(context.lock.connection, through: context.date)
+    let over = try context.datesOver(through: context.date)
+    outcome.notices += context.takeZoneNotices()
+    let series = try MetricSeries.read(
+      context.lock.connection, through: context.date, over: over)
     outcome.rowsIn = series.reduce(0) { $0 + $1.values.count }
     let date = context.date
     let found = try mapConcurrently(
@@ -56,7 +59,7 @@ struct MetricSeries: Sendable {
   let metric: String
   /// The first day.
   let start: CalendarDate
-  /// One for each day up to the logical date; NaN where there is none.
+  /// One for each day up to the logical date, or the last one that is over; NaN where there is none.
   let values: [Double]
 
   /// The anomalies of the days that are reported.
@@ -74,8 +77,10 @@ struct MetricSeries: Sendable {
   /// Of all companies each metric without a dimension; of a single company those counts and amounts
   /// that it has on four of five days since the first one. A company has no row where the numerator
   /// is zero, so there a day without a row is a zero, and in those of all companies it is unknown.
+  ///
+  /// A series ends with the last day that is over for its company, `date` or the one before.
   static func read(
-    _ connection: Connection, through date: CalendarDate
+    _ connection: Connection, through date: CalendarDate, over: DatesOver
   ) throws -> [MetricSeries] {
     let from = date.adding(days: 1 - AnomaliesStage.historyDays - AnomaliesStage.reportedDays)
     let days = "date BETWEEN date '\(from)' AND date '\(date)' AND dimension = ''"
@@ -94,7 +99,7 @@ struct MetricSeries: Sendable {
     var current: (company: UUIDValue, metric: String, start: CalendarDate, values: [Double])?
     func finish() {
       guard var series = current else { return }
-      let length = series.start.distance(to: date) + 1
+      let length = series.start.distance(to: min(date, over.last(series.company))) + 1
       let gap = series.company == .zero ? Double.nan : 0
       series.values += Array(repeating: gap, count: max(0, length - series.values.count))
       found.append(

@@ -7,7 +7,7 @@ import Columns
 struct BillingRecords {
   /// Whose days count.
   let zones: CompanyZones
-  /// Where time ends: the end of the logical date.
+  /// Where time ends: the end of the last date that is computed.
   let end: Timestamp
   /// The companies; empty where the source has none.
   let companies: [CompanyDates]
@@ -65,23 +65,30 @@ extension RunContext {
     return SHA256.hexadecimalDigest(of: text)
   }
 
-  /// The billing records up to the logical date's end, as the data directory holds them.
+  /// The billing records up to the end of a date, as the data directory holds them.
   ///
   /// - Throws: `BillingError` for rows that are not as the contract says, a missing rate, or MRR that
   ///   does not add up; ``PipelineError``.
-  func billing(_ settings: LedgerSettings) throws -> BillingRecords {
-    if let known = billingRecords, known.settings == settings { return known.records }
-    let records = try BillingRecords(self, settings)
-    billingRecords = (settings, records)
+  func billing(
+    _ settings: LedgerSettings, through date: CalendarDate
+  ) throws -> BillingRecords {
+    let end = end(of: date)
+    if let known = billingRecords, known.settings == settings, known.end == end {
+      return known.records
+    }
+    let records = try BillingRecords(self, settings, end: end)
+    billingRecords = (settings, end, records)
     return records
   }
 }
 
 extension BillingRecords {
-  fileprivate init(_ context: RunContext, _ settings: LedgerSettings) throws {
+  fileprivate init(
+    _ context: RunContext, _ settings: LedgerSettings, end: Timestamp
+  ) throws {
     var notices: [String] = []
-    zones = CompanyZones(context.zone)
-    end = context.knowledgeEnd
+    zones = try context.zones()
+    self.end = end
     let rates = try context.exchangeRates() ?? ExchangeRates([])
     companies = try CompanyDates.rows(
       in: try context.rows(of: "companies", ["id", "signed_up_at", "deleted_at"]))

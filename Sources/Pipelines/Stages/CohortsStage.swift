@@ -22,20 +22,22 @@ package struct CohortsStage: Stage {
     var outcome = StageOutcome()
     let settings = context.project.metrics.ledgerSettings(context.pipeline.currency)
     let digest = SHA256.hexadecimalDigest(
-      of: "cohorts \(CohortsStage.version)\nzone \(context.zone.name)\n\(settings.canonicalText)\n")
+      of: "cohorts \(CohortsStage.version)\nzone \(context.zoneName)\n\(settings.canonicalText)\n")
+    let newest = try context.newestDate(of: name)
     let inputs = SHA256.hexadecimalDigest(
-      of: "\(context.date)\n" + context.contentDigest(RunContext.billingDatasets + ["users"]))
+      of: "\(newest)\n" + context.contentDigest(RunContext.billingDatasets + ["users"]))
     let ledger = IntervalLedger(stage: name, run: context.run)
     let known = try ledger.entries(on: context.lock.connection)
     let isDone = known.values.allSatisfy { $0.inputs == inputs && $0.settings == digest }
     if isDone, !known.isEmpty, !context.isForced { return outcome }
-    let records = try context.billing(settings)
+    let records = try context.billing(settings, through: newest)
+    outcome.notices += context.takeZoneNotices()
     outcome.rowsIn = records.rowCount
     var months: [CalendarDate: CohortMonth] = [:]
     for row in try retention(records, &outcome) {
       months[row.month, default: CohortMonth()].retention.append(row)
     }
-    for row in try users(context, &outcome) {
+    for row in try users(context, records, &outcome) {
       months[row.month, default: CohortMonth()].users.append(row)
     }
     let entries = months.sorted { $0.key < $1.key }.map { month, cohort in
@@ -95,7 +97,7 @@ package struct CohortsStage: Stage {
 
   /// The activated users of each company and month, and of all companies.
   private func users(
-    _ context: RunContext, _ outcome: inout StageOutcome
+    _ context: RunContext, _ records: BillingRecords, _ outcome: inout StageOutcome
   ) throws -> [UserCohort] {
     guard try context.hasDataset("users") else {
       outcome.notices.append("users: is not there; user_cohorts is switched off")
@@ -110,8 +112,8 @@ package struct CohortsStage: Stage {
     }
     var cohorts: [Group: UserCohort] = [:]
     for user in users {
-      guard let at = user.activatedAt, at < context.knowledgeEnd else { continue }
-      let month = context.zone.localDate(at: at).monthStart
+      guard let at = user.activatedAt, at < records.end else { continue }
+      let month = records.zones.zone(of: user.company).localDate(at: at).monthStart
       for company in [user.company, .zero] {
         cohorts[
           Group(company: company, month: month),

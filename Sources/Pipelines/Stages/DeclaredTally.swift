@@ -19,7 +19,7 @@ struct DeclaredTally {
 
   /// Days that are looked at.
   let days: Range<CalendarDate>
-  private let zone: ZoneRules
+  private let zones: CompanyZones
   private let currency: CurrencyCode
   private let rates: ExchangeRates?
   private let dataset: DatasetDefinition
@@ -30,14 +30,16 @@ struct DeclaredTally {
   private var splits = Numbering<String>()
   /// Amounts without a currency, which are left out of sums.
   private(set) var amountsWithoutCurrency = 0
+  /// The rates that amounts were converted by.
+  private(set) var rateUses: Set<RateUse> = []
 
   /// A tally of metrics of one dataset and time column, none of them a ratio.
   init(
     _ metrics: [DeclaredMetric], dataset: DatasetDefinition, timeColumn: String,
-    days: Range<CalendarDate>, zone: ZoneRules, currency: CurrencyCode, rates: ExchangeRates?
+    days: Range<CalendarDate>, zones: CompanyZones, currency: CurrencyCode, rates: ExchangeRates?
   ) {
     self.days = days
-    self.zone = zone
+    self.zones = zones
     self.currency = currency
     self.rates = rates
     self.dataset = dataset
@@ -83,6 +85,8 @@ struct DeclaredTally {
         dates.append(-1)
         continue
       }
+      let zone =
+        zones.areShared ? zones.standard : zones.zone(of: companies.values[Int(owners[row])])
       let day = zone.localDate(at: Timestamp(microseconds: times[row])).daysSinceEpoch
       let (index, overflows) = day.subtractingReportingOverflow(first)
       dates.append(overflows || index < 0 || index >= count ? -1 : index)
@@ -105,9 +109,13 @@ struct DeclaredTally {
     let split = collected.metric.split.flatMap { batch[$0.column.name] }
     let members = split.map { splits.texts(of: $0) }
     var amounts: ((Int, CalendarDate) throws -> Int128?)?
+    var codes: ((Int) -> CurrencyCode?)?
     var seen: [Int32]?
     switch collected.metric.measure {
-    case .sum(let column): amounts = self.amounts(batch, column.name)
+    case .sum(let column):
+      amounts = self.amounts(batch, column.name)
+      codes = dataset[column: column.name]?.currencyColumn.flatMap { batch[$0] }
+        .map { textValues($0) { CurrencyCode($0) } }
     case .distinct(let column):
       guard let values = batch[column.name] else { return }
       seen = identifiers.numbers(of: values)
@@ -128,6 +136,9 @@ struct DeclaredTally {
         let date = days.lowerBound.adding(days: Int(dates[row]))
         guard let amount = try amounts(row, date) else { continue }
         value = amount
+        if amount != 0, let code = codes?(row), code != currency {
+          rateUses.insert(RateUse(source: code, target: currency, date: date))
+        }
       }
       collected.sums[place.bits, default: 0] += value
     }

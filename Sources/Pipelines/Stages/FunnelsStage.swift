@@ -35,18 +35,22 @@ package struct FunnelsStage: Stage {
         "users: is not there; the funnel \(funnel.definition.name) is switched off")
     }
     let digest = SHA256.hexadecimalDigest(
-      of: "funnels \(FunnelsStage.version)\nzone \(context.zone.name)\n"
+      of: "funnels \(FunnelsStage.version)\nzone \(context.zoneName)\n"
         + definition.canonicalText)
+    let newest = try context.newestDate(of: name)
+    let places = context.pipeline.countsCompanyDays ? ["companies"] : []
     let inputs = SHA256.hexadecimalDigest(
-      of: "\(context.date)\n" + context.contentDigest([dataset, "users"]))
+      of: "\(newest)\n" + context.contentDigest([dataset, "users"] + places))
     let ledger = IntervalLedger(stage: name, run: context.run)
     let known = try ledger.entries(on: context.lock.connection)
     let isDone = known.values.allSatisfy { $0.inputs == inputs && $0.settings == digest }
     if isDone, !known.isEmpty, !context.isForced { return outcome }
-    let reading = try FunnelReading(funnels, events: events, in: context)
+    let (end, zones) = (context.end(of: newest), try context.zones())
+    let over = try context.datesOver(through: newest)
+    outcome.note(over, through: newest, in: context)
+    let reading = try FunnelReading(funnels, events: events, before: end, in: context)
     outcome.rowsIn = reading.rowsRead
     var months: [CalendarDate: [(funnel: Int, row: FunnelRow)]] = [:]
-    let (end, zones) = (context.knowledgeEnd, CompanyZones(context.zone))
     let computed = try mapConcurrently(
       Array(funnels.indices), jobs: context.jobs, context: {},
       work: { _, index in
@@ -54,23 +58,27 @@ package struct FunnelsStage: Stage {
         return funnel.rows(funnel.passages(of: reading.events[index], end: end), zones: zones)
       })
     for (index, rows) in computed.enumerated() {
-      for row in rows { months[row.cohortDate.monthStart, default: []].append((index, row)) }
+      for row in rows where over.isOver(row.cohortDate, row.company) {
+        months[row.cohortDate.monthStart, default: []].append((index, row))
+      }
     }
     try write(
-      funnels, months, inputs: inputs, digest: digest, known: known, in: context, &outcome)
+      funnels, months, inputs: inputs, digest: SettingsDigests(digest, zones), known: known,
+      in: context, &outcome)
     return outcome
   }
 
   private func write(
     _ funnels: [FunnelsDefinition.Funnel],
-    _ months: [CalendarDate: [(funnel: Int, row: FunnelRow)]], inputs: String, digest: String,
-    known: [CalendarDate: IntervalEntry], in context: RunContext, _ outcome: inout StageOutcome
+    _ months: [CalendarDate: [(funnel: Int, row: FunnelRow)]], inputs: String,
+    digest: SettingsDigests, known: [CalendarDate: IntervalEntry], in context: RunContext,
+    _ outcome: inout StageOutcome
   ) throws {
     let ledger = IntervalLedger(stage: name, run: context.run)
     let entries = months.sorted { $0.key < $1.key }.map { month, rows in
       IntervalEntry(
-        start: month, end: month.monthStart(adding: 1), inputs: inputs, settings: digest,
-        outputs: outputsDigest(rows), rows: rows.count)
+        start: month, end: month.monthStart(adding: 1), inputs: inputs,
+        settings: digest.shared, outputs: outputsDigest(rows, digest), rows: rows.count)
     }
     let changed = entries.filter { context.isForced || !known.holds($0) }
     let gone = known.keys.filter { months[$0] == nil }.sorted()
@@ -92,10 +100,13 @@ package struct FunnelsStage: Stage {
     context.log(.info, "funnels: \(touched.count) of \(months.count) months written")
   }
 
-  private func outputsDigest(_ rows: [(funnel: Int, row: FunnelRow)]) -> String {
+  private func outputsDigest(
+    _ rows: [(funnel: Int, row: FunnelRow)], _ settings: SettingsDigests
+  ) -> String {
     var bytes = ByteText()
     for (funnel, row) in rows {
       bytes.append(row.company)
+      if let zone = settings.zoneText(row.company) { bytes.append(zone) }
       bytes.append(Int64(row.cohortDate.daysSinceEpoch))
       for number in [funnel, row.step, row.entrants, row.converted, row.censored] {
         bytes.append(Int64(number))
@@ -108,7 +119,7 @@ package struct FunnelsStage: Stage {
 
   private func batch(
     _ funnels: [FunnelsDefinition.Funnel], _ rows: [(funnel: Int, row: FunnelRow)],
-    _ settings: String
+    _ settings: SettingsDigests
   ) -> Batch {
     let names = funnels.map(\.definition.name)
     let ordered = rows.sorted { left, right in
@@ -138,7 +149,7 @@ package struct FunnelsStage: Stage {
       median.appendInteger(row.medianMicroseconds.map { Int128($0) })
       censored.append(Int64(row.censored))
       rate.append(row.conversionRate)
-      digest.append(String(settings.prefix(16)))
+      digest.append(settings.text(row.company))
     }
     return Batch([
       company.finish(), funnel.finish(), date.finish(), step.finish(), title.finish(),
@@ -161,9 +172,10 @@ private struct FunnelReading: Sendable {
     var isExclusion: Bool
   }
 
-  /// Reads the partitions up to the logical date, several days at once.
+  /// Reads the partitions up to an instant, several days at once.
   init(
-    _ funnels: [FunnelsDefinition.Funnel], events: DatasetDefinition, in context: RunContext
+    _ funnels: [FunnelsDefinition.Funnel], events: DatasetDefinition, before end: Timestamp,
+    in context: RunContext
   ) throws {
     var meanings: [String: [Meaning]] = [:]
     for (index, funnel) in funnels.enumerated() {
@@ -178,7 +190,7 @@ private struct FunnelReading: Sendable {
       }
     }
     let reader = context.directory.reader
-    let last = Timestamp(microseconds: context.knowledgeEnd.microseconds - 1).dateUTC
+    let last = Timestamp(microseconds: end.microseconds - 1).dateUTC
     let days = context.directory.manifest.days(of: events.name).dates.filter { $0 <= last }.sorted()
     let known = meanings
     let subjects = funnels.map(\.subject)

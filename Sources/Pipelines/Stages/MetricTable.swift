@@ -72,25 +72,29 @@ struct MetricPeriod: Sendable {
   var movements: [MovementRow] = []
 
   /// The digest of the rows, which the computation gives in an order of its own that is always the
-  /// same.
-  var digest: String {
+  /// same, and of the zones of their companies.
+  func digest(_ settings: SettingsDigests) -> String {
     var bytes = ByteText()
+    func append(_ company: UUIDValue) {
+      bytes.append(company)
+      if let zone = settings.zoneText(company) { bytes.append(zone) }
+    }
     bytes.append(Int64(rows.count))
     for row in rows {
-      bytes.append(row.company)
+      append(row.company)
       bytes.append(Int64(row.metric.rawValue << 8 | row.dimension.rawValue))
       bytes.append(row.member)
       bytes.append(row.numerator)
       bytes.append(row.denominator)
     }
     for row in declared {
-      bytes.append(row.company)
+      append(row.company)
       bytes.append(row.name + "\n" + row.dimension + "\n" + row.member)
       bytes.append(row.numerator)
       bytes.append(row.denominator)
     }
     for row in movements {
-      bytes.append(row.company)
+      append(row.company)
       bytes.append(row.kind.rawValue)
       bytes.append(row.amount)
       for cause in row.causes { bytes.append(cause) }
@@ -150,7 +154,8 @@ struct ByteText {
 
 /// Makes the columns of `daily_metrics` or `monthly_metrics`.
 func metricBatch(
-  _ rows: [MetricTableRow], dateColumn: String, currency: CurrencyCode, settingsDigest: String
+  _ rows: [MetricTableRow], dateColumn: String, currency: CurrencyCode,
+  settings digests: SettingsDigests
 ) -> Batch {
   var company = ColumnBuilder(Field("company_id", .uuid))
   var name = ColumnBuilder(Field("metric_name", .text))
@@ -175,7 +180,7 @@ func metricBatch(
     denominator.appendInteger(row.denominator)
     unit.append(row.unit.rawValue)
     if row.unit == .money { money.append(code) } else { money.appendNull() }
-    settings.append(settingsDigest)
+    settings.append(digests.text(row.company))
   }
   return Batch([
     company.finish(), name.finish(), dimension.finish(), member.finish(), date.finish(),

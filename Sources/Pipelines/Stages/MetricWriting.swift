@@ -10,7 +10,7 @@ struct MetricWriting: Sendable {
   /// The names of the metrics that are written here; rows of others are left alone.
   let names: [String]
   let ledger: IntervalLedger
-  let settings: String
+  let settings: SettingsDigests
   let currency: CurrencyCode
   /// Where the ledger of MRR comes from; `nil` where there is none and no movements are written.
   let source: LedgerSource?
@@ -63,7 +63,7 @@ struct MetricWriting: Sendable {
     for period in periods {
       let entry = IntervalEntry(
         start: period.start, end: end(of: period.start), inputs: inputs(period.start),
-        settings: settings, outputs: period.digest,
+        settings: settings.shared, outputs: period.digest(settings),
         rows: period.rows.count + period.declared.count)
       if !isForced, known.holds(entry) {
         if known[period.start] != entry { unchanged.append(entry) }
@@ -76,8 +76,8 @@ struct MetricWriting: Sendable {
         (
           MetricPeriod(start: start),
           IntervalEntry(
-            start: start, end: end(of: start), inputs: "", settings: settings, outputs: "", rows: -1
-          )
+            start: start, end: end(of: start), inputs: "", settings: settings.shared, outputs: "",
+            rows: -1)
         ))
     }
     changed.sort { $0.period.start < $1.period.start }
@@ -124,7 +124,7 @@ struct MetricWriting: Sendable {
     }
     rows.sort(by: MetricTableRow.isBefore)
     let batch = metricBatch(
-      rows, dateColumn: column, currency: currency, settingsDigest: String(settings.prefix(16)))
+      rows, dateColumn: column, currency: currency, settings: settings)
     var result = Result(rows: batch.rowCount)
     let range = [first.description, last.end.description, array(names)]
     try fence.write(on: connection) { connection in
@@ -221,7 +221,7 @@ struct MetricWriting: Sendable {
       money.append(currency.description)
       causes.append(row.causes)
       origin.append((source ?? .changes).rawValue)
-      digest.append(String(settings.prefix(16)))
+      digest.append(settings.text(row.company))
     }
     return Batch([
       company.finish(), month.finish(), kind.finish(), amount.finish(), money.finish(),

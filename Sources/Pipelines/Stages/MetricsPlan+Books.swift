@@ -15,26 +15,27 @@ extension MetricsPlan {
     let stages = ["metrics/day", "metrics/month"]
     let known = try stages.map {
       try IntervalLedger(stage: $0, run: context.run).entries(on: connection)
-        .filter { $0.key <= context.date }
+        .filter { $0.key <= newest }
     }
     let isDone = known.allSatisfy { entries in
       entries.values.allSatisfy { $0.inputs == inputs && $0.settings == settingsDigest }
     }
     if isDone, !known[0].isEmpty, !context.isForced { return MetricWriting.Result() }
-    let records = try context.billing(settings)
+    let records = try context.billing(settings, through: newest)
     outcome.rowsIn += records.rowCount
     outcome.notices += records.notices
     let tally = try wholeTally(in: context)
     let firsts = [records.ledger?.firstDate(in: records.zones), records.books.firstDate]
       .compactMap(\.self)
-    let first = max(firsts.min() ?? context.date, MetricsPlan.earliest(context.date))
+    let first = max(firsts.min() ?? newest, MetricsPlan.earliest(newest))
     let computed = try BookMetrics(
-      records, from: first, through: context.date, margin: definition.margin)
+      records, from: first, through: newest, margin: definition.margin)
     try computed.checkIdentities()
-    try recordRates(records, from: first, in: context)
+    try recordRates(
+      records, from: first, owed: computed.overdueRates, tally ?? [], in: context)
     var result = MetricWriting.Result()
     for (index, grain) in [MetricPeriods.Grain.day, .month].enumerated() {
-      let periods = MetricPeriods(grain, from: first, through: context.date)
+      let periods = MetricPeriods(grain, from: first, through: newest)
       var byPeriod = periods.starts.map { MetricPeriod(start: $0) }
       for row in grain == .day ? computed.daily : computed.monthly {
         if let place = periods.index(of: row.date) { byPeriod[place].rows.append(row) }
@@ -52,7 +53,7 @@ extension MetricsPlan {
         grain, stage: stages[index], names: bookNames, source: records.ledger?.source,
         writesMovements: grain == .month, in: context
       ).write(
-        byPeriod, inputs: { _ in inputs }, known: known[index],
+        byPeriod.map { withoutPending($0, grain) }, inputs: { _ in inputs }, known: known[index],
         forgotten: known[index].keys.filter { !starts.contains($0) }.sorted(),
         isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
       result.add(part)
@@ -64,7 +65,7 @@ extension MetricsPlan {
   private func inputsDigest(in context: RunContext) -> String {
     let datasets = Set(RunContext.billingDatasets + whole.map(\.dataset.name))
     return SHA256.hexadecimalDigest(
-      of: "\(context.date)\n\(context.contentDigest(Array(datasets)))")
+      of: "\(newest)\n\(context.contentDigest(Array(datasets)))")
   }
 
   /// What declared metrics of datasets without days have, up to the logical date.
@@ -80,7 +81,7 @@ extension MetricsPlan {
       else { continue }
       var tally = DeclaredTally(
         metrics, dataset: dataset, timeColumn: time,
-        days: MetricsPlan.earliest(context.date)..<context.date.adding(days: 1), zone: context.zone,
+        days: MetricsPlan.earliest(newest)..<newest.adding(days: 1), zones: zones,
         currency: settings.currency, rates: try context.exchangeRates())
       for batch in try context.rows(of: dataset.name, tally.columns) { try tally.add(batch) }
       tallies.append(tally)
@@ -139,6 +140,8 @@ extension RevenueLedger {
 struct BookMetrics {
   let daily: [MetricRow]
   let monthly: [MetricRow]
+  /// The rates that what is owed on overdue invoices was converted by.
+  let overdueRates: Set<RateUse>
   private let movements: [CalendarDate: [MovementRow]]
 
   init(
@@ -179,13 +182,15 @@ struct BookMetrics {
       daily += records.books.collectionMetrics(days, end: records.end)
       monthly += records.books.collectionMetrics(months, end: records.end)
     }
+    var overdueRates: Set<RateUse> = []
     if records.hasInvoices {
-      daily += try records.books.invoiceMetrics(days)
+      daily += try records.books.invoiceMetrics(days, rates: &overdueRates)
       monthly += try records.books.invoiceMetrics(months)
     }
     self.daily = daily
     self.monthly = monthly
     movements = moved
+    self.overdueRates = overdueRates
   }
 
   /// The movements of a month, by company as the ledger has them, those of all companies last.

@@ -10,31 +10,39 @@ extension MetricsPlan {
 
   /// Computes the metrics of rows that are kept by day for the days whose input changed.
   func writeDays(
-    in context: RunContext, _ outcome: inout StageOutcome
+    in context: RunContext, _ moves: ZoneMoves, _ outcome: inout StageOutcome
   ) throws -> MetricWriting.Result {
     let connection = context.lock.connection
     let knownDays = try IntervalLedger(stage: MetricsPlan.dayStage, run: context.run)
-      .entries(on: connection).filter { $0.key <= context.date }
+      .entries(on: connection).filter { $0.key <= newest }
     let knownMonths = try IntervalLedger(stage: MetricsPlan.monthStage, run: context.run)
-      .entries(on: connection).filter { $0.key <= context.date }
+      .entries(on: connection).filter { $0.key <= newest }
     if byDay.isEmpty, knownDays.isEmpty { return MetricWriting.Result() }
     let datasets = Set(byDay.filter { !$0.isRatio }.map(\.dataset.name)).sorted()
     let content = DayInputs(
-      datasets.map { context.directory.manifest.days(of: $0) }, zone: context.zone,
+      datasets.map { context.directory.manifest.days(of: $0) }, zones: zones, over: over,
       window: byDay.compactMap(\.windowDays).max() ?? 1, ratesDigest: ratesDigest(in: context))
-    let days = content.days(through: context.date)
+    let days = content.days(through: newest)
     let months = MetricPeriods(
-      .month, from: days.first ?? context.date, through: days.last ?? context.date
-    ).starts.filter { !days.isEmpty && $0.adding(days: $0.daysInMonth - 1) <= context.date }
+      .month, from: days.first ?? newest, through: days.last ?? newest
+    ).starts.filter { !days.isEmpty && $0.adding(days: $0.daysInMonth - 1) <= newest }
     func isPending(_ known: IntervalEntry?, _ inputs: String) -> Bool {
       context.isForced || known?.inputs != inputs || known?.settings != settingsDigest
     }
+    let movedDays = days.filter(moves.concern)
+    let movedMonths = Set(movedDays.map(\.monthStart))
     let dayInputs = Dictionary(
       uniqueKeysWithValues: days.map { ($0, content.digest($0..<$0.adding(days: 1))) })
     let monthInputs = Dictionary(
       uniqueKeysWithValues: months.map { ($0, content.digest($0..<$0.monthStart(adding: 1))) })
-    let pendingDays = days.filter { isPending(knownDays[$0], dayInputs[$0] ?? "") }
-    let pendingMonths = Set(months.filter { isPending(knownMonths[$0], monthInputs[$0] ?? "") })
+    let moved = Set(movedDays)
+    let pendingDays = days.filter {
+      moved.contains($0) || isPending(knownDays[$0], dayInputs[$0] ?? "")
+    }
+    let pendingMonths = Set(
+      months.filter {
+        movedMonths.contains($0) || isPending(knownMonths[$0], monthInputs[$0] ?? "")
+      })
     let units = Dictionary(grouping: pendingDays, by: \.monthStart)
     let starts = Set(units.keys).union(pendingMonths).sorted()
     outcome.note("days", days.count)
@@ -42,7 +50,7 @@ extension MetricsPlan {
     let plan = self
     let work = DayWork(
       plan: byDay, window: content.window, project: context.project,
-      reader: context.directory.reader, zone: context.zone, currency: settings.currency,
+      reader: context.directory.reader, zones: zones, currency: settings.currency,
       rates: try context.exchangeRates())
     let settled = (Set(days), Set(months))
     let computed = try mapConcurrently(
@@ -52,12 +60,16 @@ extension MetricsPlan {
           days: units[month] ?? [], month: pendingMonths.contains(month) ? month : nil)
       })
     outcome.rowsIn += computed.reduce(0) { $0 + $1.rowsRead }
+    try recordDeclaredRates(
+      computed.reduce(into: Set<RateUse>()) { $0.formUnion($1.rateUses) }, of: pendingDays,
+      in: context)
     let names = byDay.map(\.name)
     var result = try plan.writing(
       .day, stage: MetricsPlan.dayStage, names: names, source: nil, writesMovements: false,
       in: context
     ).write(
-      computed.flatMap(\.days), inputs: { dayInputs[$0] ?? "" }, known: knownDays,
+      computed.flatMap(\.days).map { withoutPending($0, .day) }, inputs: { dayInputs[$0] ?? "" },
+      known: knownDays,
       forgotten: knownDays.keys.filter { !settled.0.contains($0) }.sorted(),
       isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
     result.add(
@@ -65,7 +77,8 @@ extension MetricsPlan {
         .month, stage: MetricsPlan.monthStage, names: names, source: nil, writesMovements: false,
         in: context
       ).write(
-        computed.compactMap(\.month), inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
+        computed.compactMap(\.month).map { withoutPending($0, .month) },
+        inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
         forgotten: knownMonths.keys.filter { !settled.1.contains($0) }.sorted(),
         isForced: context.isForced, jobs: context.jobs, target: context.lock.settings))
     return result
@@ -85,14 +98,19 @@ extension MetricsPlan {
 /// The input of days and months, by digest.
 private struct DayInputs {
   let content: [DatasetDays]
-  let zone: ZoneRules
+  let zones: CompanyZones
+  let over: DatesOver
   /// The longest window, in days.
   let window: Int
   let ratesDigest: String
 
-  init(_ content: [DatasetDays], zone: ZoneRules, window: Int, ratesDigest: String) {
+  init(
+    _ content: [DatasetDays], zones: CompanyZones, over: DatesOver, window: Int,
+    ratesDigest: String
+  ) {
     self.content = content
-    self.zone = zone
+    self.zones = zones
+    self.over = over
     self.window = window
     self.ratesDigest = ratesDigest
   }
@@ -101,17 +119,18 @@ private struct DayInputs {
   func days(through date: CalendarDate) -> [CalendarDate] {
     let earliest = MetricsPlan.earliest(date)
     let first = content.flatMap { Array($0.dates) }
-      .map { zone.localDate(at: $0.startUTC) }.filter { $0 >= earliest }.min()
+      .map { zones.dates(ofUTCDay: $0).lowerBound }.filter { $0 >= earliest }.min()
     guard let first, first <= date else { return [] }
     return Array(first...date)
   }
 
   /// The digest of the rows that local days, with their windows, are made of.
   func digest(_ days: Range<CalendarDate>) -> String {
-    let start = zone.start(of: days.lowerBound.adding(days: 1 - window)).dateUTC
-    let end = Timestamp(microseconds: zone.start(of: days.upperBound).microseconds - 1).dateUTC
+    let last = days.upperBound.adding(days: -1)
+    let utcDays = zones.utcDays(of: days.lowerBound.adding(days: 1 - window)...last)
     return SHA256.hexadecimalDigest(
-      of: content.map { $0.digest(start...end) }.joined(separator: "\n") + ratesDigest)
+      of: content.map { $0.digest(utcDays) }.joined(separator: "\n") + ratesDigest
+        + (last > over.last ? " pending" : ""))
   }
 }
 
@@ -121,7 +140,7 @@ private struct DayWork: Sendable {
   let window: Int
   let project: Project
   let reader: PartReader
-  let zone: ZoneRules
+  let zones: CompanyZones
   let currency: CurrencyCode
   let rates: ExchangeRates?
 
@@ -129,6 +148,8 @@ private struct DayWork: Sendable {
     var days: [MetricPeriod]
     var month: MetricPeriod?
     var rowsRead: Int
+    /// The rates that sums of days were converted by.
+    var rateUses: Set<RateUse> = []
   }
 
   /// The rows of some days of one month, and of the month if it is given.
@@ -141,20 +162,19 @@ private struct DayWork: Sendable {
     var byDay: [CalendarDate: [MetricTableRow]] = [:]
     var ofMonth: [MetricTableRow] = []
     var rowsRead = 0
+    var rateUses: Set<RateUse> = []
     let groups = Dictionary(grouping: plan.filter { !$0.isRatio }, by: \.dataset.name)
     for name in groups.keys.sorted() {
       guard let metrics = groups[name], let dataset = project.dataset(name),
         let time = dataset.timeColumn
       else { continue }
       var tally = DeclaredTally(
-        metrics, dataset: dataset, timeColumn: time, days: range, zone: zone, currency: currency,
+        metrics, dataset: dataset, timeColumn: time, days: range, zones: zones, currency: currency,
         rates: rates)
-      let start = zone.start(of: range.lowerBound).dateUTC
-      let end = Timestamp(microseconds: zone.start(of: range.upperBound).microseconds - 1).dateUTC
       let columns = Set(
         tally.columns + dataset.key + [dataset.recordedColumn].compactMap(\.self)
       ).sorted()
-      for day in start...end {
+      for day in zones.utcDays(of: first.adding(days: 1 - window)...last) {
         let batches = try reader.read(name, days: day...day, columns: columns)
         if batches.isEmpty { continue }
         let kept = dropRepeated(
@@ -164,6 +184,7 @@ private struct DayWork: Sendable {
           try tally.add(batch)
         }
       }
+      rateUses.formUnion(tally.rateUses)
       let made = tally.rows(days: days, months: [month].compactMap(\.self))
       for (date, rows) in made.days { byDay[date, default: []] += rows }
       if let month { ofMonth += made.months[month] ?? [] }
@@ -175,6 +196,6 @@ private struct DayWork: Sendable {
     }
     return Output(
       days: days.map { period($0, byDay[$0] ?? []) }, month: month.map { period($0, ofMonth) },
-      rowsRead: rowsRead)
+      rowsRead: rowsRead, rateUses: rateUses)
   }
 }

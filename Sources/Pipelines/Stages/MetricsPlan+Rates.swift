@@ -3,22 +3,59 @@ import Billing
 import Postgres
 
 extension MetricsPlan {
-  /// The names under which the ledger of intervals keeps the rates of MRR and of revenue.
-  private static let rateStages = ["metrics/mrr", "metrics/revenue"]
-
-  /// Stores the rows of exchange rates that MRR and revenue were converted by, in place of those of
-  /// an earlier run: an interval is the local date that amounts belong to.
+  /// Stores the rows of exchange rates that metrics of billing records were converted by, in place of
+  /// those of an earlier run: an interval is the local date that amounts belong to.
+  ///
+  /// What was paid or credited in another currency than its invoice's was converted into that one:
+  /// these rates stand under the name of that currency.
   func recordRates(
-    _ records: BillingRecords, from first: CalendarDate, in context: RunContext
+    _ records: BillingRecords, from first: CalendarDate, owed: Set<RateUse>,
+    _ tallies: [DeclaredTally], in context: RunContext
   ) throws {
-    let days = MetricPeriods(.day, from: first, through: context.date)
-    let uses = [
-      records.ledger?.rateUses ?? [],
-      records.hasPayments ? records.books.revenueRateUses(days) : [],
+    let days = MetricPeriods(.day, from: first, through: newest)
+    var uses = [
+      "metrics/mrr": records.ledger?.rateUses ?? [],
+      "metrics/revenue": records.hasPayments ? records.books.revenueRateUses(days) : [],
+      "metrics/declared": tallies.reduce(into: Set<RateUse>()) { $0.formUnion($1.rateUses) }
+        .sorted(),
     ]
+    for (target, own) in Dictionary(grouping: owed, by: \.target) {
+      let name = target == settings.currency ? "" : "/\(target)"
+      uses["metrics/overdue\(name)"] = own.sorted()
+    }
+    try record(uses, in: context) { connection in
+      try connection.run(
+        """
+        DELETE FROM almanac.interval_rates
+        WHERE stage IN ('metrics/mrr', 'metrics/revenue', 'metrics/declared')
+          OR stage LIKE 'metrics/overdue%'
+        """)
+    }
+  }
+
+  /// Stores the rates of declared metrics that are made by day, in place of those of the same days.
+  func recordDeclaredRates(
+    _ uses: Set<RateUse>, of days: [CalendarDate], in context: RunContext
+  ) throws {
+    if days.isEmpty { return }
+    let own = Set(days)
+    try record(
+      ["metrics/rows": uses.filter { own.contains($0.date) }.sorted()], in: context
+    ) { connection in
+      try connection.run(
+        """
+        DELETE FROM almanac.interval_rates
+        WHERE stage = 'metrics/rows' AND local_date = ANY ($1::date[])
+        """, [array(days.map(\.description))])
+    }
+  }
+
+  private func record(
+    _ uses: [String: [RateUse]], in context: RunContext, removing: (Connection) throws -> Void
+  ) throws {
     var values = [[String]](repeating: [], count: 8)
     let rates = try context.exchangeRates()
-    for (stage, uses) in zip(MetricsPlan.rateStages, uses) {
+    for (stage, uses) in uses.sorted(by: { $0.key < $1.key }) {
       for use in uses {
         let rate = rates?.rate(from: use.source, to: use.target, on: use.date)
         for (leg, row) in ((try? rate?.get())?.rows ?? []).enumerated() {
@@ -32,9 +69,7 @@ extension MetricsPlan {
       }
     }
     try context.lock.write { connection in
-      try connection.run(
-        "DELETE FROM almanac.interval_rates WHERE stage = ANY ($1::text[]) AND local_date <= $2",
-        [array(MetricsPlan.rateStages), context.date.description])
+      try removing(connection)
       try connection.run(
         """
         INSERT INTO almanac.interval_rates (stage, interval_start, currency, local_date, leg, base,

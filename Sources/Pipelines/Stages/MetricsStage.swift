@@ -25,9 +25,12 @@ package struct MetricsStage: Stage {
     var outcome = StageOutcome()
     let plan = try MetricsPlan(definition, in: context)
     outcome.notices += plan.notices
+    outcome.note(plan.over, through: plan.newest, in: context)
+    let moves = try ZoneMoves(name, plan.zones, table: "daily_metrics", in: context)
     try plan.forgetOthers(in: context)
     let books = try plan.writeBooks(in: context, &outcome)
-    let days = try plan.writeDays(in: context, &outcome)
+    let days = try plan.writeDays(in: context, moves, &outcome)
+    try moves.finish(in: context)
     outcome.rowsOut = books.rows + days.rows
     outcome.note("periods_written", books.periods + days.periods)
     let restatements = books.restatements + days.restatements
@@ -47,6 +50,13 @@ struct MetricsPlan {
   let settings: LedgerSettings
   /// The digest of everything besides the rows that a number depends on.
   let settingsDigest: String
+  /// Whose days count.
+  let zones: CompanyZones
+  /// The last date that is computed: the logical date, or a later one that an earlier run computed
+  /// (DECISIONS.md, D-403).
+  let newest: CalendarDate
+  /// Which dates are over when it ends.
+  let over: DatesOver
   /// Declared metrics of datasets that are kept by day, and ratios of them.
   var byDay: [DeclaredMetric] = []
   /// Declared metrics of other datasets or other times, and ratios of them.
@@ -58,10 +68,13 @@ struct MetricsPlan {
   init(_ definition: MetricsDefinition, in context: RunContext) throws {
     self.definition = definition
     settings = definition.ledgerSettings(context.pipeline.currency)
+    zones = try context.zones()
+    newest = try context.newestDate(of: "metrics")
+    over = try context.datesOver(through: newest)
     settingsDigest = SHA256.hexadecimalDigest(
-      of: "metrics \(MetricsStage.version)\nzone \(context.zone.name)\n\(settings.canonicalText)\n"
+      of: "metrics \(MetricsStage.version)\nzone \(context.zoneName)\n\(settings.canonicalText)\n"
         + "margin \(definition.margin)\n\(definition.canonicalText)\n")
-    closed = try MetricsPlan.closedMonth(context.lock.connection)
+    closed = try context.closedMonth(of: "metrics")
     var off: [String: [String]] = [:]
     for metric in definition.declared {
       if case .ratio = metric.measure { continue }
@@ -84,18 +97,17 @@ struct MetricsPlan {
     }
   }
 
-  /// The first day of the last month that an earlier run has closed: one for a date three days or
-  /// more after the month's end (DECISIONS.md, D-175).
-  private static func closedMonth(_ connection: Connection) throws -> CalendarDate? {
-    let rows = try connection.query(
-      """
-      SELECT max(r.logical_date) AS newest
-      FROM almanac.stage_runs AS s JOIN almanac.runs AS r ON r.run_id = s.run_id
-      WHERE s.stage = 'metrics' AND s.status = 'succeeded'
-      """)
-    return rows[0, "newest"].flatMap { CalendarDate($0) }.map { newest in
-      newest.adding(days: -3).adding(days: 1).monthStart(adding: -1)
-    }
+  /// A period without the rows of companies for which it is not over yet.
+  func withoutPending(
+    _ period: MetricPeriod, _ grain: MetricPeriods.Grain
+  ) -> MetricPeriod {
+    let last = grain == .day ? period.start : period.start.monthStart(adding: 1).adding(days: -1)
+    if last <= over.last { return period }
+    var period = period
+    period.rows.removeAll { !over.isOver(last, $0.company) }
+    period.declared.removeAll { !over.isOver(last, $0.company) }
+    period.movements.removeAll { !over.isOver(last, $0.company) }
+    return period
   }
 
   /// The names of the metrics that ``writeBooks(in:_:)`` writes.
@@ -136,7 +148,7 @@ struct MetricsPlan {
   ) -> MetricWriting {
     MetricWriting(
       grain: grain, names: names, ledger: IntervalLedger(stage: stage, run: context.run),
-      settings: settingsDigest, currency: settings.currency, source: source,
+      settings: SettingsDigests(settingsDigest, zones), currency: settings.currency, source: source,
       writesMovements: writesMovements, closed: closed, fence: context.lock.fence)
   }
 

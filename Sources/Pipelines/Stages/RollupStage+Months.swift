@@ -12,8 +12,8 @@ struct RollupMonth: Sendable {
   var inputs: String
   /// Events on the UTC days it draws on.
   var rows: Int
-  /// Whether an earlier run computed all of the month with the same settings, so that a change is a
-  /// restatement.
+  /// Whether the month was closed by an earlier run, so that a change is a restatement
+  /// (DECISIONS.md, D-402).
   var isClosed: Bool
 }
 
@@ -43,7 +43,7 @@ struct MonthWork: Sendable {
       .span(month.dates), settings: work.settings,
       rowsBeforeReduction: MonthWork.rowsBeforeReduction)
     let last = month.dates.upperBound.adding(days: -1)
-    for day in work.settings.zone.utcDays(of: month.dates.lowerBound...last) {
+    for day in work.settings.zones.rollupDays(of: month.dates.lowerBound...last) {
       for batch in try work.events(of: day...day).batches { try state.accumulate(batch) }
     }
     let table = try state.finish().batch
@@ -132,6 +132,7 @@ extension RollupStage {
       return
     }
     let ends = try ledger.intervalEnds(of: MonthWork.stage)
+    let closed = try context.closedMonth(of: name)
     let content = context.directory.manifest.days(of: RollupStage.dataset)
     let byMonth = Dictionary(grouping: inputs.keys, by: \.monthStart)
     var pending: [RollupMonth] = []
@@ -146,8 +147,8 @@ extension RollupStage {
       pending.append(
         RollupMonth(
           dates: start..<end, inputs: digests.inputs,
-          rows: content.rowCount(context.zone.utcDays(of: start...last)),
-          isClosed: known[start]?.settings == digests.settings
+          rows: content.rowCount(work.settings.zones.rollupDays(of: start...last)),
+          isClosed: closed.map { start <= $0 } ?? false
             && ends[start] == start.monthStart(adding: 1)))
     }
     let gone = known.keys.filter { byMonth[$0] == nil }.sorted()

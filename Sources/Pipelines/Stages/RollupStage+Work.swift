@@ -52,7 +52,7 @@ struct RollupWork: Sendable {
     guard let first = days.first?.date, let last = days.last?.date else { return ChunkResult() }
     var result = ChunkResult()
     let after = last.adding(days: 1)
-    let utcDays = settings.zone.utcDays(of: first...last)
+    let utcDays = settings.zones.rollupDays(of: first...last)
     let events = try events(of: utcDays)
     result.events = events.batches.reduce(0) { $0 + $1.rowCount }
     result.repeated = events.dropped
@@ -148,13 +148,11 @@ struct RollupWork: Sendable {
   }
 }
 
-extension ZoneRules {
+extension CompanyZones {
   /// The UTC days that can hold events of local days, and those with the same dates, whose hours are
   /// computed with them.
-  func utcDays(of dates: ClosedRange<CalendarDate>) -> ClosedRange<CalendarDate> {
-    let start = start(of: dates.lowerBound).dateUTC
-    let end = self.start(of: dates.upperBound.adding(days: 1))
-    let last = Timestamp(microseconds: end.microseconds - 1).dateUTC
-    return min(start, dates.lowerBound)...max(last, dates.upperBound)
+  func rollupDays(of dates: ClosedRange<CalendarDate>) -> ClosedRange<CalendarDate> {
+    let days = utcDays(of: dates)
+    return min(days.lowerBound, dates.lowerBound)...max(days.upperBound, dates.upperBound)
   }
 }

@@ -36,24 +36,30 @@ package struct RollupStage: Stage {
     outcome.notices += coverage.notices
     let ledger = LedgerReading(context.lock.connection)
     let known = try ledger.intervals(of: name)
+    let newest = max(context.date, known.keys.max() ?? context.date)
+    let zones = try context.zones()
+    let over = try context.datesOver(through: newest)
+    outcome.note(over, through: newest, in: context)
     let uses = try ledger.rateUses(of: name)
     let (conversion, notices) = try conversion(in: context)
     outcome.notices += notices
-    let work = work(on: definition, conversion, in: context)
+    let work = work(on: definition, conversion, zones, over, in: context)
+    let moves = try ZoneMoves(name, zones, table: "daily_rollups", in: context)
     let content = context.directory.manifest.days(of: RollupStage.dataset)
-    let dates = self.dates(content, known: known, in: context)
-    let first = context.zone.localDate(at: coverage.days.lowerBound.startUTC)
+    let dates = self.dates(content, known: known, zones, in: context)
+    let first = zones.dates(ofUTCDay: coverage.days.lowerBound).lowerBound
     var pending: [RollupDay] = []
     var forced: Set<CalendarDate> = []
     var inputs: [CalendarDate: String] = [:]
     for date in dates {
-      let utcDays = context.zone.utcDays(of: date...date)
-      let rowsDigest = content.digest(utcDays)
+      let utcDays = zones.rollupDays(of: date...date)
+      var rowsDigest = content.digest(utcDays)
+      if date > over.last { rowsDigest += " pending" }
       let digests = IntervalDigests(
         inputs: conversion.inputsDigest(rows: rowsDigest, uses: uses[date] ?? []),
         settings: work.settingsDigest)
       inputs[date] = digests.inputs
-      if context.isForced && date <= context.date { forced.insert(date) }
+      if context.isForced && date <= context.date || moves.concern(date) { forced.insert(date) }
       guard known[date] != digests || forced.contains(date) else { continue }
       let rows = content.rowCount(utcDays)
       let isForgotten = rows == 0 && date < first
@@ -85,6 +91,7 @@ package struct RollupStage: Stage {
         "events: \(withoutCurrency) amounts without a usable currency are counted but not summed")
     }
     try updateMonths(work, inputs: inputs, forced: forced, in: context, outcome: &outcome)
+    try moves.finish(in: context)
     context.log(
       .info,
       "rollup: \(pending.count) of \(dates.count) days computed, \(outcome.rowsOut) rows")
@@ -98,15 +105,15 @@ package struct RollupStage: Stage {
   /// every day that is in the ledger: what the source no longer has, and later days that other
   /// settings computed.
   private func dates(
-    _ content: DatasetDays, known: [CalendarDate: IntervalDigests], in context: RunContext
+    _ content: DatasetDays, known: [CalendarDate: IntervalDigests], _ zones: CompanyZones,
+    in context: RunContext
   ) -> [CalendarDate] {
     var dates = Set(known.keys)
     let start = context.date.adding(days: 1 - RollupStage.continuousDays)
     for day in content.dates {
-      let end = Timestamp(microseconds: day.adding(days: 1).startUTC.microseconds - 1)
+      let local = zones.dates(ofUTCDay: day)
       dates.formUnion(
-        [context.zone.localDate(at: day.startUTC), day, context.zone.localDate(at: end)]
-          .filter { $0 <= context.date })
+        [local.lowerBound, day, local.upperBound].filter { $0 <= context.date })
     }
     if let first = dates.filter({ $0 >= start }).min(), first <= context.date {
       dates.formUnion(first...context.date)
@@ -120,7 +127,7 @@ package struct RollupStage: Stage {
   /// The digest of everything besides the input that the rows depend on.
   private func settingsDigest(_ context: RunContext) -> String {
     let text =
-      "rollup 2\nzone \(context.zone.name)\ncurrency \(context.pipeline.currency)\n"
+      "rollup 2\nzone \(context.zoneName)\ncurrency \(context.pipeline.currency)\n"
       + "grains \(grains.map(\.rawValue).sorted().joined(separator: ","))\n"
     return SHA256.hexadecimalDigest(of: text)
   }
@@ -145,10 +152,12 @@ package struct RollupStage: Stage {
   }
 
   private func work(
-    on events: DatasetDefinition, _ conversion: RollupConversion, in context: RunContext
+    on events: DatasetDefinition, _ conversion: RollupConversion, _ zones: CompanyZones,
+    _ over: DatesOver, in context: RunContext
   ) -> RollupWork {
     var settings = RollupSettings(
-      events: events, zone: context.zone, currency: context.pipeline.currency)
+      events: events, zones: zones, currency: context.pipeline.currency)
+    if context.pipeline.countsCompanyDays { settings.over = over }
     conversion.apply(to: &settings)
     return RollupWork(
       grains: grains, settings: settings, conversion: conversion,
@@ -163,8 +172,9 @@ extension RollupSettings {
   ///
   /// Time and company are those that the definition names; what is optional and not declared is
   /// not aggregated.
-  init(events: DatasetDefinition, zone: ZoneRules, currency: CurrencyCode) {
-    self.init(zone: zone, currency: currency)
+  init(events: DatasetDefinition, zones: CompanyZones, currency: CurrencyCode) {
+    self.init(zone: zones.standard, currency: currency)
+    self.zones = zones
     timestampColumn = events.timeColumn ?? timestampColumn
     companyColumn = events.tenantColumn ?? companyColumn
     func declared(_ name: String?) -> String? {

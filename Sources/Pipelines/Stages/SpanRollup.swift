@@ -19,9 +19,10 @@ package struct SpanRollup {
 
   /// A rollup of the events that a data directory holds, in a pipeline's zone and currency.
   ///
-  /// - Throws: ``PipelineError/notExtracted(dataset:)``, and what reading exchange rates throws.
+  /// - Throws: ``PipelineError/notExtracted(dataset:)``, ``PipelineError/unknownZone(name:)``, and
+  ///   what reading companies and exchange rates throws.
   package init(
-    _ project: Project, _ pipeline: PipelineDefinition, zone: ZoneRules,
+    _ project: Project, _ pipeline: PipelineDefinition, zones: (String) -> ZoneRules?,
     directory: DataDirectoryReading
   ) throws {
     let name = RollupStage.dataset
@@ -30,7 +31,10 @@ package struct SpanRollup {
     }
     self.events = events
     reader = directory.reader
-    var settings = RollupSettings(events: events, zone: zone, currency: pipeline.currency)
+    let owned = try project.zones(
+      of: pipeline, in: directory.manifest, reader, find: zones)
+    var settings = RollupSettings(events: events, zones: owned.zones, currency: pipeline.currency)
+    if !owned.zones.areShared { settings.zoneCompanyColumn = SpanRollup.zoneColumn }
     let rates = try project.exchangeRates(in: directory.manifest, reader)
     RollupConversion(rates: rates, currency: pipeline.currency).apply(to: &settings)
     self.settings = settings
@@ -43,6 +47,9 @@ package struct SpanRollup {
         dimension(of: field.name).map(dimensions.contains) ?? true
       }
   }
+
+  /// The column that keeps the company for its zone where rows of all companies are one.
+  private static let zoneColumn = "zone_company"
 
   private static func dimension(of column: String) -> Dimension? {
     switch column {
@@ -60,15 +67,19 @@ package struct SpanRollup {
   ///   - type: the only type of events that counts, or `nil` for all.
   ///   - company: the only company, or `nil` for all.
   ///   - dimensions: what it is split by; users are distinct within each part.
+  ///   - computed: the last date that rollups are computed for: dates that were not over then for a
+  ///     company are left out.
   /// - Returns: a row for each part with an event: first and last day, the dimensions, event_count,
   ///   unique_users, amount_sum, amount_min, amount_max (money) and duration_ms_sum, in order.
   /// - Throws: `RollupError`, and ``PipelineError/damagedPart(path:reason:)``.
   package func rows(
     _ days: ClosedRange<CalendarDate>, type: String?, company: UUIDValue?,
-    by dimensions: Set<Dimension>
+    by dimensions: Set<Dimension>, computed: CalendarDate
   ) throws -> Batch {
     var settings = settings
     if !dimensions.contains(.module) { settings.moduleColumn = nil }
+    settings.over = DatesOver(
+      settings.zones, at: settings.zones.standard.start(of: computed.adding(days: 1)))
     var state = RollupState(
       .span(days.lowerBound..<days.upperBound.adding(days: 1)), settings: settings,
       rowsBeforeReduction: MonthWork.rowsBeforeReduction)
@@ -76,7 +87,7 @@ package struct SpanRollup {
       events.key + self.settings.columns + [events.recordedColumn].compactMap(\.self)
     ).sorted()
     // A day at a time, as the rollup of months does: memory grows with groups and users.
-    for day in settings.zone.utcDays(of: days) {
+    for day in settings.zones.rollupDays(of: days) {
       let batches = try reader.read(events.name, days: day...day, columns: columns)
       let once = dropRepeated(
         batches, key: events.key, recorded: events.recordedColumn, time: settings.timestampColumn)
@@ -111,17 +122,22 @@ package struct SpanRollup {
         })
     }
     let count = batch.rowCount
+    let owner = batch[settings.companyColumn].map { column in
+      Column(Field(SpanRollup.zoneColumn, .uuid), column.storage, validity: column.validity)
+    }
+    let zoneColumns = settings.zones.areShared ? [] : [owner].compactMap(\.self)
     return Batch(
-      batch.columns.map { column in
-        var builder = ColumnBuilder(column.field)
-        switch column.field.name {
-        case settings.eventTypeColumn where !dimensions.contains(.type):
-          for _ in 0..<count { builder.append("") }
-        case settings.companyColumn where !dimensions.contains(.company):
-          for _ in 0..<count { builder.append(UUIDValue.zero) }
-        default: return column
-        }
-        return builder.finish()
-      }, rowCount: count)
+      zoneColumns
+        + batch.columns.map { column in
+          var builder = ColumnBuilder(column.field)
+          switch column.field.name {
+          case settings.eventTypeColumn where !dimensions.contains(.type):
+            for _ in 0..<count { builder.append("") }
+          case settings.companyColumn where !dimensions.contains(.company):
+            for _ in 0..<count { builder.append(UUIDValue.zero) }
+          default: return column
+          }
+          return builder.finish()
+        }, rowCount: count)
   }
 }

@@ -61,16 +61,23 @@ struct PeriodModule: Hashable, Sendable {
 struct PeriodIndex: Sendable {
   private var byCompany: [UUIDValue: [(days: Range<CalendarDate>, period: Int)]] = [:]
 
-  /// The periods as far as the days before `end`.
-  init(_ periods: [UsagePeriod], before end: CalendarDate) {
+  /// The periods as far as their days are over.
+  init(_ periods: [UsagePeriod], _ over: DatesOver) {
     for (index, period) in periods.enumerated() {
-      byCompany[period.company, default: []].append((period.start..<min(period.end, end), index))
+      byCompany[period.company, default: []].append((period.start..<period.end(over), index))
     }
   }
 
   /// Does something for each period of a company that holds a day.
   func forEach(of company: UUIDValue, on date: CalendarDate, _ body: (Int) -> Void) {
     for entry in byCompany[company] ?? [] where entry.days.contains(date) { body(entry.period) }
+  }
+}
+
+extension UsagePeriod {
+  /// The day after the last one that is over.
+  func end(_ over: DatesOver) -> CalendarDate {
+    max(start, min(end, over.last(company).adding(days: 1)))
   }
 }
 
@@ -98,7 +105,8 @@ struct UsageTally: Sendable {
 struct UsageReading: Sendable {
   let events: DatasetDefinition
   let reader: PartReader
-  let zone: ZoneRules
+  let zones: CompanyZones
+  let over: DatesOver
   /// The local days of which calls are counted.
   let dates: Set<CalendarDate>
   /// The periods of which use is counted.
@@ -169,9 +177,9 @@ struct UsageReading: Sendable {
     for row in 0..<batch.rowCount where !types.isNull(row) {
       guard let type = entries[words.codes.map { Int($0[row]) } ?? row] else { continue }
       let company = companies.row(row)
-      let date = zone.localDate(at: Timestamp(microseconds: times[row]))
+      let date = zones.zone(of: company).localDate(at: Timestamp(microseconds: times[row]))
       if type < used {
-        guard dates.contains(date) else { continue }
+        guard dates.contains(date), over.isOver(date, company) else { continue }
         let key = AgentDay(company: company, agent: agents(row) ?? .zero, date: date)
         tally.calls[key, default: CallSums()].add(type, count: 1, duration: duration(row))
         continue

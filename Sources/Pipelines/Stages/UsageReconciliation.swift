@@ -8,6 +8,7 @@ import Postgres
 struct UsageReconciliation {
   let connection: Connection
   let tally: UsageTally
+  let over: DatesOver
 
   /// Checks that the calls of all agents are those of each company and day.
   ///
@@ -41,11 +42,13 @@ struct UsageReconciliation {
   /// Checks that the use of each module in each period is that of its days.
   ///
   /// - Throws: ``PipelineError/usageMismatch(what:company:period:counted:rolledUp:)``.
-  func checkModules(of periods: [UsagePeriod], before end: CalendarDate) throws {
-    guard let first = periods.map(\.start).min(), first < end else { return }
-    let index = PeriodIndex(periods, before: end)
+  func checkModules(of periods: [UsagePeriod]) throws {
+    guard let first = periods.map(\.start).min(),
+      let last = periods.map({ $0.end(over).adding(days: -1) }).max(), first <= last
+    else { return }
+    let index = PeriodIndex(periods, over)
     var rolledUp: [PeriodModule: ModuleSums] = [:]
-    try rollups(of: [EventType.moduleUsed.rawValue], first...end.adding(days: -1)) { row in
+    try rollups(of: [EventType.moduleUsed.rawValue], first...last) { row in
       index.forEach(of: row.company, on: row.date) { period in
         rolledUp[PeriodModule(period: period, module: row.module), default: ModuleSums()]
           .add(count: row.count, duration: row.duration)
@@ -64,7 +67,7 @@ struct UsageReconciliation {
     throw PipelineError.usageMismatch(
       what: (areEvents ? "module_used events" : "milliseconds") + " of module \(key.module)",
       company: period.company,
-      period: "\(period.start) to \(min(period.end, end).adding(days: -1))",
+      period: "\(period.start) to \(period.end(over).adding(days: -1))",
       counted: areEvents ? String(ours?.count ?? 0) : text(ours?.duration),
       rolledUp: areEvents ? String(theirs?.count ?? 0) : text(theirs?.duration))
   }

@@ -13,7 +13,8 @@ struct UsageMonth: Sendable {
 extension UsageStage {
   /// The billing periods that have begun, those of the last ten years.
   func periods(
-    in context: RunContext, _ outcome: inout StageOutcome
+    in context: RunContext, _ zones: CompanyZones, _ over: DatesOver,
+    through newest: CalendarDate, _ outcome: inout StageOutcome
   ) throws -> [UsagePeriod] {
     let hasInvoices = try context.hasDataset("invoices")
     let hasSubscriptions = try context.hasDataset("subscriptions")
@@ -38,8 +39,9 @@ extension UsageStage {
           ]))
     }
     return UsagePeriod.periods(
-      invoices: invoices, current: try current(in: context), zone: context.zone,
-      dates: MetricsPlan.earliest(context.date)...context.date)
+      invoices: invoices, current: try current(in: context), zones: zones,
+      dates: MetricsPlan.earliest(newest)...newest
+    ).filter { over.isOver($0.start, $0.company) }
   }
 
   /// The periods that subscriptions which are not over say they are in.
@@ -68,19 +70,19 @@ extension UsageStage {
 
   /// The periods by month of beginning, each month with the digest of all it is made from.
   func months(
-    of periods: [UsagePeriod], _ content: DatasetDays, _ settings: String, in context: RunContext
-  ) throws -> [UsageMonth] {
-    let end = context.date.adding(days: 1)
+    of periods: [UsagePeriod], _ content: DatasetDays, _ settings: String, _ zones: CompanyZones,
+    _ over: DatesOver
+  ) -> [UsageMonth] {
     let groups = Dictionary(grouping: periods, by: \.start.monthStart)
     return groups.keys.sorted().map { month in
       let periods = groups[month] ?? []
-      let last = periods.map { min($0.end, end) }.max() ?? end
-      var inputs = content.digest(
-        context.zone.utcDays(of: month...max(month, last.adding(days: -1))))
+      let last = periods.map { $0.end(over).adding(days: -1) }.max() ?? month
+      var inputs = content.digest(zones.rollupDays(of: month...max(month, last)))
       for period in periods {
         inputs +=
           "\n\(period.company) \(period.subscription) \(period.start) \(period.end) "
-          + "\(min(period.end, end))"
+          + "\(period.end(over))"
+        if let zone = zones.own[period.company] { inputs += " \(zone.name)" }
       }
       return UsageMonth(
         entry: IntervalEntry(

@@ -8,7 +8,7 @@ extension UsageStage {
   ///
   /// The periods of the tally are numbered through the months in their order.
   func write(
-    _ days: [IntervalEntry], _ months: [UsageMonth], _ tally: UsageTally,
+    _ days: [IntervalEntry], _ months: [UsageMonth], _ tally: UsageTally, _ over: DatesOver,
     _ agents: (ledger: IntervalLedger, gone: [CalendarDate]),
     _ usage: (ledger: IntervalLedger, gone: [CalendarDate]), in context: RunContext,
     _ outcome: inout StageOutcome
@@ -23,6 +23,8 @@ extension UsageStage {
         try usage.ledger.forget(usage.gone, on: connection)
       }
     }
+    var agentRows = 0
+    var usageRows = 0
     let calls = Dictionary(grouping: tally.calls, by: \.key.date.monthStart)
     let dayGroups = Dictionary(grouping: days, by: \.start.monthStart)
     for month in dayGroups.keys.sorted() {
@@ -34,13 +36,12 @@ extension UsageStage {
         try connection.run(
           "DELETE FROM analytics.agent_metrics WHERE date = ANY ($1::date[])",
           [array(days.map(\.start.description))])
-        outcome.rowsOut += try connection.copyIn(
+        agentRows += try connection.copyIn(
           batch(rows), into: QualifiedName(schema: "analytics", name: "agent_metrics"))
         try agents.ledger.record(days, on: connection)
       }
     }
     let used = Dictionary(grouping: tally.modules, by: \.key.period)
-    let end = context.date.adding(days: 1)
     var number = 0
     for month in months {
       var rows: [UsageRow] = []
@@ -51,12 +52,15 @@ extension UsageStage {
       }
       try context.lock.write { connection in
         try delete(month.entry.start, on: connection)
-        outcome.rowsOut += try connection.copyIn(
-          batch(rows, before: end),
+        usageRows += try connection.copyIn(
+          batch(rows, over),
           into: QualifiedName(schema: "analytics", name: "module_usage_periods"))
         try usage.ledger.record([month.entry], on: connection)
       }
     }
+    outcome.rowsOut += agentRows + usageRows
+    outcome.note("agent_metrics", agentRows)
+    outcome.note("module_usage_periods", usageRows)
   }
 
   private func delete(_ month: CalendarDate, on connection: Connection) throws {
@@ -94,7 +98,7 @@ extension UsageStage {
     var sums: ModuleSums
   }
 
-  private func batch(_ rows: [UsageRow], before end: CalendarDate) -> Batch {
+  private func batch(_ rows: [UsageRow], _ over: DatesOver) -> Batch {
     var company = ColumnBuilder(Field("company_id", .uuid))
     var subscription = ColumnBuilder(Field("subscription_id", .uuid))
     var start = ColumnBuilder(Field("period_start", .date))
@@ -113,7 +117,7 @@ extension UsageStage {
       count.append(Int64(row.sums.count))
       users.append(Int64(row.sums.users.count))
       duration.appendInteger(row.sums.duration)
-      complete.append(row.period.end <= end)
+      complete.append(row.period.end(over) == row.period.end)
     }
     return Batch([
       company.finish(), subscription.finish(), start.finish(), module.finish(), after.finish(),

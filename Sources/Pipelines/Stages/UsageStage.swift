@@ -38,44 +38,56 @@ package struct UsageStage: Stage {
           ? "\(dataset): is not there; agents and usage are switched off"
           : "the pipeline rolls up no days to hold against; agents and usage are switched off")
       try write(
-        [], [], UsageTally(), (agentLedger, knownDays.keys.sorted()),
+        [], [], UsageTally(), try context.datesOver(through: context.date),
+        (agentLedger, knownDays.keys.sorted()),
         (periodLedger, knownMonths.keys.sorted()), in: context, &outcome)
       return outcome
     }
     let settings = SHA256.hexadecimalDigest(
-      of: "usage \(UsageStage.version)\nzone \(context.zone.name)\n"
+      of: "usage \(UsageStage.version)\nzone \(context.zoneName)\n"
         + "agent \(try UsageReading.agentColumn(events) ?? "")\n")
     let content = context.directory.manifest.days(of: dataset)
-    let end = context.date.adding(days: 1)
+    let zones = try context.zones()
+    let moves = try ZoneMoves(name, zones, table: "agent_metrics", in: context)
     func isPending(_ entry: IntervalEntry, _ known: IntervalEntry?) -> Bool {
       context.isForced || known?.inputs != entry.inputs || known?.settings != entry.settings
     }
     // The days that rollups keep, those after the logical date too, which they keep up as well.
-    let days = try LedgerReading(context.lock.connection).intervals(of: "rollup").keys.sorted()
-      .map { date in
-        IntervalEntry(
-          start: date, end: date.adding(days: 1),
-          inputs: content.digest(context.zone.utcDays(of: date...date)), settings: settings,
-          outputs: "", rows: 0)
-      }
-    let months = try months(of: periods(in: context, &outcome), content, settings, in: context)
-    let pendingDays = days.filter { isPending($0, knownDays[$0.start]) }
+    let rolledUp = try LedgerReading(context.lock.connection).intervals(of: "rollup").keys.sorted()
+    let newest = max(context.date, rolledUp.last ?? context.date)
+    let over = try context.datesOver(through: newest)
+    outcome.note(over, through: newest, in: context)
+    let days = rolledUp.map { date in
+      IntervalEntry(
+        start: date, end: date.adding(days: 1),
+        inputs: content.digest(zones.rollupDays(of: date...date))
+          + (date > over.last ? " pending" : ""),
+        settings: settings, outputs: "", rows: 0)
+    }
+    let months = months(
+      of: try periods(in: context, zones, over, through: newest, &outcome), content, settings,
+      zones, over)
+    let pendingDays = days.filter {
+      moves.concern($0.start) || isPending($0, knownDays[$0.start])
+    }
     let pendingMonths = months.filter { isPending($0.entry, knownMonths[$0.entry.start]) }
     let dates = Set(pendingDays.map(\.start))
     let periods = pendingMonths.flatMap(\.periods)
     let reading = UsageReading(
-      events: events, reader: context.directory.reader, zone: context.zone, dates: dates,
-      periods: PeriodIndex(periods, before: end))
+      events: events, reader: context.directory.reader, zones: zones, over: over,
+      dates: dates, periods: PeriodIndex(periods, over))
     let tally = try tally(reading, dates, periods, content, in: context)
     outcome.rowsIn = tally.rows
-    let reconciliation = UsageReconciliation(connection: context.lock.connection, tally: tally)
+    let reconciliation = UsageReconciliation(
+      connection: context.lock.connection, tally: tally, over: over)
     try reconciliation.checkCalls(on: dates)
-    try reconciliation.checkModules(of: periods, before: end)
+    try reconciliation.checkModules(of: periods)
     let goneDays = Set(knownDays.keys).subtracting(days.map(\.start)).sorted()
     let goneMonths = Set(knownMonths.keys).subtracting(months.map(\.entry.start)).sorted()
     try write(
-      pendingDays, pendingMonths, tally, (agentLedger, goneDays), (periodLedger, goneMonths),
+      pendingDays, pendingMonths, tally, over, (agentLedger, goneDays), (periodLedger, goneMonths),
       in: context, &outcome)
+    try moves.finish(in: context)
     outcome.note("days", days.count)
     outcome.note("days_computed", pendingDays.count)
     outcome.note("periods", months.reduce(0) { $0 + $1.periods.count })
@@ -92,9 +104,10 @@ package struct UsageStage: Stage {
     _ content: DatasetDays, in context: RunContext
   ) throws -> UsageTally {
     var wanted = Set<CalendarDate>()
-    for date in dates { wanted.formUnion(context.zone.utcDays(of: date...date)) }
-    for days in Set(periods.map { $0.start...min($0.end.adding(days: -1), context.date) }) {
-      wanted.formUnion(context.zone.utcDays(of: days))
+    for date in dates { wanted.formUnion(reading.zones.rollupDays(of: date...date)) }
+    for days in Set(periods.map { $0.start..<$0.end(reading.over) }) where !days.isEmpty {
+      wanted.formUnion(
+        reading.zones.rollupDays(of: days.lowerBound...days.upperBound.adding(days: -1)))
     }
     let pieces = Dictionary(
       grouping: content.dates.filter(wanted.contains).sorted(), by: \.monthStart)
