@@ -8,7 +8,7 @@ import Testing
 @Suite("The summary of a run")
 struct RunSummaryTests {
   /// Rows of each table.
-  private static let rows = [1, 2, 3, 4, 5, 6, 7, 8]
+  private static let rows = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
   private static func report(scale: Int = 1) throws -> RunReport {
     var report = RunReport(
@@ -77,7 +77,7 @@ struct RunSummaryTests {
     report.notices = ["events: 12 repeated rows within a day were left out"]
     let lines = RunSummary(
       report, forecast: Self.forecast(digits: 6),
-      tableRows: .success([231_004, 59_411, 41_250, 18_003, 4_120, 312, 9_876, 96]),
+      tableRows: .success([231_004, 59_411, 41_250, 18_003, 4_120, 312, 9_876, 1_204, 618, 12, 96]),
       target: "almanac@/tmp/almanac-a1b2c3:5432/shop", dataPath: "var/data"
     ).lines()
     expectFits(lines)
@@ -164,7 +164,7 @@ struct RunSummaryTests {
     let path = String(repeating: "/directory", count: 12)
     let lines = RunSummary(
       report, forecast: Self.forecast(digits: 9),
-      tableRows: .success([.max, 0, 1_000_000_000, 1, 2, 3, 4, 5]),
+      tableRows: .success([.max, 0, 1_000_000_000, 1, 2, 3, 4, 5, 6, 7, 8]),
       target: "almanac@\(path):5432/shop", dataPath: path
     ).lines()
     expectFits(lines)

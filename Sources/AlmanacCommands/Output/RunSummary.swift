@@ -52,12 +52,14 @@ package struct RunSummary {
   package static let tables = [
     "analytics.hourly_rollups", "analytics.daily_rollups", "analytics.daily_metrics",
     "analytics.monthly_metrics", "analytics.mrr_movements", "analytics.cohort_retention",
-    "analytics.funnels", "predictions.revenue_forecasts",
+    "analytics.funnels", "analytics.agent_metrics", "analytics.module_usage_periods",
+    "analytics.anomalies", "predictions.revenue_forecasts",
   ]
   private static let contents = [
     "per company, type, module, hour", "the same by day", "named metrics by company and day",
     "the same by month", "why MRR changed, by company and month", "who stayed, by month of start",
-    "how far entrants came, by day", "every forecast, keyed by run",
+    "how far entrants came, by day", "calls by agent and day", "use by billing period",
+    "days that do not fit", "every forecast, keyed by run",
   ]
 
   /// The lines.
