@@ -9,7 +9,8 @@ package struct Program {
   /// Every command, in the order the overview lists them.
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
-    StatusCommand.self, QueryCommand.self, DigestCommand.self, DatasetsCommand.self,
+    StatusCommand.self, PublishCommand.self, RollbackCommand.self, QueryCommand.self,
+    DigestCommand.self, DatasetsCommand.self,
     CompactCommand.self, ForecastCommand.self, BacktestCommand.self, DecomposeCommand.self,
     FitCommand.self, PredictCommand.self, EvaluateCommand.self, ShowCommand.self,
   ]

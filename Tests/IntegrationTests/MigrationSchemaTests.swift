@@ -51,7 +51,7 @@ struct MigrationSchemaTests {
       WHERE relkind = 'r'
         AND relnamespace::regnamespace::text IN ('almanac', 'analytics', 'predictions')
       """)
-    #expect(tenantTables.count == 21)
+    #expect(tenantTables.count == 22)
     for row in 0..<tenantTables.count {
       let name = tenantTables[row, "name"] ?? ""
       #expect(tenantTables[row, "relrowsecurity"] == "t", "\(name)")
@@ -96,8 +96,11 @@ struct MigrationSchemaTests {
       """)
     #expect(
       readable == [
-        "api.cohorts_v1", "api.freshness_v1", "api.funnels_v1", "api.metrics_v1",
-        "api.revenue_forecast_v1", "api.rollups_v1",
+        "api.agent_usage_v1", "api.anomalies_v1", "api.churn_risk_v1", "api.cohorts_v1",
+        "api.freshness_v1", "api.funnels_v1", "api.metrics_v1", "api.module_usage_v1",
+        "api.mrr_movements_v1", "api.payment_failure_risk_v1", "api.payment_method_risk_v1",
+        "api.reports_v1", "api.revenue_forecast_v1", "api.rollups_v1",
+        "api.upsell_opportunities_v1",
       ])
     let callableByAll = try connection.values(
       """

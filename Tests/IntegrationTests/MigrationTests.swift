@@ -214,3 +214,73 @@ struct MigrationRightsTests {
     #expect(comment == "The platform's own.")
   }
 }
+
+@Suite("The schema of the target", .database)
+struct SchemaDriftTests {
+  @Test("is found as the migrations make it, from every earlier version and from the printed SQL")
+  func unchanged() throws {
+    let target = MigrationTarget()
+    let connection = try target.connection(as: target.makePipelineRole())
+    for version in 1...Migrations.latestVersion {
+      let migrator = Migrator(connection, migrations: Array(Migrations.all.prefix(version)))
+      try migrator.migrate()
+      #expect(try SchemaDrift(migrator).differences == [], "version \(version)")
+      // A newer program compares with what the database has.
+      let drift = try SchemaDrift(Migrator(connection))
+      #expect(drift.differences == [] && drift.version == version)
+    }
+  }
+
+  @Test("is told apart from any change, which is named, and left alone")
+  func changes() throws {
+    let target = MigrationTarget()
+    let migrator = Migrator(try target.connection(as: target.makePipelineRole()))
+    try migrator.migrate()
+    let administrator = try target.administrator()
+    for (sql, object) in [
+      ("ALTER TABLE analytics.funnels ADD extra int", "column analytics.funnels.extra"),
+      ("DROP VIEW api.reports_v1", "view api.reports_v1"),
+      ("DROP INDEX analytics.daily_rollups_date_idx", "index analytics.daily_rollups_date_idx"),
+      ("ALTER VIEW api.cohorts_v1 RESET (security_barrier)", "view api.cohorts_v1"),
+      (
+        "DROP POLICY company ON predictions.outcomes",
+        "policy company of predictions.outcomes"
+      ),
+      (
+        "ALTER TABLE predictions.churn_risk DISABLE ROW LEVEL SECURITY",
+        "table predictions.churn_risk"
+      ),
+      ("GRANT SELECT ON analytics.reports TO PUBLIC", "table analytics.reports"),
+      (
+        "COMMENT ON COLUMN analytics.reports.files IS 'x'", "column analytics.reports.files"
+      ),
+      (
+        "ALTER TABLE predictions.churn_risk DROP CONSTRAINT churn_risk_risk_band_check",
+        "constraint churn_risk_risk_band_check of predictions.churn_risk"
+      ),
+      ("ALTER FUNCTION api.report(uuid) SECURITY DEFINER", "function api.report(uuid)"),
+      ("CREATE FUNCTION api.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function api.f()"),
+      ("CREATE TABLE almanac.mine (n int)", "table almanac.mine"),
+      ("ALTER TABLE almanac.runs ALTER jobs TYPE bigint", "column almanac.runs.jobs"),
+    ] {
+      try administrator.runScript(sql)
+      let names = try SchemaDrift(migrator).differences.map(\.description)
+      #expect(names.contains { $0.contains(object) }, "\(sql): \(names)")
+    }
+    #expect(
+      try administrator.value(
+        "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'almanac_compared%'") == "0")
+    #expect(try administrator.value("SELECT to_regclass('almanac.mine')") == "almanac.mine")
+  }
+
+  @Test("is not compared by a role that may not create schemas")
+  func noRight() throws {
+    let target = MigrationTarget()
+    try Migrator(target.connection(as: target.makePipelineRole())).migrate()
+    let role = try target.makeRole("nightly", memberOf: [Role.writer.rawValue])
+    let error = #expect(throws: MigrationError.mayNotCompare(user: role)) {
+      try SchemaDrift(Migrator(target.connection(as: role)))
+    }
+    #expect(error?.exitStatus == .noPermission)
+  }
+}

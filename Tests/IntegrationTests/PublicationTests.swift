@@ -90,6 +90,118 @@ struct PublicationTests {
     #expect(throws: PipelineError.lockLost) { _ = try PublishStage().run(in: context) }
     #expect(try connection.value("SELECT count(*) FROM almanac.published") == "0")
   }
+
+  @Test("goes back step by step, and to any publication whose predictions are kept")
+  func rollingBack() throws {
+    try migrate()
+    let place = try RunPlace()
+    let connection = try TestDatabase.current.connect()
+    let context = try place.context(run: RunPlace.firstRun)
+    let publisher = Publisher(context.lock)
+    #expect(throws: PipelineError.noSuchRun(what: "nothing was published yet")) {
+      try publisher.rollBack(to: nil)
+    }
+    for number in 1...3 {
+      let run = "\(number)\(number)111111-0000-4000-8000-000000000001"
+      try connection.runScript(
+        Rows.forecasts(run: run, model: "revenue").replacing("revenue-v1", with: "v\(number)"))
+      try connection.run(
+        """
+        INSERT INTO almanac.model_versions (model, model_version, specification, coefficients,
+          data_digest, status, created_at, run_id)
+        VALUES ('revenue', $1, '{}', '{}', 'd', $2, now(), $3)
+        """, ["v\(number)", number == 3 ? "champion" : "retired", run])
+      let predictions = try RunPredictions(connection, run: run)
+      #expect(try publisher.publish(predictions, pipeline: "nightly").id == number)
+    }
+    func served() throws -> String? {
+      try connection.value(
+        """
+        SELECT string_agg(left(f.run_id::text, 1) || ' ' || f.publication_id || ' '
+          || coalesce(p.restores::text, '-') || ' '
+          || (SELECT v.model_version FROM almanac.model_versions v WHERE v.status = 'champion'), ',')
+        FROM api.freshness_v1 f JOIN almanac.published p USING (publication_id)
+        """)
+    }
+    #expect(try served() == "3 3 - v3")
+    #expect(try publisher.rollBack(to: nil).restored == 2)
+    #expect(try served() == "2 4 2 v2")
+    #expect(try publisher.rollBack(to: nil).restored == 1)
+    #expect(try served() == "1 5 1 v1")
+    #expect(throws: PipelineError.noSuchRun(what: "there is no publication before 1")) {
+      try publisher.rollBack(to: nil)
+    }
+    // Publication 4 is publication 2 again.
+    #expect(try publisher.rollBack(to: 4).new?.id == 6)
+    #expect(try served() == "2 6 2 v2")
+    #expect(try publisher.rollBack(to: 2).new == nil)
+    #expect(throws: PipelineError.noSuchRun(what: "there is no publication 9")) {
+      try publisher.rollBack(to: 9)
+    }
+    try connection.run("DELETE FROM predictions.revenue_forecasts WHERE model_version = 'v3'")
+    let error = #expect(throws: PipelineError.cannotRestore(publication: 3, model: "revenue")) {
+      try publisher.rollBack(to: 3)
+    }
+    #expect(error?.exitStatus == .missingInput)
+    #expect(try served() == "2 6 2 v2")
+    #expect(
+      try connection.value("SELECT string_agg(model, ' ') FROM almanac.served WHERE restores = 2")
+        == "revenue revenue")
+    try connection.run("UPDATE almanac.locks SET token = token + 1")
+    #expect(throws: PipelineError.lockLost) { try publisher.rollBack(to: 1) }
+  }
+
+  @Test("is refused for predictions that are incomplete, mixed or of a run that did not end")
+  func unsound() throws {
+    try migrate()
+    let connection = try TestDatabase.current.connect()
+    let run = RunPlace.firstRun
+    try connection.runScript(Rows.forecasts(run: run, model: "revenue"))
+    func ledger(_ status: String, rows: Int) throws {
+      try connection.runScript(
+        """
+        DELETE FROM almanac.stage_runs;
+        INSERT INTO almanac.stage_runs (run_id, stage, sequence, status, started_at, rows_out)
+        VALUES ('\(run)', 'predict', 1, '\(status)', now(), \(rows));
+        """)
+    }
+    try ledger("succeeded", rows: 3)
+    #expect(try RunPredictions(connection, run: run).rows == 3)
+    try ledger("succeeded", rows: 4)
+    #expect(
+      throws: PipelineError.countMismatch(table: "predictions", expected: 4, found: 3)
+    ) { try RunPredictions(connection, run: run) }
+    try ledger("failed", rows: 3)
+    #expect(throws: PipelineError.unfinishedRun(run: run)) {
+      try RunPredictions(connection, run: run)
+    }
+    try ledger("succeeded", rows: 3)
+    try connection.run(
+      "UPDATE predictions.revenue_forecasts SET model_version = 'x' WHERE horizon = 2")
+    let error = #expect(throws: PipelineError.mixedPredictions(model: "revenue")) {
+      try RunPredictions(connection, run: run)
+    }
+    #expect(error?.exitStatus == .badData)
+  }
+
+  @Test("marks the stage as done in the transaction that switches")
+  func ledgerRow() throws {
+    try migrate()
+    let place = try RunPlace()
+    let connection = try TestDatabase.current.connect()
+    let context = try place.context(run: RunPlace.firstRun)
+    try context.ledger.beginStage("publish", sequence: 1)
+    try connection.runScript(Rows.forecasts(run: RunPlace.firstRun, model: "revenue"))
+    _ = try PublishStage().run(in: context)
+    // Both rows were written by one transaction.
+    #expect(
+      try connection.value(
+        """
+        SELECT s.status || ' ' || s.rows_out || ' ' || (s.xmin = p.xmin) || ' '
+          || (r.xmin = p.xmin) || ' ' || (s.detail ->> 'publication')
+        FROM almanac.stage_runs AS s, almanac.published AS p, almanac.published_runs AS r
+        """) == "succeeded 3 true true 1")
+  }
 }
 
 @Suite("The digest of a run", .database)

@@ -38,50 +38,13 @@ struct TenantFixture {
       for company in TenantFixture.companies {
         try writer.copyIn(
           TenantFixture.forecasts(company: company, run: run),
-          into: QualifiedName(schema: "predictions", name: "revenue_forecasts"))
+          into: PredictionTable.revenueForecasts.name)
       }
+      try writer.runScript(TenantFixture.predictions(run: run))
     }
-    try writer.runScript(
-      """
-      INSERT INTO analytics.hourly_rollups
-        SELECT id, 'module_used', '\(TenantFixture.all)',
-          timestamptz '2011-12-09 00:00Z' + h * interval '1 hour', h + 1, 1
-        FROM unnest('{\(TenantFixture.companies.joined(separator: ","))}'::uuid[]) AS id,
-          generate_series(0, 3) AS h;
-      INSERT INTO analytics.daily_rollups
-        SELECT company_id, event_type, module_id, '2011-12-09', sum(event_count), 1
-        FROM analytics.hourly_rollups GROUP BY 1, 2, 3;
-      INSERT INTO analytics.monthly_rollups
-        SELECT company_id, event_type, module_id, '2011-12-01', event_count, 1
-        FROM analytics.daily_rollups;
-      INSERT INTO analytics.daily_metrics (company_id, metric_name, dimension, dimension_value, date,
-          value, numerator, unit, currency, settings_digest)
-        SELECT id, 'mrr', '', '', date '2011-12-10' - d, d, d, 'money', 'GBP', 'd'
-        FROM unnest('{\(TenantFixture.companies.joined(separator: ","))}'::uuid[]) AS id,
-          generate_series(0, 2) AS d;
-      INSERT INTO analytics.monthly_metrics (company_id, metric_name, dimension, dimension_value,
-          month, value, numerator, denominator, unit, settings_digest)
-        SELECT company_id, 'arpa', '', '', m.start, NULL, 1, 0, 'ratio', 'd'
-        FROM analytics.monthly_rollups, generate_series(date '2011-11-01', '2011-12-01', '1 month')
-          AS m (start);
-      INSERT INTO analytics.cohort_retention
-        SELECT company_id, 'signup', '2011-11-01', period, 2, 1, 10, 5, 5, 'GBP', true, 'd'
-        FROM analytics.monthly_rollups, generate_series(0, 2) AS period;
-      INSERT INTO analytics.funnels
-        SELECT company_id, 'activation', '2011-12-09', step, 'step ' || step, 4, 4 - step, NULL, 0,
-          0.5, 'd'
-        FROM analytics.monthly_rollups, generate_series(0, 2) AS step;
-      """)
+    try writer.runScript(TenantFixture.analytics)
     try publish(TenantFixture.publishedRun)
   }
-
-  /// Rows in each tenant view that one company has.
-  ///
-  /// Of what lies after the published day, and of a month that is not over, there is none.
-  static let rowsPerCompany = [
-    "api.revenue_forecast_v1": 3, "api.rollups_v1": 6, "api.metrics_v1": 3, "api.cohorts_v1": 2,
-    "api.funnels_v1": 3,
-  ]
 
   /// A connection as a reader, with the company it asks for.
   func connect(as company: String?) throws -> Connection {
@@ -105,7 +68,8 @@ struct TenantFixture {
         """
         INSERT INTO almanac.published_runs (publication_id, model, run_id, model_version, as_of,
           recorded_cut, valid_until, rows)
-        VALUES ($1, 'revenue', $2, 'v1', '2011-12-09', now(), now() + $3::interval, 9)
+        SELECT $1, model, $2, 'v1', '2011-12-09', now(), now() + $3::interval, 9
+        FROM unnest('{revenue,churn,upsell,payment}'::text[]) AS model
         """, [publication, run, interval])
     }
   }

@@ -19,6 +19,10 @@ package enum MigrationError: Error, Hashable {
   case notInitialised
   /// The database lacks migrations.
   case olderSchema(found: Int, known: Int)
+  /// The target's objects are not those that the migrations make.
+  case drift(differences: Int)
+  /// The login role may not make the objects that those of the target are compared with.
+  case mayNotCompare(user: String)
   /// The server refused a migration, of which nothing was kept.
   case refused(number: Int, name: String, underlying: PostgresError)
 }
@@ -27,8 +31,9 @@ extension MigrationError: ExitStatusConvertible {
   /// The status the program exits with when nothing handles the error.
   package var exitStatus: ExitStatus {
     switch self {
-    case .missingRoles, .missingMembership, .mayNotCreateSchemas, .closedSchema: .noPermission
-    case .newerSchema, .editedMigration, .notInitialised, .olderSchema: .configuration
+    case .missingRoles, .missingMembership, .mayNotCreateSchemas, .closedSchema, .mayNotCompare:
+      .noPermission
+    case .newerSchema, .editedMigration, .notInitialised, .olderSchema, .drift: .configuration
     case .refused(_, _, let underlying): underlying.exitStatus
     }
   }
@@ -61,6 +66,12 @@ extension MigrationError: ExitStatusConvertible {
     case .olderSchema(let found, let known):
       return "the target has schema version \(found), this program needs \(known); "
         + "run 'almanac init' first"
+    case .drift(let differences):
+      return "the schemas of the target differ from what `almanac init --print` makes in "
+        + "\(counted(differences, "place")); undo what was changed there"
+    case .mayNotCompare(let user):
+      return "\(user) may not make the schemas that those of the target are compared with; run "
+        + "'almanac init --check' as their owner, with CREATE on the database"
     case .refused(let number, let name, let underlying):
       return "migration \(number) (\(name)) was refused and nothing of it kept: \(underlying)"
     }

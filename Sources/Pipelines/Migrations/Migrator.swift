@@ -7,8 +7,8 @@ package import Postgres
 /// there. With `CREATEROLE` it makes the roles itself and joins them; without, an administrator
 /// runs ``Role/script(member:database:)`` once. The nightly run needs `almanac_writer` alone.
 package struct Migrator {
-  private let connection: Connection
-  private let migrations: [Migration]
+  let connection: Connection
+  let migrations: [Migration]
 
   /// A migrator for the database a connection leads to.
   ///
@@ -101,10 +101,10 @@ package struct Migrator {
   }
 
   /// The advisory lock of the transaction that applies a migration.
-  private static let lockKey: Int64 = 0x616c_6d61_6e61_6301
+  static let lockKey: Int64 = 0x616c_6d61_6e61_6301
 
   /// A migration with its record, to be run in one transaction.
-  private static func statements(of migration: Migration) -> String {
+  static func statements(of migration: Migration) -> String {
     """
     SET LOCAL search_path TO pg_catalog, pg_temp;
     \(migration.sql)
@@ -137,7 +137,7 @@ package struct Migrator {
   }
 
   /// The migrations the database has, in order.
-  private func recorded() throws -> [(number: Int, checksum: String)] {
+  func recorded() throws -> [(number: Int, checksum: String)] {
     let table = try connection.query(
       """
       SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -152,7 +152,7 @@ package struct Migrator {
   }
 
   /// Throws unless the recorded migrations are the first ones of those known.
-  private func verify(_ recorded: [(number: Int, checksum: String)]) throws {
+  func verify(_ recorded: [(number: Int, checksum: String)]) throws {
     if let last = recorded.last, last.number > migrations.count {
       throw MigrationError.newerSchema(found: last.number, known: migrations.count)
     }

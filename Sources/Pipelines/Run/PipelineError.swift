@@ -51,6 +51,12 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case missingProject(path: String)
   /// The run to publish holds no predictions.
   case nothingToPublish(run: String)
+  /// The rows of a run and model disagree on their version or times.
+  case mixedPredictions(model: String)
+  /// The run to publish did not end predicting.
+  case unfinishedRun(run: String)
+  /// The predictions that an earlier publication showed are not kept.
+  case cannotRestore(publication: Int, model: String)
   /// The rows in a table are not those the stage wrote.
   case countMismatch(table: String, expected: Int, found: Int)
   /// What a stage counted of events is not what daily rollups hold.
@@ -69,9 +75,12 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .noTransactions, .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
-    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch, .usageMismatch: .badData
+    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch, .usageMismatch,
+      .mixedPredictions:
+      .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
-      .notExtracted, .missingProject, .nothingToPublish, .noSuchRun:
+      .notExtracted, .missingProject, .nothingToPublish, .noSuchRun, .unfinishedRun,
+      .cannotRestore:
       .missingInput
     case .dateNotOver, .unknownStage: .usage
     case .unexpectedAnswer: .internalError
@@ -145,6 +154,15 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
         + "it with --project"
     case .nothingToPublish(let run):
       "run \(run.prefix(8)) holds no predictions to publish; give --only predict,publish"
+    case .mixedPredictions(let model):
+      "the predictions of model \(model) are not of one version, day and extraction; nothing was "
+        + "published: run the stages predict and publish again"
+    case .unfinishedRun(let run):
+      "run \(run.prefix(8)) did not end predicting; nothing was published: choose another run, "
+        + "`almanac status` lists them"
+    case .cannotRestore(let publication, let model):
+      "publication \(publication) cannot be brought back: its predictions of model \(model) are "
+        + "not kept; nothing was changed"
     case .countMismatch(let table, let expected, let found):
       "\(table) holds \(found) rows of this run instead of \(expected); nothing was published"
     case .usageMismatch(let what, let company, let period, let counted, let rolledUp):

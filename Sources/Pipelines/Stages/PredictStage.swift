@@ -17,7 +17,6 @@ package struct PredictStage: Stage {
 
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
-    let table = QualifiedName(schema: "predictions", name: "revenue_forecasts")
     for model in models {
       let fitted = try context.fit(model)
       let cut = try context.knowledgeCut(of: model.series.dataset.name)
@@ -28,16 +27,8 @@ package struct PredictStage: Stage {
         currency: context.pipeline.currency
       ).batch(
         fitted.grains.map { ($0.name, $0.forecast) }, runningMonth: fitted.runningMonth)
-      let written = try context.lock.write { connection in
-        try connection.run(
-          "DELETE FROM predictions.revenue_forecasts WHERE run_id = $1 AND model = $2",
-          [context.run.description, model.name])
-        return try connection.copyIn(rows, into: table)
-      }
-      guard written == rows.rowCount else {
-        throw PipelineError.countMismatch(
-          table: table.description, expected: rows.rowCount, found: written)
-      }
+      let written = try context.lock.copyPredictions(
+        [rows], into: .revenueForecasts, run: context.run.description, model: model.name)
       outcome.rowsIn += fitted.rowsRead
       outcome.rowsOut += written
       outcome.note("\(model.name)_rows", written)

@@ -132,17 +132,20 @@ package struct Ledger {
 
   /// Records that a stage ended well.
   package func finishStage(_ stage: String, _ outcome: StageOutcome) throws {
-    try lock.write { connection in
-      try connection.run(
-        """
-        UPDATE almanac.stage_runs SET status = 'succeeded', finished_at = now(), rows_in = $3,
-          rows_out = $4, bytes = $5, detail = $6 WHERE run_id = $1 AND stage = $2
-        """,
-        [
-          run.description, stage, String(outcome.rowsIn), String(outcome.rowsOut),
-          String(outcome.bytes), outcome.detailJSON,
-        ])
-    }
+    try lock.write { try finishStage(stage, outcome, on: $0) }
+  }
+
+  /// Records that a stage ended well, within a transaction that passed the fence.
+  func finishStage(_ stage: String, _ outcome: StageOutcome, on connection: Connection) throws {
+    try connection.run(
+      """
+      UPDATE almanac.stage_runs SET status = 'succeeded', finished_at = now(), rows_in = $3,
+        rows_out = $4, bytes = $5, detail = $6 WHERE run_id = $1 AND stage = $2
+      """,
+      [
+        run.description, stage, String(outcome.rowsIn), String(outcome.rowsOut),
+        String(outcome.bytes), outcome.detailJSON,
+      ])
   }
 
   /// Records that the run ended, with its error if it failed, and its open stage with it.
@@ -222,6 +225,44 @@ package struct LedgerReading {
     let rows = try connection.query(
       "SELECT as_of FROM almanac.published ORDER BY publication_id DESC LIMIT 1")
     return rows.count == 1 ? rows[0, "as_of"].flatMap { CalendarDate($0) } : nil
+  }
+
+  /// The run whose identifier begins with the given digits, and its pipeline.
+  ///
+  /// - Throws: ``PipelineError/noSuchRun(what:)`` if there is none or more than one.
+  package func run(beginningWith text: String) throws -> (run: UUIDValue, pipeline: String) {
+    let digits = text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
+        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
+    }
+    guard digits, text.utf8.count >= 8, text.utf8.count <= 36 else {
+      throw PipelineError.noSuchRun(
+        what: "a run is named by eight or more digits of its identifier")
+    }
+    let rows = try connection.query(
+      """
+      SELECT run_id, pipeline FROM almanac.runs
+      WHERE starts_with(run_id::text, lower($1)) LIMIT 2
+      """, [text])
+    guard rows.count > 0, let run = rows[0, "run_id"].flatMap({ UUIDValue($0) }) else {
+      throw PipelineError.noSuchRun(what: "there is no run \(text)")
+    }
+    guard rows.count == 1 else {
+      throw PipelineError.noSuchRun(what: "several runs begin with \(text)")
+    }
+    return (run, rows[0, "pipeline"] ?? "")
+  }
+
+  /// The run that published last.
+  ///
+  /// - Throws: ``PipelineError/noSuchRun(what:)`` before the first publication.
+  package func publishedRun() throws -> UUIDValue {
+    let rows = try connection.query(
+      "SELECT run_id FROM almanac.published ORDER BY publication_id DESC LIMIT 1")
+    guard rows.count == 1, let run = rows[0, "run_id"].flatMap({ UUIDValue($0) }) else {
+      throw PipelineError.noSuchRun(what: "nothing was published yet")
+    }
+    return run
   }
 
   /// The data directory and manifest that the newest extraction into this target recorded.
