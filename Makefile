@@ -67,6 +67,13 @@ test-address: setup ## Run every test under the address sanitizer
 test-thread: setup ## Run every test under the thread sanitizer
 	$(with_server) $(swift_test) --sanitize=thread --scratch-path .build/thread
 
+EXAMPLES ?= 500
+SEED_OF_API ?= 1
+.PHONY: test-api
+test-api: setup ## Send requests to the api's functions over HTTP (EXAMPLES=500 SEED_OF_API=1)
+	ALMANAC_TEST_EXAMPLES=$(EXAMPLES) ALMANAC_TEST_SEED=$(SEED_OF_API) \
+	  $(with_server) $(swift_test) --filter '^IntegrationTests\.ServingHTTPTests'
+
 NIGHTS ?= 20
 .PHONY: soak
 soak: setup ## Extract over many nights with kills and changes (NIGHTS=200 SEED=7 to choose)
@@ -109,6 +116,11 @@ bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 .PHONY: bench-query
 bench-query: bench-build ## Measure answers on the shell, the program's start included
 	$(run_bench) query
+
+publish_parts := publish-switch publish-readers publish-reads
+.PHONY: bench-publish
+bench-publish: bench-build ## Measure publication, and what readers see (PART=publish-reads for one)
+	$(run_bench) $(or $(PART),$(publish_parts))
 
 .PHONY: bench-build
 bench-build: packages var/bench-peers/stamp

@@ -19,6 +19,12 @@ struct BenchmarkOptions {
     case simulate
     /// Answers on the shell.
     case query
+    /// Predictions copied, checked and shown.
+    case publishSwitch = "publish-switch"
+    /// A reader who looks on while runs publish and are killed.
+    case publishReaders = "publish-readers"
+    /// Reads of single companies.
+    case publishReads = "publish-reads"
   }
 
   /// The number of rows for which the targets of the event workload hold.

@@ -20,6 +20,10 @@ struct BenchmarkProgram {
         try ProgramRun.printResult(Array(arguments.dropFirst()))
         return 0
       }
+      if arguments.first == PublishReadersBenchmark.command {
+        try PublishReadersBenchmark.publish(Array(arguments.dropFirst()))
+        return 0
+      }
       let options = try BenchmarkOptions(arguments)
       let workload = EventWorkload(options: options)
       var figures: [Figure] = []
@@ -35,6 +39,9 @@ struct BenchmarkProgram {
           case .regression: try RegressionBenchmark(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           case .query: try QueryBenchmark(options: options).run()
+          case .publishSwitch: try PublishSwitchBenchmark(options: options).run()
+          case .publishReaders: try PublishReadersBenchmark(options: options).run()
+          case .publishReads: try PublishReadsBenchmark(options: options).run()
           }
         try Report(rows: options.rows, runs: options.runs, figures: found)
           .write(to: "\(options.folder)/\(part.rawValue).json")

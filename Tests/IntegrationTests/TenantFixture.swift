@@ -51,6 +51,9 @@ struct TenantFixture {
     try connect(user: reader, company: company)
   }
 
+  /// The URI of the database for the reader.
+  func readerURL() throws -> String { try TestServer.url(database: target.name, user: reader) }
+
   /// A connection as a member of `almanac_admin`.
   func connectAsAdmin(company: String? = nil) throws -> Connection {
     try connect(user: admin, company: company)
