@@ -36,24 +36,6 @@ extension RunContext {
     "refunds", "subscription_changes", "subscriptions", "transactions",
   ]
 
-  /// Whether rows of a dataset can be read: it is defined, and not one that the source lacks.
-  ///
-  /// - Throws: ``PipelineError/notExtracted(dataset:)`` where it was never extracted.
-  func hasDataset(_ name: String) throws -> Bool {
-    guard let definition = project.dataset(name), !isAbsent(definition) else { return false }
-    _ = try extracted(name)
-    return true
-  }
-
-  /// The columns of a dataset, no batch where it is not there.
-  func rows(of name: String, _ columns: [String]) throws -> [Batch] {
-    guard try hasDataset(name), let definition = project.dataset(name) else { return [] }
-    for column in columns where definition[column: column] == nil {
-      throw BillingError.missingColumn(dataset: name, column: column)
-    }
-    return try directory.reader.read(name, columns: columns)
-  }
-
   /// The digest of the rows of some datasets: equal parts, equal digests.
   func contentDigest(_ datasets: [String]) -> String {
     var text = ""
@@ -76,18 +58,19 @@ extension RunContext {
     if let known = billingRecords, known.settings == settings, known.end == end {
       return known.records
     }
-    let records = try BillingRecords(self, settings, end: end)
+    let records = try BillingRecords(try inputs(), settings, end: end)
     billingRecords = (settings, end, records)
     return records
   }
 }
 
 extension BillingRecords {
-  fileprivate init(
-    _ context: RunContext, _ settings: LedgerSettings, end: Timestamp
-  ) throws {
+  /// The records up to an instant.
+  ///
+  /// - Throws: what ``RunContext/billing(_:through:)`` throws.
+  init(_ context: StageInputs, _ settings: LedgerSettings, end: Timestamp) throws {
     var notices: [String] = []
-    zones = try context.zones()
+    zones = context.zones
     self.end = end
     let rates = try context.exchangeRates() ?? ExchangeRates([])
     companies = try CompanyDates.rows(

@@ -21,8 +21,7 @@ package struct CohortsStage: Stage {
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
     let settings = context.project.metrics.ledgerSettings(context.pipeline.currency)
-    let digest = SHA256.hexadecimalDigest(
-      of: "cohorts \(CohortsStage.version)\nzone \(context.zoneName)\n\(settings.canonicalText)\n")
+    let digest = CohortsStage.settingsDigest(settings, zone: context.zoneName)
     let newest = try context.newestDate(of: name)
     let inputs = SHA256.hexadecimalDigest(
       of: "\(newest)\n" + context.contentDigest(RunContext.billingDatasets + ["users"]))
@@ -34,7 +33,10 @@ package struct CohortsStage: Stage {
     outcome.notices += context.takeZoneNotices()
     outcome.rowsIn = records.rowCount
     var months: [CalendarDate: CohortMonth] = [:]
-    for row in try retention(records, &outcome) {
+    if records.ledger == nil {
+      outcome.notices.append("without MRR there are no cohorts by sign-up and by first module")
+    }
+    for row in try CohortsStage.retention(records) {
       months[row.month, default: CohortMonth()].retention.append(row)
     }
     for row in try users(context, records, &outcome) {
@@ -55,7 +57,7 @@ package struct CohortsStage: Stage {
           [array(touched.map(\.description))])
       }
       outcome.rowsOut += try connection.copyIn(
-        retentionBatch(
+        CohortsStage.retentionBatch(
           changed.flatMap { months[$0.start]?.retention ?? [] }, settings.currency, digest),
         into: QualifiedName(schema: "analytics", name: "cohort_retention"))
       outcome.rowsOut += try connection.copyIn(
@@ -71,9 +73,9 @@ package struct CohortsStage: Stage {
   }
 
   /// Retention of each kind that there are records for.
-  private func retention(
-    _ records: BillingRecords, _ outcome: inout StageOutcome
-  ) throws -> [CohortRow] {
+  ///
+  /// - Throws: `BillingError`: a missing rate, or an amount without a currency.
+  static func retention(_ records: BillingRecords) throws -> [CohortRow] {
     var rows: [CohortRow] = []
     func cohorts(_ kind: CohortKind, _ firsts: [UUIDValue: Timestamp]) -> Cohorts {
       Cohorts(kind, firsts: firsts, zones: records.zones, end: records.end)
@@ -85,8 +87,6 @@ package struct CohortsStage: Stage {
       rows += cohorts(
         .firstModule, Cohorts.firstModules(in: records.changes, end: records.end)
       ).retention(in: ledger)
-    } else {
-      outcome.notices.append("without MRR there are no cohorts by sign-up and by first module")
     }
     if records.hasPayments {
       rows += try cohorts(.firstPayment, records.books.firstPayments(end: records.end))
@@ -124,7 +124,13 @@ package struct CohortsStage: Stage {
     return cohorts.values.sorted { ($0.company, $0.month) < ($1.company, $1.month) }
   }
 
-  private func retentionBatch(
+  /// The digest of everything besides the rows that retention depends on.
+  static func settingsDigest(_ settings: LedgerSettings, zone: String) -> String {
+    SHA256.hexadecimalDigest(of: "cohorts \(version)\nzone \(zone)\n\(settings.canonicalText)\n")
+  }
+
+  /// The rows of `cohort_retention`.
+  static func retentionBatch(
     _ rows: [CohortRow], _ currency: CurrencyCode, _ settings: String
   ) -> Batch {
     var company = ColumnBuilder(Field("company_id", .uuid))

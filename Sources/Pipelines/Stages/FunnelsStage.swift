@@ -34,9 +34,7 @@ package struct FunnelsStage: Stage {
       outcome.notices.append(
         "users: is not there; the funnel \(funnel.definition.name) is switched off")
     }
-    let digest = SHA256.hexadecimalDigest(
-      of: "funnels \(FunnelsStage.version)\nzone \(context.zoneName)\n"
-        + definition.canonicalText)
+    let digest = FunnelsStage.settingsDigest(definition, zone: context.zoneName)
     let newest = try context.newestDate(of: name)
     let places = context.pipeline.countsCompanyDays ? ["companies"] : []
     let inputs = SHA256.hexadecimalDigest(
@@ -48,17 +46,12 @@ package struct FunnelsStage: Stage {
     let (end, zones) = (context.end(of: newest), try context.zones())
     let over = try context.datesOver(through: newest)
     outcome.note(over, through: newest, in: context)
-    let reading = try FunnelReading(funnels, events: events, before: end, in: context)
-    outcome.rowsIn = reading.rowsRead
+    let (computed, rowsRead) = try FunnelsStage.rows(
+      funnels, events: events, before: end, in: try context.inputs())
+    outcome.rowsIn = rowsRead
     var months: [CalendarDate: [(funnel: Int, row: FunnelRow)]] = [:]
-    let computed = try mapConcurrently(
-      Array(funnels.indices), jobs: context.jobs, context: {},
-      work: { _, index in
-        let funnel = funnels[index].definition
-        return funnel.rows(funnel.passages(of: reading.events[index], end: end), zones: zones)
-      })
     for (index, rows) in computed.enumerated() {
-      for row in rows where over.isOver(row.cohortDate, row.company) {
+      for row in rows {
         months[row.cohortDate.monthStart, default: []].append((index, row))
       }
     }
@@ -66,6 +59,26 @@ package struct FunnelsStage: Stage {
       funnels, months, inputs: inputs, digest: SettingsDigests(digest, zones), known: known,
       in: context, &outcome)
     return outcome
+  }
+
+  /// The rows of funnels from the events before the end of a date, as far as days of entry are over.
+  ///
+  /// - Returns: the rows of each funnel, and how many rows were read.
+  /// - Throws: what reading partitions throws.
+  static func rows(
+    _ funnels: [FunnelsDefinition.Funnel], events: DatasetDefinition, before end: Timestamp,
+    in inputs: StageInputs
+  ) throws -> (rows: [[FunnelRow]], rowsRead: Int) {
+    let reading = try FunnelReading(funnels, events: events, before: end, in: inputs)
+    let (zones, over) = (inputs.zones, DatesOver(inputs.zones, at: end))
+    let rows = try mapConcurrently(
+      Array(funnels.indices), jobs: inputs.jobs, context: {},
+      work: { _, index in
+        let funnel = funnels[index].definition
+        return funnel.rows(funnel.passages(of: reading.events[index], end: end), zones: zones)
+          .filter { over.isOver($0.cohortDate, $0.company) }
+      })
+    return (rows, reading.rowsRead)
   }
 
   private func write(
@@ -90,7 +103,7 @@ package struct FunnelsStage: Stage {
           [start.description, end.description])
       }
       outcome.rowsOut = try connection.copyIn(
-        batch(funnels, changed.flatMap { months[$0.start] ?? [] }, digest),
+        FunnelsStage.batch(funnels, changed.flatMap { months[$0.start] ?? [] }, digest),
         into: QualifiedName(schema: "analytics", name: "funnels"))
       try ledger.record(entries, on: connection)
       try ledger.forget(gone, on: connection)
@@ -117,7 +130,14 @@ package struct FunnelsStage: Stage {
     return SHA256.hexadecimalDigest(of: bytes.bytes)
   }
 
-  private func batch(
+  /// The digest of everything besides the rows that funnels depend on.
+  static func settingsDigest(_ definition: FunnelsDefinition, zone: String) -> String {
+    SHA256.hexadecimalDigest(
+      of: "funnels \(version)\nzone \(zone)\n" + definition.canonicalText)
+  }
+
+  /// The rows of `analytics.funnels`.
+  static func batch(
     _ funnels: [FunnelsDefinition.Funnel], _ rows: [(funnel: Int, row: FunnelRow)],
     _ settings: SettingsDigests
   ) -> Batch {
@@ -175,7 +195,7 @@ private struct FunnelReading: Sendable {
   /// Reads the partitions up to an instant, several days at once.
   init(
     _ funnels: [FunnelsDefinition.Funnel], events: DatasetDefinition, before end: Timestamp,
-    in context: RunContext
+    in context: StageInputs
   ) throws {
     var meanings: [String: [Meaning]] = [:]
     for (index, funnel) in funnels.enumerated() {
@@ -189,9 +209,9 @@ private struct FunnelReading: Sendable {
             funnel: index, steps: steps[type] ?? 0, isExclusion: funnel.exclusions.contains(type)))
       }
     }
-    let reader = context.directory.reader
+    let reader = context.reader
     let last = Timestamp(microseconds: end.microseconds - 1).dateUTC
-    let days = context.directory.manifest.days(of: events.name).dates.filter { $0 <= last }.sorted()
+    let days = context.manifest.days(of: events.name).dates.filter { $0 <= last }.sorted()
     let known = meanings
     let subjects = funnels.map(\.subject)
     let read = try mapConcurrently(
@@ -264,7 +284,7 @@ private struct FunnelReading: Sendable {
 
   /// The times in the dataset of users that are steps of a funnel.
   private static func users(
-    of funnel: FunnelsDefinition.Funnel, in context: RunContext
+    of funnel: FunnelsDefinition.Funnel, in context: StageInputs
   ) throws -> [FunnelEvent] {
     let name = FunnelsDefinition.Funnel.usersDataset
     guard let dataset = context.project.dataset(name), let tenant = dataset.tenantColumn,

@@ -10,7 +10,7 @@ extension MetricsPlan {
   func writeBooks(
     in context: RunContext, _ outcome: inout StageOutcome
   ) throws -> MetricWriting.Result {
-    let inputs = inputsDigest(in: context)
+    let inputs = booksDigest(in: context)
     let connection = context.lock.connection
     let stages = ["metrics/day", "metrics/month"]
     let known = try stages.map {
@@ -24,36 +24,18 @@ extension MetricsPlan {
     let records = try context.billing(settings, through: newest)
     outcome.rowsIn += records.rowCount
     outcome.notices += records.notices
-    let tally = try wholeTally(in: context)
-    let firsts = [records.ledger?.firstDate(in: records.zones), records.books.firstDate]
-      .compactMap(\.self)
-    let first = max(firsts.min() ?? newest, MetricsPlan.earliest(newest))
-    let computed = try BookMetrics(
-      records, from: first, through: newest, margin: definition.margin)
-    try computed.checkIdentities()
+    let books = try books(records)
     try recordRates(
-      records, from: first, owed: computed.overdueRates, tally ?? [], in: context)
+      records, from: books.first, owed: books.metrics.overdueRates, books.tallies, in: context)
     var result = MetricWriting.Result()
     for (index, grain) in [MetricPeriods.Grain.day, .month].enumerated() {
-      let periods = MetricPeriods(grain, from: first, through: newest)
-      var byPeriod = periods.starts.map { MetricPeriod(start: $0) }
-      for row in grain == .day ? computed.daily : computed.monthly {
-        if let place = periods.index(of: row.date) { byPeriod[place].rows.append(row) }
-      }
-      if let tally {
-        addDeclared(tally, to: &byPeriod, grain)
-      }
-      if grain == .month {
-        for place in byPeriod.indices {
-          byPeriod[place].movements = computed.movements(of: byPeriod[place].start)
-        }
-      }
-      let starts = Set(periods.starts)
+      let periods = periods(of: books, grain)
+      let starts = Set(periods.map(\.start))
       let part = try writing(
         grain, stage: stages[index], names: bookNames, source: records.ledger?.source,
         writesMovements: grain == .month, in: context
       ).write(
-        byPeriod.map { withoutPending($0, grain) }, inputs: { _ in inputs }, known: known[index],
+        periods, inputs: { _ in inputs }, known: known[index],
         forgotten: known[index].keys.filter { !starts.contains($0) }.sorted(),
         isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
       result.add(part)
@@ -61,32 +43,71 @@ extension MetricsPlan {
     return result
   }
 
+  /// What billing records come to, before it is split into periods.
+  struct Books {
+    /// The first day with something to tell.
+    var first: CalendarDate
+    var metrics: BookMetrics
+    /// Declared metrics of datasets without days.
+    var tallies: [DeclaredTally]
+  }
+
+  /// Computes what is made of billing records.
+  ///
+  /// - Throws: `BillingError`, also where an identity does not hold.
+  func books(_ records: BillingRecords) throws -> Books {
+    let tallies = try wholeTallies()
+    let firsts = [records.ledger?.firstDate(in: records.zones), records.books.firstDate]
+      .compactMap(\.self)
+    let first = max(firsts.min() ?? newest, MetricsPlan.earliest(newest))
+    let metrics = try BookMetrics(
+      records, from: first, through: newest, margin: definition.margin)
+    try metrics.checkIdentities()
+    return Books(first: first, metrics: metrics, tallies: tallies)
+  }
+
+  /// The days or months of what is made of billing records, as far as they are over.
+  func periods(of books: Books, _ grain: MetricPeriods.Grain) -> [MetricPeriod] {
+    let periods = MetricPeriods(grain, from: books.first, through: newest)
+    var byPeriod = periods.starts.map { MetricPeriod(start: $0) }
+    for row in grain == .day ? books.metrics.daily : books.metrics.monthly {
+      if let place = periods.index(of: row.date) { byPeriod[place].rows.append(row) }
+    }
+    if !books.tallies.isEmpty { addDeclared(books.tallies, to: &byPeriod, grain) }
+    if grain == .month {
+      for place in byPeriod.indices {
+        byPeriod[place].movements = books.metrics.movements(of: byPeriod[place].start)
+      }
+    }
+    return byPeriod.map { withoutPending($0, grain) }
+  }
+
   /// The digest of everything that metrics of billing records are made from.
-  private func inputsDigest(in context: RunContext) -> String {
+  private func booksDigest(in context: RunContext) -> String {
     let datasets = Set(RunContext.billingDatasets + whole.map(\.dataset.name))
     return SHA256.hexadecimalDigest(
       of: "\(newest)\n\(context.contentDigest(Array(datasets)))")
   }
 
   /// What declared metrics of datasets without days have, up to the logical date.
-  private func wholeTally(in context: RunContext) throws -> [DeclaredTally]? {
+  private func wholeTallies() throws -> [DeclaredTally] {
     var tallies: [DeclaredTally] = []
     let groups = Dictionary(grouping: whole.filter { !$0.isRatio }) { metric in
       "\(metric.dataset.name) \(metric.timeColumn?.name ?? "")"
     }
     for key in groups.keys.sorted() {
       guard let metrics = groups[key],
-        let dataset = context.project.dataset(metrics[0].dataset.name),
+        let dataset = inputs.project.dataset(metrics[0].dataset.name),
         let time = metrics[0].timeColumn?.name ?? dataset.timeColumn
       else { continue }
       var tally = DeclaredTally(
         metrics, dataset: dataset, timeColumn: time,
         days: MetricsPlan.earliest(newest)..<newest.adding(days: 1), zones: zones,
-        currency: settings.currency, rates: try context.exchangeRates())
-      for batch in try context.rows(of: dataset.name, tally.columns) { try tally.add(batch) }
+        currency: settings.currency, rates: try inputs.exchangeRates())
+      for batch in try inputs.rows(of: dataset.name, tally.columns) { try tally.add(batch) }
       tallies.append(tally)
     }
-    return tallies.isEmpty ? nil : tallies
+    return tallies
   }
 
   private func addDeclared(

@@ -23,9 +23,7 @@ extension MetricsPlan {
       datasets.map { context.directory.manifest.days(of: $0) }, zones: zones, over: over,
       window: byDay.compactMap(\.windowDays).max() ?? 1, ratesDigest: ratesDigest(in: context))
     let days = content.days(through: newest)
-    let months = MetricPeriods(
-      .month, from: days.first ?? newest, through: days.last ?? newest
-    ).starts.filter { !days.isEmpty && $0.adding(days: $0.daysInMonth - 1) <= newest }
+    let months = months(of: days)
     func isPending(_ known: IntervalEntry?, _ inputs: String) -> Bool {
       context.isForced || known?.inputs != inputs || known?.settings != settingsDigest
     }
@@ -43,22 +41,11 @@ extension MetricsPlan {
       months.filter {
         movedMonths.contains($0) || isPending(knownMonths[$0], monthInputs[$0] ?? "")
       })
-    let units = Dictionary(grouping: pendingDays, by: \.monthStart)
-    let starts = Set(units.keys).union(pendingMonths).sorted()
     outcome.note("days", days.count)
     outcome.note("days_computed", pendingDays.count)
     let plan = self
-    let work = DayWork(
-      plan: byDay, window: content.window, project: context.project,
-      reader: context.directory.reader, zones: zones, currency: settings.currency,
-      rates: try context.exchangeRates())
     let settled = (Set(days), Set(months))
-    let computed = try mapConcurrently(
-      starts, jobs: context.jobs, context: { work },
-      work: { work, month in
-        try work.rows(
-          days: units[month] ?? [], month: pendingMonths.contains(month) ? month : nil)
-      })
+    let computed = try compute(pendingDays, pendingMonths)
     outcome.rowsIn += computed.reduce(0) { $0 + $1.rowsRead }
     try recordDeclaredRates(
       computed.reduce(into: Set<RateUse>()) { $0.formUnion($1.rateUses) }, of: pendingDays,
@@ -68,7 +55,7 @@ extension MetricsPlan {
       .day, stage: MetricsPlan.dayStage, names: names, source: nil, writesMovements: false,
       in: context
     ).write(
-      computed.flatMap(\.days).map { withoutPending($0, .day) }, inputs: { dayInputs[$0] ?? "" },
+      computed.flatMap(\.days), inputs: { dayInputs[$0] ?? "" },
       known: knownDays,
       forgotten: knownDays.keys.filter { !settled.0.contains($0) }.sorted(),
       isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
@@ -77,11 +64,41 @@ extension MetricsPlan {
         .month, stage: MetricsPlan.monthStage, names: names, source: nil, writesMovements: false,
         in: context
       ).write(
-        computed.compactMap(\.month).map { withoutPending($0, .month) },
+        computed.compactMap(\.month),
         inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
         forgotten: knownMonths.keys.filter { !settled.1.contains($0) }.sorted(),
         isForced: context.isForced, jobs: context.jobs, target: context.lock.settings))
     return result
+  }
+
+  /// The months of some days that are over by the last date.
+  func months(of days: [CalendarDate]) -> [CalendarDate] {
+    guard let first = days.first, let last = days.last else { return [] }
+    return MetricPeriods(.month, from: first, through: last).starts
+      .filter { $0.adding(days: $0.daysInMonth - 1) <= newest }
+  }
+
+  /// Computes the metrics of rows that are kept by day for some days and months, a month of days at
+  /// a time; companies for which one is not over yet are left out.
+  func compute(
+    _ days: [CalendarDate], _ months: Set<CalendarDate>
+  ) throws -> [DayWork.Output] {
+    let units = Dictionary(grouping: days, by: \.monthStart)
+    let work = DayWork(
+      plan: byDay, window: byDay.compactMap(\.windowDays).max() ?? 1, project: inputs.project,
+      reader: inputs.reader, zones: zones, currency: settings.currency,
+      rates: try inputs.exchangeRates())
+    let computed = try mapConcurrently(
+      Set(units.keys).union(months).sorted(), jobs: inputs.jobs, context: { work },
+      work: { work, month in
+        try work.rows(days: units[month] ?? [], month: months.contains(month) ? month : nil)
+      })
+    return computed.map { output in
+      var output = output
+      output.days = output.days.map { withoutPending($0, .day) }
+      output.month = output.month.map { withoutPending($0, .month) }
+      return output
+    }
   }
 
   /// The digest of the rates, where a metric adds up money.
@@ -135,7 +152,7 @@ private struct DayInputs {
 }
 
 /// Reads partitions and tallies the metrics of a month's days.
-private struct DayWork: Sendable {
+struct DayWork: Sendable {
   let plan: [DeclaredMetric]
   let window: Int
   let project: Project

@@ -46,6 +46,7 @@ package struct MetricsStage: Stage {
 
 /// Which metrics a run computes, and from what.
 struct MetricsPlan {
+  let inputs: StageInputs
   let definition: MetricsDefinition
   let settings: LedgerSettings
   /// The digest of everything besides the rows that a number depends on.
@@ -65,16 +66,32 @@ struct MetricsPlan {
   let closed: CalendarDate?
   var notices: [String] = []
 
+  /// The plan of a run.
+  ///
+  /// - Throws: what reading zones and the ledger throws.
   init(_ definition: MetricsDefinition, in context: RunContext) throws {
+    try self.init(
+      definition, try context.inputs(), through: try context.newestDate(of: "metrics"),
+      closed: try context.closedMonth(of: "metrics"))
+  }
+
+  /// The plan for metrics up to a date.
+  ///
+  /// - Throws: ``PipelineError/notExtracted(dataset:)``.
+  init(
+    _ definition: MetricsDefinition, _ context: StageInputs, through newest: CalendarDate,
+    closed: CalendarDate?
+  ) throws {
+    inputs = context
     self.definition = definition
     settings = definition.ledgerSettings(context.pipeline.currency)
-    zones = try context.zones()
-    newest = try context.newestDate(of: "metrics")
-    over = try context.datesOver(through: newest)
+    zones = context.zones
+    self.newest = newest
+    over = context.datesOver(through: newest)
     settingsDigest = SHA256.hexadecimalDigest(
       of: "metrics \(MetricsStage.version)\nzone \(context.zoneName)\n\(settings.canonicalText)\n"
         + "margin \(definition.margin)\n\(definition.canonicalText)\n")
-    closed = try context.closedMonth(of: "metrics")
+    self.closed = closed
     var off: [String: [String]] = [:]
     for metric in definition.declared {
       if case .ratio = metric.measure { continue }

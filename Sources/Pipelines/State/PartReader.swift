@@ -15,6 +15,10 @@ package struct PartReader: Sendable {
   /// Parts with fewer bytes are read whole.
   var minimumIndexedBytes = PartIndex.minimumPartBytes
 
+  /// An instant of the source's clock to look back to, and the columns that say when a row of each
+  /// dataset was recorded; `nil` for rows as they are now.
+  var known: (instant: Timestamp, recorded: [String: String])?
+
   /// A reader of the data directory at a path.
   package init(path: String, manifest: Manifest) {
     self.init(path: path, manifest: manifest, makesIndexes: false)
@@ -43,6 +47,10 @@ package struct PartReader: Sendable {
     _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
   ) throws -> [Batch] {
     guard let entry = manifest.datasets[dataset] else { return [] }
+    if let known {
+      return try read(
+        dataset, entry, days: days, columns: columns, known.recorded[dataset], by: known.instant)
+    }
     if entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue {
       return try versions(entry, days: days, columns: columns, asOf: nil)
     }
@@ -78,6 +86,37 @@ package struct PartReader: Sendable {
       return try read(dataset, days: days, columns: columns)
     }
     return try versions(entry, days: days, columns: columns, asOf: instant)
+  }
+
+  /// The rows of a dataset that were recorded by an instant.
+  ///
+  /// Of a dataset of versions the one that the last cut up to then saw; before its first cut the
+  /// versions of that one, whose dates tell what had happened by then (DECISIONS.md, D-404).
+  private func read(
+    _ name: String, _ entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?, columns: [String],
+    _ recorded: String?, by instant: Timestamp
+  ) throws -> [Batch] {
+    let all = columns + [recorded].compactMap { $0 }.filter { !columns.contains($0) }
+    var batches: [Batch]
+    if entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue {
+      let first = entry.firstCut.flatMap { Timestamp($0) } ?? instant
+      batches = try versions(entry, days: days, columns: all, asOf: max(instant, first))
+    } else {
+      var now = self
+      now.known = nil
+      batches = try now.read(name, days: days, columns: all)
+    }
+    guard let recorded else { return batches }
+    return batches.map { batch in
+      guard let column = batch[recorded], case .int64(let times) = column.storage else {
+        return batch
+      }
+      let rows = times.indices.filter {
+        column.isNull($0) || times[$0] <= instant.microseconds
+      }
+      let kept = rows.count == batch.rowCount ? batch : batch.taking(rows)
+      return Batch(columns.compactMap { kept[$0] }, rowCount: kept.rowCount)
+    }
   }
 
   /// The parts with rows of some days that are not below the floor.
