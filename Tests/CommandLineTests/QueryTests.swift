@@ -58,6 +58,34 @@ struct QueryTests {
     #expect(objects.count == 3 && objects.allSatisfy { $0["event_count"] as? Int == 2 })
   }
 
+  @Test("as of a day it prints what a night for that day had written")
+  func asOf() throws {
+    let place = try Workplace()
+    try #require(try place.night("2025-03-31").status == 0)
+    func lines(_ more: [String]) throws -> [[String]] {
+      try rows(
+        place.almanac(
+          ["query"] + more + ["--format", "csv", "--target", place.url]
+            + (more.contains("--as-of") || more.contains("range") ? ["--data", "data"] : [])))
+    }
+    let kept = try lines(["metric", "revenue", "--by", "company"])
+    #expect(kept.count > 50)
+    let range = ["rollup", "--grain", "range", "--from", "2025-03-01", "--to", "2025-04-30"]
+    let keptRange = try lines(range)
+    try #require(try place.night("2025-12-31").status == 0)
+    let metric = ["metric", "revenue", "--by", "company"]
+    #expect(try lines(metric).count > kept.count)
+    #expect(try lines(metric + ["--as-of", "2025-03-31"]) == kept)
+    #expect(try lines(range) != keptRange)
+    // The range ends with the last day that was over then.
+    let past = try lines(range + ["--as-of", "2025-03-31"])
+    #expect(past == keptRange && past[1][1] == "2025-03-31")
+    let refused = try query(place, "rollup", "--as-of", "2025-03-31")
+    #expect(refused.status == 64 && refused.stderr.contains("--grain range"))
+    let vague = try query(place, "cohort", "signup", "--as-of", "yesterday")
+    #expect(vague.status == 64 && vague.stderr.contains("2026-01-31T12:00:00Z"))
+  }
+
   @Test("a range of days counts distinct users over its events, whatever it is split by")
   func ranges() throws {
     let place = try Workplace()

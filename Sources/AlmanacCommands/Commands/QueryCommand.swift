@@ -21,7 +21,9 @@ package struct QueryCommand: Command {
     of a type, or of all; it has unique users where company, type and module are
     all given or split by, because users are not added up. --grain range takes all
     days as one: it counts the events of the snapshots, so its users are exact
-    whatever it is split by. On a terminal the last column of a table shows how the
+    whatever it is split by. --as-of computes from the snapshots what a run at that
+    time would have found: what had happened and been recorded by then, with the
+    definitions of now. On a terminal the last column of a table shows how the
     value went.
 
     Options:
@@ -29,12 +31,15 @@ package struct QueryCommand: Command {
       --to DATE        the last day (default: the latest)
       --grain GRAIN    the length of the periods (default: day)
       --by DIMENSION   what to split by
+      --as-of TIME     what was known at the end of a day, such as 2026-01-31, or at
+                       an instant; of a rollup with --grain range
       --company UUID   one company (default: all of them together)
       --format FORMAT  table, csv or json (default: table)
-      --data DIR       of a range: the folder of snapshots (default: var/data)
-      --project DIR    of a range: the folder that holds pipelines and datasets
+      --data DIR       of a range or --as-of: the folder of snapshots
+                       (default: var/data)
+      --project DIR    of these: the folder that holds pipelines and datasets
                        (default: the current one)
-      --pipeline NAME  of a range: whose zone and currency count (default: the only
+      --pipeline NAME  of these: whose zone and currency count (default: the only
                        pipeline)
       --target URL     the database that was written (default: $ALMANAC_TARGET,
                        else $ALMANAC_SOURCE, else PG*)
@@ -47,6 +52,7 @@ package struct QueryCommand: Command {
       almanac query rollup payment_failed --from 2026-06-01 --format csv
       almanac query rollup --grain range --from 2026-01-15 --to 2026-02-14 --by type
       almanac query cohort signup
+      almanac query metric mrr --grain month --as-of 2026-03-31
     """
 
   private let request: QueryRequest
@@ -64,10 +70,15 @@ package struct QueryCommand: Command {
   package func run(in setting: CommandSetting) throws {
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
-    let answer =
-      try request.place.map { place in
-        try RangeReading(connection, request, place, environment).run(setting.console)
-      } ?? QueryReading(connection, request).run()
+    let answer: QueryReading.Answer
+    if let place = request.place, request.grain == .range {
+      answer = try RangeReading(connection, request, place, environment).run(setting.console)
+    } else if let place = request.place, let moment = request.asOf {
+      answer = try AsOfQuery(connection, request, place, environment)
+        .run(moment, jobs: setting.processors, setting.console)
+    } else {
+      answer = try QueryReading(connection, request).run()
+    }
     let total = answer.batches.reduce(0) { $0 + $1.rowCount }
     if total == 0 {
       setting.console.report("there are no rows; --from, --to or --company fit none")

@@ -7,6 +7,8 @@ import Postgres
 struct QueryReading {
   private let connection: Connection
   private let request: QueryRequest
+  /// The schema of the tables.
+  private let schema: String
 
   /// Rows to print, and how they hang together.
   struct Answer {
@@ -20,8 +22,9 @@ struct QueryReading {
     var value: String?
   }
 
-  /// A reading over a connection.
-  init(_ connection: Connection, _ request: QueryRequest) {
+  /// A reading over a connection, of the tables of a schema.
+  init(_ connection: Connection, _ request: QueryRequest, schema: String = "analytics") {
+    self.schema = schema
     self.connection = connection
     self.request = request
   }
@@ -45,7 +48,7 @@ struct QueryReading {
     let period = request.grain.column
     // All companies together have a row for every period, whatever the metric.
     let ofMetric = "company_id = \(allCompanies) AND metric_name = \(quoteLiteral(name))"
-    let head = try connection.query("SELECT unit FROM analytics.\(table) WHERE \(ofMetric) LIMIT 1")
+    let head = try connection.query("SELECT unit FROM \(schema).\(table) WHERE \(ofMetric) LIMIT 1")
     guard head.count == 1 else {
       throw QueryError.unknown(
         kind: "metric", name: name,
@@ -194,12 +197,12 @@ struct QueryReading {
     group: String? = nil, order: String, series: [String], value: String
   ) throws -> Answer {
     let columns = zip(expressions, fields).map { "\($0) AS \(quoteIdentifier($1.name))" }
-    var query = "SELECT \(columns.joined(separator: ", ")) FROM analytics.\(table)"
+    var query = "SELECT \(columns.joined(separator: ", ")) FROM \(schema).\(table)"
     if !conditions.isEmpty { query += " WHERE " + conditions.joined(separator: " AND ") }
     if let group { query += " GROUP BY \(group)" }
     query += " ORDER BY \(order)"
     var batches: [Batch] = []
-    try connection.copyOut(query, fields: fields, source: "analytics.\(table)") {
+    try connection.copyOut(query, fields: fields, source: "\(schema).\(table)") {
       batches.append($0)
     }
     return Answer(fields: fields, batches: batches, series: series, value: value)
@@ -235,10 +238,10 @@ struct QueryReading {
     let rows = try connection.query(
       """
       WITH RECURSIVE found AS (
-        (SELECT \(column) AS name FROM analytics.\(table) WHERE true\(also)
+        (SELECT \(column) AS name FROM \(schema).\(table) WHERE true\(also)
          ORDER BY \(column) LIMIT 1)
         UNION ALL
-        SELECT (SELECT \(column) FROM analytics.\(table)
+        SELECT (SELECT \(column) FROM \(schema).\(table)
           WHERE \(column) > found.name\(also) ORDER BY \(column) LIMIT 1)
         FROM found WHERE found.name IS NOT NULL)
       SELECT name FROM found WHERE name IS NOT NULL

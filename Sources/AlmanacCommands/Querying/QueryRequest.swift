@@ -1,4 +1,5 @@
 import AlmanacCore
+import Pipelines
 
 /// What `almanac query` is asked for.
 struct QueryRequest {
@@ -37,10 +38,12 @@ struct QueryRequest {
   var to: CalendarDate?
   /// The company; nil for all.
   var company: UUIDValue?
-  /// Where a range reads; nil where the tables are read.
+  /// The time that is looked back to; nil for what the tables hold.
+  var asOf: AsOfReading.Moment?
+  /// Where a range or an earlier time is computed from; nil where the tables are read.
   var place: Place?
 
-  /// What a range is computed from.
+  /// What a range or an earlier time is computed from.
   struct Place {
     /// The folder of snapshots.
     var data: String
@@ -69,6 +72,13 @@ struct QueryRequest {
       ("--data", try scanner.value("--data")), ("--project", try scanner.value("--project")),
       ("--pipeline", try scanner.value("--pipeline")),
     ]
+    asOf = try scanner.value("--as-of").map { (text) throws(UsageError) in
+      if let day = CalendarDate(text) { return .date(day) }
+      if let instant = Timestamp(text) { return .instant(instant) }
+      throw UsageError(
+        "--as-of takes a day or an instant, such as 2026-01-31 or 2026-01-31T12:00:00Z, "
+          + "not \(shown(text))")
+    }
     guard let word = scanner.operand() else {
       throw UsageError("say what to query: \(QueryRequest.subjects.joined(separator: ", "))")
     }
@@ -123,10 +133,15 @@ struct QueryRequest {
       guard from != nil, to != nil else {
         throw UsageError("--grain range needs --from and --to, the first and the last day of it")
       }
+    }
+    if asOf != nil, word == "rollup", grain != .range {
+      throw UsageError("--as-of of a rollup needs --grain range, with --from and --to")
+    }
+    if grain == .range || asOf != nil {
       place = Place(
         data: places[0].1 ?? "var/data", project: places[1].1 ?? ".", pipeline: places[2].1)
     } else if let given = places.first(where: { $0.1 != nil }) {
-      throw UsageError("\(given.0) means nothing without --grain range")
+      throw UsageError("\(given.0) means nothing without --grain range or --as-of")
     }
   }
 

@@ -35,15 +35,16 @@ struct RangeReading {
     let series = fields.map(\.name).filter {
       ["company_id", "event_type", "module_id"].contains($0)
     }
-    let project = try ProjectLoader(path: place.project, environment: environment).load()
-    let pipeline = try pipeline(of: project)
+    let (project, pipeline) = try place.load(environment)
     let directory = try DataDirectoryReading(path: place.data)
     if let notice = directory.notice { console.report("warning: \(notice)") }
-    let rollup = try SpanRollup(project, pipeline, zones: systemZone, directory: directory)
+    let rollup = try SpanRollup(
+      project, pipeline, zones: systemZone, directory: directory,
+      asOf: request.asOf)
     let last = try connection.query(
       "SELECT max(interval_start) AS last FROM almanac.intervals WHERE stage = 'rollup'")
     let computed = last[0, "last"].flatMap { CalendarDate($0) }
-    let end = computed.map { min($0, to) } ?? to
+    let end = [computed, rollup.lastKnown].compactMap(\.self).reduce(to, min)
     var batches: [Batch] = []
     if let computed, from <= end {
       batches = [
@@ -58,17 +59,5 @@ struct RangeReading {
       throw QueryError.unknownType(type)
     }
     return QueryReading.Answer(fields: fields, batches: batches, series: series, value: nil)
-  }
-
-  private func pipeline(of project: Project) throws -> PipelineDefinition {
-    let known = project.pipelines.map(\.name)
-    if let name = place.pipeline {
-      guard let found = project.pipeline(name) else {
-        throw QueryError.unknown(kind: "pipeline", name: name, known: known)
-      }
-      return found
-    }
-    guard project.pipelines.count == 1 else { throw QueryError.ambiguousPipeline(known: known) }
-    return project.pipelines[0]
   }
 }

@@ -31,6 +31,9 @@ package struct AsOfReading {
   package let notices: [String]
   private let inputs: StageInputs
 
+  /// Reads what had been recorded by then.
+  var reader: PartReader { inputs.reader }
+
   /// A reading of what a data directory holds.
   ///
   /// - Parameters:

@@ -16,6 +16,8 @@ package struct SpanRollup {
   private let events: DatasetDefinition
   private let settings: RollupSettings
   private let reader: PartReader
+  /// The last date that was over at the time that is looked back to, `nil` for none.
+  package let lastKnown: CalendarDate?
 
   /// A rollup of the events that a data directory holds, in a pipeline's zone and currency.
   ///
@@ -23,14 +25,18 @@ package struct SpanRollup {
   ///   what reading companies and exchange rates throws.
   package init(
     _ project: Project, _ pipeline: PipelineDefinition, zones: (String) -> ZoneRules?,
-    directory: DataDirectoryReading
+    directory: DataDirectoryReading, asOf moment: AsOfReading.Moment? = nil
   ) throws {
     let name = RollupStage.dataset
     guard let events = project.dataset(name), directory.manifest.datasets[name] != nil else {
       throw PipelineError.notExtracted(dataset: name)
     }
     self.events = events
-    reader = directory.reader
+    let past = try moment.map { moment in
+      try AsOfReading(project, pipeline, directory, at: moment, jobs: 1, zones: zones)
+    }
+    reader = past?.reader ?? directory.reader
+    lastKnown = past?.date
     let owned = try project.zones(
       of: pipeline, in: directory.manifest, reader, find: zones)
     var settings = RollupSettings(events: events, zones: owned.zones, currency: pipeline.currency)
@@ -79,7 +85,8 @@ package struct SpanRollup {
     var settings = settings
     if !dimensions.contains(.module) { settings.moduleColumn = nil }
     settings.over = DatesOver(
-      settings.zones, at: settings.zones.standard.start(of: computed.adding(days: 1)))
+      settings.zones,
+      at: settings.zones.standard.start(of: (lastKnown ?? computed).adding(days: 1)))
     var state = RollupState(
       .span(days.lowerBound..<days.upperBound.adding(days: 1)), settings: settings,
       rowsBeforeReduction: MonthWork.rowsBeforeReduction)
