@@ -10,6 +10,7 @@ package struct Program {
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
     StatusCommand.self, PublishCommand.self, RollbackCommand.self, QueryCommand.self,
+    ExportCommand.self,
     DigestCommand.self, DatasetsCommand.self,
     CompactCommand.self, ForecastCommand.self, BacktestCommand.self, DecomposeCommand.self,
     FitCommand.self, PredictCommand.self, EvaluateCommand.self, ShowCommand.self,

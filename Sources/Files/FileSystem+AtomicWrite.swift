@@ -51,7 +51,7 @@ extension FileSystem {
   }
 
   /// A new file beside the target, with a name that no other process or thread has taken.
-  private static func createTemporary(
+  static func createTemporary(
     for path: String, in directory: String
   ) throws(FileError) -> TemporaryFile {
     while true {
@@ -71,7 +71,10 @@ extension FileSystem {
 }
 
 /// A file that is being written under a name of its own.
-private struct TemporaryFile: ~Copyable {
+struct TemporaryFile: ~Copyable {
   let file: FileDescriptor
   let path: String
+
+  /// The open file alone.
+  consuming func takeFile() -> FileDescriptor { file }
 }

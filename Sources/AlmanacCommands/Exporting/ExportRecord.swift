@@ -1,0 +1,53 @@
+import Files
+import FoundationEssentials
+
+/// What an export has written into a folder, so that another one goes on where it ended.
+struct ExportRecord: Codable, Equatable {
+  /// A file that is whole.
+  struct File: Codable, Equatable {
+    var name: String
+    var rows: Int
+    var bytes: Int
+  }
+
+  /// The file's name in the folder.
+  static let name = "export.json"
+
+  /// What was asked for: subject, format, table and company.
+  var request: String
+  /// The publication and the last computed interval: while both stay, rows stay the same.
+  var state: String
+  var files: [File] = []
+
+  /// The record of a folder that is locked; nil where there is none yet.
+  ///
+  /// - Throws: ``ExportError/foreignFolder(_:)`` where the folder holds files and no record.
+  static func read(in folder: String) throws -> ExportRecord? {
+    let path = folder + "/" + name
+    guard try FileSystem.exists(path) else {
+      let others = try FileSystem.list(folder).filter { !$0.hasPrefix(".") }
+      guard others.isEmpty else { throw ExportError.foreignFolder(folder) }
+      return nil
+    }
+    guard
+      let record = try? JSONDecoder().decode(
+        ExportRecord.self, from: Data(try FileSystem.read(path)))
+    else { throw ExportError.foreignFolder(folder) }
+    return record
+  }
+
+  /// Whether a file that the record lists is there in full.
+  func holds(_ file: String, in folder: String) throws -> Bool {
+    guard let listed = files.first(where: { $0.name == file }) else { return false }
+    let path = folder + "/" + file
+    return try FileSystem.exists(path) && FileSystem.size(of: path) == listed.bytes
+  }
+
+  /// Writes the record.
+  func write(in folder: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    try FileSystem.writeAtomically(
+      Array(try encoder.encode(self)) + [10], to: folder + "/" + ExportRecord.name)
+  }
+}
