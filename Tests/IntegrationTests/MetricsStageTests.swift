@@ -220,4 +220,63 @@ struct MetricsStageTests {
         ORDER BY month
         """) == ["01 false", "02 false", "03 true", "04 false"])
   }
+
+  @Test("the rates of declared sums and of what is owed are stored with the days they served")
+  func storedRates() throws {
+    let place = try RunPlace(
+      shippedIn: "USD",
+      metrics: """
+        metrics:
+          fees: {sum: amount, from: events}
+          billed: {sum: total, from: invoices, at: issued_at}
+
+        """)
+    let books = try SourceBooks()
+    try books.company("A")
+    try books.connection.runScript(
+      """
+      INSERT INTO billing.exchange_rates
+      SELECT 'EUR', 'USD', day, 1.25, '2026-01-01Z'
+      FROM (VALUES ('2026-02-03'::date), ('2026-02-11')) AS d (day);
+      INSERT INTO app.events VALUES (md5('fee')::uuid, 'fee', public.company('A'), NULL, NULL,
+        '{"amount": "10", "currency": "EUR"}', '2026-02-05 12:00Z', '2026-02-05 12:00Z');
+      INSERT INTO billing.invoices (id, company_id, status, currency, subtotal, total, issued_at,
+        due_at, created_at, updated_at)
+      VALUES (md5('bill')::uuid, public.company('A'), 'open', 'EUR', 20, 20, '2026-02-06 12:00Z',
+        '2026-02-10 12:00Z', '2026-02-06 12:00Z', '2026-02-06 12:00Z');
+      INSERT INTO billing.payment_attempts (id, invoice_id, company_id, amount, currency, outcome,
+        attempted_at, created_at)
+      VALUES (md5('part')::uuid, md5('bill')::uuid, public.company('A'), 5, 'USD', 'succeeded',
+        '2026-02-12 12:00Z', '2026-02-12 12:00Z');
+      """)
+    try place.compute("2026-02-12")
+    let stored = """
+      SELECT stage, currency, to_char(local_date, 'MM-DD'), to_char(rate_date, 'MM-DD')
+      FROM almanac.interval_rates ORDER BY 1, local_date
+      """
+    let others = [
+      "metrics/declared EUR 02-06 02-03", "metrics/overdue EUR 02-10 02-03",
+      "metrics/overdue EUR 02-11 02-11", "metrics/overdue EUR 02-12 02-11",
+      "metrics/overdue/EUR USD 02-12 02-11",
+    ]
+    #expect(try books.lines(stored) == others + ["metrics/rows EUR 02-05 02-03"])
+    #expect(
+      try books.lines(
+        """
+        SELECT metric_name, round(value, 4) FROM analytics.daily_metrics
+        WHERE company_id = public.company('A') AND value <> 0 AND dimension = ''
+          AND metric_name IN ('fees', 'billed', 'overdue_amount') ORDER BY 1, date
+        """) == [
+          "billed 25.0000", "fees 12.5000", "overdue_amount 25.0000", "overdue_amount 20.0000",
+        ])
+    try books.connection.run(
+      """
+      INSERT INTO app.events VALUES (md5('late')::uuid, 'fee', public.company('A'), NULL, NULL,
+        '{"amount": "7", "currency": "EUR"}', '2026-02-03 12:00Z', '2026-02-13 12:00Z')
+      """)
+    try place.compute("2026-02-12", run: RunPlace.secondRun)
+    #expect(
+      try books.lines(stored)
+        == others + ["metrics/rows EUR 02-03 02-03", "metrics/rows EUR 02-05 02-03"])
+  }
 }
