@@ -32,6 +32,42 @@ struct RollupLawTests {
     #expect(try rollup(parts, into: history.buckets, settings: settings) == whole)
   }
 
+  @Test("with a zone for each company gives each its own rollup", arguments: UInt64(0)..<100)
+  func companyZones(seed: UInt64) throws {
+    let history = try RandomHistory(seed: seed)
+    var random = SplitMix64(seed: seed &+ 3_000)
+    var settings = try settingsWithRates(zone: .utc)
+    let companies = Set(history.events.compactMap(\.company)).sorted()
+    for company in companies where random.next() % 4 > 0 {
+      settings.zones.own[company] = try loadZone(
+        try #require(RandomHistory.zones.randomElement(using: &random)))
+    }
+    // Of days those that are over at some instant between them; of others all.
+    var over: DatesOver?
+    if case .days(let days) = history.buckets, seed % 2 == 0 {
+      let end = days.lowerBound.adding(days: Int(random.next() % 9)).startUTC
+      over = DatesOver(settings.zones, at: end)
+    }
+    settings.over = over
+    let whole = try rows(
+      try rollup(
+        [batch(history.events, plain: seed % 3 == 0)], into: history.buckets, settings: settings))
+    var expected: [ExpectedRow] = []
+    for company in companies {
+      let zone = settings.zones.zone(of: company)
+      let own = try rollup(
+        [batch(history.events.filter { $0.company == company })], into: history.buckets,
+        settings: settingsWithRates(zone: zone))
+      expected += try rows(own).filter { row in
+        guard let over else { return true }
+        // Told apart from the code: a date is over when the next one has begun.
+        let next = CalendarDate(daysSinceEpoch: Int32(row.bucket + 1))
+        return zone.start(of: next) <= over.end
+      }
+    }
+    #expect(whole == expected, "seed \(seed)")
+  }
+
   @Test("combining states and reducing early change nothing", arguments: UInt64(0)..<100)
   func statesCombine(seed: UInt64) throws {
     let history = try RandomHistory(seed: seed)
