@@ -170,6 +170,7 @@ struct DecodingColumns: ~Copyable {
   private let columns: UnsafeMutablePointer<DecodingColumn>
   private let count: Int
   private let maximumRows: Int
+  private let identifierColumns: [Int]
   private var capacity: Int
   /// The number of rows so far.
   private(set) var rowCount = 0
@@ -189,6 +190,8 @@ struct DecodingColumns: ~Copyable {
       }
       unsafe (columns + index).initialize(to: column)
     }
+    let all = unsafe columns
+    identifierColumns = fields.indices.filter { unsafe all[$0].hasIdentifiers }
   }
 
   deinit {
@@ -216,7 +219,13 @@ struct DecodingColumns: ~Copyable {
       }
     }
     rowCount += 1
+    if rowCount % IdentifierTable.blockRows == 0 { codeIdentifiers() }
     return nil
+  }
+
+  @inline(never)
+  private mutating func codeIdentifiers() {
+    for index in identifierColumns { unsafe columns[index].codeIdentifiers(rows: rowCount) }
   }
 
   @inline(never)

@@ -200,6 +200,16 @@ struct DecodingColumn: ~Copyable {
     return nil
   }
 
+  /// Whether rows are to be coded by ``codeIdentifiers(rows:)`` while they come.
+  var hasIdentifiers: Bool { reading == .uuid }
+
+  /// Gives the first `rows` identifiers their codes.
+  mutating func codeIdentifiers(rows: Int) {
+    unsafe identifiers.code(
+      through: rows, of: UnsafePointer(pointer(UUIDValue.self)),
+      nulls: nullCount > 0 ? UnsafePointer(nulls) : nil)
+  }
+
   /// Decodes the types that do not decide the speed of an extraction.
   @inline(never)
   private mutating func decodeUncommon(

@@ -3,9 +3,11 @@ import Columns
 
 /// Gives the identifiers of a batch their codes, dictionary-coded while that pays.
 ///
-/// A batch is coded when it is whole, in blocks: the places of a block's identifiers in memory are
-/// all looked up before any of them is needed, so that the processor waits for them together. Row
-/// by row, in between all other columns, these waits were most of the time that decoding took.
+/// Rows are coded in blocks: the places of a block's identifiers in memory are all looked up before
+/// any of them is needed, so that the processor waits for them together. Row by row, in between all
+/// other columns, these waits were most of the time that decoding took. A block is coded as soon as
+/// its rows are there: a whole batch at once takes longer than the server needs to fill the socket,
+/// and the server would wait.
 @safe
 struct IdentifierTable: ~Copyable {
   private var entries: UnsafeMutablePointer<UUIDValue>
@@ -17,22 +19,31 @@ struct IdentifierTable: ~Copyable {
   /// What the slots of a block's rows held, and which of its rows were not found there.
   private let found: UnsafeMutablePointer<UInt32>
   private let missed: UnsafeMutablePointer<Int>
+  /// The codes of the batch's rows so far.
+  private var codes: UnsafeMutablePointer<UInt32>
+  private var codeCapacity: Int
+  /// The number of the batch's rows that have a code.
+  private var codedRows = 0
+  /// Whether the dictionary still pays for this batch.
+  private var pays = true
   private var trial: DictionaryTrial
 
   /// The rows whose places are looked up together.
-  private static var blockRows: Int { 128 }
+  static var blockRows: Int { 128 }
 
   /// An empty table for batches of up to so many rows.
   init(rowsPerBatch: Int) {
     trial = DictionaryTrial(rowsPerBatch: rowsPerBatch)
     entryCapacity = 256
     slotMask = 511
+    codeCapacity = IdentifierTable.blockRows
     unsafe entries = .allocate(capacity: entryCapacity)
     unsafe slots = .allocate(capacity: slotMask + 1)
     unsafe slots.initialize(repeating: 0, count: slotMask + 1)
     unsafe entries.initialize(repeating: .zero, count: entryCapacity)
     unsafe found = .allocate(capacity: IdentifierTable.blockRows)
     unsafe missed = .allocate(capacity: IdentifierTable.blockRows)
+    unsafe codes = .allocate(capacity: codeCapacity)
   }
 
   deinit {
@@ -40,19 +51,37 @@ struct IdentifierTable: ~Copyable {
     unsafe slots.deallocate()
     unsafe found.deallocate()
     unsafe missed.deallocate()
+    unsafe codes.deallocate()
   }
 
-  /// A batch of `rows` identifiers as storage of a column.
+  /// Codes the rows of the batch up to `rows` that have no code yet, if a dictionary pays.
   ///
   /// `values` has the identifier of each row, all zero for a null row, and `nulls` one bit a row, 1
-  /// for null; it is `nil` where there is none.
+  /// for null; it is `nil` where there is none so far.
+  mutating func code(
+    through rows: Int, of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?
+  ) {
+    guard pays, !trial.isSkipping else { return }
+    if rows > codeCapacity { growCodes(to: rows) }
+    while pays, codedRows < rows {
+      let block = codedRows..<min(rows, codedRows + IdentifierTable.blockRows)
+      pays = unsafe code(block, of: values, nulls: nulls, into: codes)
+      codedRows = block.upperBound
+    }
+  }
+
+  /// A batch of `rows` identifiers as storage of a column; the next row begins another batch.
+  ///
+  /// `values` and `nulls` are those of ``code(through:of:nulls:)``.
   mutating func storage(
     of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?, rows: Int
   ) -> UUIDStorage {
+    unsafe code(through: rows, of: values, nulls: nulls)
     var storage = UUIDStorage()
-    if !trial.isSkipping, let codes = unsafe codes(of: values, nulls: nulls, rows: rows) {
+    if pays, !trial.isSkipping {
+      if let nulls = unsafe nulls { unsafe IdentifierTable.clear(codes, nulls, rows: rows) }
       storage.values = unsafe Array(UnsafeBufferPointer(start: entries, count: entryCount))
-      storage.codes = codes
+      storage.codes = unsafe Array(UnsafeBufferPointer(start: codes, count: rows))
     } else {
       storage.values = unsafe Array(UnsafeBufferPointer(start: values, count: rows))
     }
@@ -60,27 +89,10 @@ struct IdentifierTable: ~Copyable {
       unsafe slots.update(repeating: 0, count: slotMask + 1)
       entryCount = 0
     }
+    codedRows = 0
+    pays = true
     trial.finishBatch(rows: rows)
     return storage
-  }
-
-  /// The codes of a batch, 0 for null rows; `nil` if the dictionary does not pay.
-  private mutating func codes(
-    of values: UnsafePointer<UUIDValue>, nulls: UnsafePointer<UInt64>?, rows: Int
-  ) -> [UInt32]? {
-    var pays = true
-    let codes = unsafe [UInt32](unsafeUninitializedCapacity: rows) { codes, count in
-      guard let codes = codes.baseAddress else { return }
-      var start = 0
-      while pays, start < rows {
-        let block = start..<min(rows, start + IdentifierTable.blockRows)
-        pays = unsafe code(block, of: values, nulls: nulls, into: codes)
-        start = block.upperBound
-      }
-      if let nulls = unsafe nulls { unsafe IdentifierTable.clear(codes, nulls, rows: rows) }
-      count = pays ? rows : 0
-    }
-    return pays ? codes : nil
   }
 
   /// Sets the codes of null rows to 0: some may have been taken for the all-zero identifier.
@@ -148,6 +160,15 @@ struct IdentifierTable: ~Copyable {
     unsafe slots[slot] = UInt32(entryCount)
     if entryCount * 2 > slotMask { growSlots() }
     return UInt32(truncatingIfNeeded: entryCount - 1)
+  }
+
+  private mutating func growCodes(to rows: Int) {
+    let capacity = max(rows, codeCapacity * 2)
+    let larger = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
+    unsafe larger.update(from: codes, count: codedRows)
+    unsafe codes.deallocate()
+    unsafe codes = larger
+    codeCapacity = capacity
   }
 
   private mutating func growEntries() {
