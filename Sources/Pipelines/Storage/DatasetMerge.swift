@@ -12,7 +12,7 @@ struct DatasetMerge {
   let writer: PartWriter
   /// Rows that are held in memory at once, roughly.
   var maximumRows = RowPartitioner.maximumWaitingRows
-  /// Threads that compare keys.
+  /// Threads that read, write and compare.
   var jobs = 1
   /// The columns that kept rows lack.
   private let lacking = LackingColumns()

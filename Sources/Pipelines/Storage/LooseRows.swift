@@ -27,25 +27,29 @@ extension DatasetMerge {
       ? try rangeStarts(of: loose, layout: layout) : []
     if starts.count < 2 {
       var partitioner = RowPartitioner(
-        layout: layout, writer: writer, maximumWaitingRows: maximumRows)
-      for part in loose { try partitioner.add(reader.storedRows(of: part)) }
+        layout: layout, writer: writer, maximumWaitingRows: maximumRows, jobs: jobs)
+      try forEachBatch(of: loose) { try partitioner.add($0) }
       return try partitioner.finish()
     }
     var ranges = starts.map { _ in [Manifest.Part]() }
     var waiting = starts.map { _ in [Batch]() }
     var waitingRows = 0
     func flush() throws {
-      for index in waiting.indices where !waiting[index].isEmpty {
-        let batch = Batch.joining(waiting[index])
-        ranges[index].append(
+      let indices = waiting.indices.filter { !waiting[$0].isEmpty }
+      let parts = try mapConcurrently(
+        indices, jobs: jobs, context: {},
+        work: { [writer, waiting] _, index in
           try writer.write(
-            dataset: layout.dataset, date: nil, batch: batch, kind: .loose, key: layout.key))
+            dataset: layout.dataset, date: nil, batch: Batch.joining(waiting[index]), kind: .loose,
+            key: layout.key)
+        })
+      for (index, part) in zip(indices, parts) {
+        ranges[index].append(part)
         waiting[index] = []
       }
       waitingRows = 0
     }
-    for part in loose {
-      let batch = try reader.storedRows(of: part)
+    try forEachBatch(of: loose) { batch in
       for (range, rows) in batch.rows(by: starts, of: layout.time ?? "") {
         waiting[range].append(batch.taking(rows))
       }
@@ -60,6 +64,19 @@ extension DatasetMerge {
       for part in range where !listed.contains(part.path) { try writer.remove(part) }
     }
     return spread
+  }
+
+  /// Calls `body` with the rows of each part, in order; as many as there are threads are read ahead.
+  private func forEachBatch(
+    of parts: [Manifest.Part], _ body: (Batch) throws -> Void
+  ) throws {
+    for start in stride(from: 0, to: parts.count, by: max(1, jobs)) {
+      let group = Array(parts[start..<min(parts.count, start + max(1, jobs))])
+      let batches = try mapConcurrently(
+        group, jobs: jobs, context: {},
+        work: { [reader] _, part in try reader.storedRows(of: part) })
+      for batch in batches { try body(batch) }
+    }
   }
 
   /// The first days of ranges with about equal numbers of rows; one range if all are of one day.

@@ -14,6 +14,7 @@ struct RowPartitioner {
   private let keepsSmallDaysLoose: Bool
   private let kind: Manifest.Part.Kind
   private let date: CalendarDate?
+  private let jobs: Int
   private var waiting: [Batch] = []
   private var waitingRows = 0
   private var waitingBytes = 0
@@ -36,10 +37,11 @@ struct RowPartitioner {
   ///     together. Pieces of a table in no order of time would give many tiny files otherwise.
   ///   - kind: what the rows are.
   ///   - date: the day of rows whose layout has no time.
+  ///   - jobs: threads that encode and write parts.
   init(
     layout: PartLayout, writer: PartWriter,
     maximumWaitingRows: Int = RowPartitioner.maximumWaitingRows, keepsSmallDaysLoose: Bool = false,
-    kind: Manifest.Part.Kind = .rows, date: CalendarDate? = nil
+    kind: Manifest.Part.Kind = .rows, date: CalendarDate? = nil, jobs: Int = 1
   ) {
     self.layout = layout
     self.writer = writer
@@ -47,6 +49,7 @@ struct RowPartitioner {
     self.keepsSmallDaysLoose = keepsSmallDaysLoose
     self.kind = kind
     self.date = date
+    self.jobs = jobs
   }
 
   /// Takes the rows of a batch.
@@ -77,28 +80,29 @@ struct RowPartitioner {
     if rows.rowCount == 0 { return }
     let order = rows.settledOrder(by: layout.order)
     guard let time = layout.time, case .int64(let instants)? = rows[time]?.storage else {
-      try write(rows.taking(0..<rows.rowCount, of: order), date: date, kind: kind)
+      parts.append(try written(rows.taking(0..<rows.rowCount, of: order), date, kind))
       return
     }
+    var days = RowPartitioner.days(instants, in: order)
     var small: [Range<Int>] = []
-    for (date, places) in RowPartitioner.days(instants, in: order) {
-      if keepsSmallDaysLoose, places.count * RowPartitioner.smallDayShare < rows.rowCount {
-        small.append(places)
-      } else {
-        try write(rows.taking(places, of: order), date: date, kind: kind)
-      }
+    if keepsSmallDaysLoose {
+      let limit = rows.rowCount
+      small = days.map(\.places).filter { $0.count * RowPartitioner.smallDayShare < limit }
+      days.removeAll { $0.places.count * RowPartitioner.smallDayShare < limit }
     }
+    parts += try mapConcurrently(
+      days, jobs: jobs, context: {},
+      work: { [self] _, day in try written(rows.taking(day.places, of: order), day.date, kind) })
     if small.isEmpty { return }
     let places = small.flatMap { places in places.map { order?[$0] ?? $0 } }
-    try write(rows.taking(places), date: nil, kind: .loose)
+    parts.append(try written(rows.taking(places), nil, .loose))
   }
 
-  private mutating func write(
-    _ batch: Batch, date: CalendarDate?, kind: Manifest.Part.Kind
-  ) throws {
-    parts.append(
-      try writer.write(
-        dataset: layout.dataset, date: date, batch: batch, kind: kind, key: layout.key))
+  private func written(
+    _ batch: Batch, _ date: CalendarDate?, _ kind: Manifest.Part.Kind
+  ) throws -> Manifest.Part {
+    try writer.write(
+      dataset: layout.dataset, date: date, batch: batch, kind: kind, key: layout.key)
   }
 
   /// The UTC days of instants that are ascending in an order, with the places in it.
