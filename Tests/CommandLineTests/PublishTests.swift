@@ -105,6 +105,33 @@ struct PublishTests {
     #expect(try place.value("SELECT count(*) FROM almanac.published") == "0")
   }
 
+  @Test("a night creates, alters and drops nothing")
+  func noDefinitions() throws {
+    let place = try Workplace()
+    try place.sql(
+      """
+      CREATE TABLE public.definitions (text text);
+      CREATE FUNCTION public.note_definition() RETURNS event_trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO public.definitions
+          SELECT command_tag || ' ' || object_identity FROM pg_event_trigger_ddl_commands()
+          WHERE schema_name IS DISTINCT FROM 'pg_temp';
+      END $$;
+      CREATE FUNCTION public.note_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO public.definitions SELECT 'DROP ' || object_identity
+          FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary;
+      END $$;
+      CREATE EVENT TRIGGER definitions ON ddl_command_end EXECUTE FUNCTION public.note_definition();
+      CREATE EVENT TRIGGER drops ON sql_drop EXECUTE FUNCTION public.note_drop();
+      """)
+    let night = try place.night("2025-12-31")
+    try #require(night.status == 0, "\(night.stderr)")
+    #expect(try place.value("SELECT string_agg(text, ', ') FROM public.definitions") == nil)
+    try place.sql("ALTER TABLE analytics.reports ADD note text")
+    #expect(try place.value("SELECT count(*) > 0 FROM public.definitions") == "t")
+  }
+
   @Test("init --check tells what differs, and the status says so")
   func check() throws {
     let place = try place(runs: 1)
