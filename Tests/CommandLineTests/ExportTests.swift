@@ -184,6 +184,17 @@ struct ExportTests {
       #expect(result.stderr.contains(words), "\(arguments): \(result.stderr)")
       #expect(result.stderr.split(separator: "\n").filter { $0.hasPrefix("almanac:") }.count == 1)
     }
+    // A record decides what is deleted, so one that names other places is refused.
+    for name in ["../mine", ".", "mine/notes.txt", "/tmp/x", "notes.txt"] {
+      try FileManager.default.createDirectory(
+        at: place.folder.url.appending(path: "forged"), withIntermediateDirectories: true)
+      try Data(
+        #"{"request":"x","state":"y","files":[{"name":"\#(name)","rows":1,"bytes":1}]}"#.utf8
+      ).write(to: place.folder.url.appending(path: "forged/export.json"))
+      let forged = try export(place, "metrics", "--format", "csv", "--to", "forged")
+      #expect(forged.status == 73, "\(name): \(forged.stderr)")
+      #expect(try text(place, "mine/notes.txt") == "x")
+    }
     try place.sql("DELETE FROM almanac.published; DELETE FROM almanac.published_runs")
     let none = try export(place, "predictions", "--format", "csv", "--to", "x")
     #expect(none.status == 66 && none.stderr.contains("nothing was published yet"))

@@ -262,6 +262,10 @@ struct SchemaDriftTests {
       ("CREATE FUNCTION api.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function api.f()"),
       ("CREATE TABLE almanac.mine (n int)", "table almanac.mine"),
       ("ALTER TABLE almanac.runs ALTER jobs TYPE bigint", "column almanac.runs.jobs"),
+      (
+        "CREATE RULE lost AS ON INSERT TO analytics.reports DO INSTEAD NOTHING",
+        "rule lost of analytics.reports"
+      ),
     ] {
       try administrator.runScript(sql)
       let names = try SchemaDrift(migrator).differences.map(\.description)
@@ -271,6 +275,18 @@ struct SchemaDriftTests {
       try administrator.value(
         "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'almanac_compared%'") == "0")
     #expect(try administrator.value("SELECT to_regclass('almanac.mine')") == "almanac.mine")
+  }
+
+  @Test("has roles that row-level security holds back; one that it does not is named")
+  func roles() throws {
+    let target = MigrationTarget()
+    let connection = try target.administrator()
+    let plain = try target.makeRole("plain", memberOf: [])
+    let strong = try target.makeRole("strong", memberOf: [])
+    try connection.runScript("ALTER ROLE \(strong) BYPASSRLS")
+    #expect(
+      try SchemaDrift.overpowered([plain, strong], on: connection).map(\.description)
+        == ["changed: role \(strong): BYPASSRLS instead of NOBYPASSRLS"])
   }
 
   @Test("is not compared by a role that may not create schemas")

@@ -128,7 +128,10 @@ package struct ExportCommand: Command {
     } else {
       // What an earlier export wrote and this one will not may not pass for a part of it.
       try record.write(in: path)
-      for file in earlier?.files ?? [] { try FileSystem.removeTree(path + "/" + file.name) }
+      for file in (earlier?.files ?? []).map({ path + "/" + $0.name })
+      where try FileSystem.exists(file) {
+        try FileSystem.remove(file)
+      }
     }
     for name in tables {
       let file = "\(name).\(format.rawValue)"

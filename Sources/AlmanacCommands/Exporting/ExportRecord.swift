@@ -21,7 +21,8 @@ struct ExportRecord: Codable, Equatable {
 
   /// The record of a folder that is locked; nil where there is none yet.
   ///
-  /// - Throws: ``ExportError/foreignFolder(_:)`` where the folder holds files and no record.
+  /// - Throws: ``ExportError/foreignFolder(_:)`` where the folder holds files and no
+  ///   record, or one that lists a file which no export writes.
   static func read(in folder: String) throws -> ExportRecord? {
     let path = folder + "/" + name
     guard try FileSystem.exists(path) else {
@@ -33,6 +34,16 @@ struct ExportRecord: Codable, Equatable {
       let record = try? JSONDecoder().decode(
         ExportRecord.self, from: Data(try FileSystem.read(path)))
     else { throw ExportError.foreignFolder(folder) }
+    // Files that it lists are deleted; one that names other places is not of an export.
+    let known = Set(
+      ExportSubject.allCases.flatMap { subject in
+        subject.tables.flatMap { table in
+          ExportFormat.allCases.map { "\(table).\($0.rawValue)" }
+        }
+      })
+    guard record.files.allSatisfy({ known.contains($0.name) }) else {
+      throw ExportError.foreignFolder(folder)
+    }
     return record
   }
 

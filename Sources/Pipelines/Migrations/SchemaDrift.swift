@@ -1,4 +1,4 @@
-import Postgres
+package import Postgres
 
 /// How the objects of the target differ from those that the migrations make.
 ///
@@ -72,7 +72,30 @@ package struct SchemaDrift {
       let user = try connection.query("SELECT current_user AS name")
       throw MigrationError.mayNotCompare(user: user[0, "name"] ?? "")
     }
-    differences = SchemaDrift.differences(found: found, expected: expected)
+    differences =
+      SchemaDrift.differences(found: found, expected: expected)
+      + (try SchemaDrift.overpowered(Role.allCases.map(\.rawValue), on: connection))
+  }
+
+  /// Those of some roles that row-level security does not hold back.
+  ///
+  /// Roles belong to the whole server and are not made again for the comparison.
+  package static func overpowered(
+    _ roles: [String], on connection: Connection
+  ) throws -> [Difference] {
+    let rows = try connection.query(
+      """
+      SELECT rolname, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END) AS rights
+      FROM pg_catalog.pg_roles
+      WHERE rolname = ANY ($1::text[]) AND (rolsuper OR rolbypassrls) ORDER BY rolname
+      """, ["{" + roles.joined(separator: ",") + "}"])
+    return (0..<rows.count).map { row in
+      let rights = rows[row, "rights"] ?? ""
+      return .changed(
+        object: "role \(rows[row, "rolname"] ?? "")", found: rights,
+        expected: rights.split(separator: " ").map { "NO" + $0 }.joined(separator: " "))
+    }
   }
 
   /// Whether the target has a schema; an early version lacks some.
@@ -166,7 +189,13 @@ package struct SchemaDrift {
         pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
     FROM relations JOIN pg_catalog.pg_policy AS p ON p.polrelid = relations.oid
     UNION ALL
-    SELECT 'trigger ' || t.tgname || ' of ' || name, pg_get_triggerdef(t.oid)
+    SELECT 'rule ' || r.rulename || ' of ' || name,
+      pg_get_ruledef(r.oid) || '; enabled ' || r.ev_enabled::text
+    FROM relations JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = relations.oid
+    WHERE r.rulename <> '_RETURN'
+    UNION ALL
+    SELECT 'trigger ' || t.tgname || ' of ' || name,
+      pg_get_triggerdef(t.oid) || '; enabled ' || t.tgenabled::text
     FROM relations JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = relations.oid
     WHERE NOT t.tgisinternal
     UNION ALL
