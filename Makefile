@@ -79,6 +79,12 @@ NIGHTS ?= 20
 soak: setup ## Extract over many nights with kills and changes (NIGHTS=200 SEED=7 to choose)
 	@$(scripts)/soak $(NIGHTS) $(SEED)
 
+HISTORIES ?= 20
+.PHONY: histories
+histories: setup ## Compare random histories with SQL (HISTORIES=200 SEED=7 to choose)
+	$(with_server) env ALMANAC_HISTORIES=$(HISTORIES) ALMANAC_HISTORY_SEED=$(or $(SEED),1) \
+	  $(swift_test) --filter '^IntegrationTests\.RandomBusinessTests'
+
 .PHONY: check
 check: setup ## Check the format, the imports, the warnings and the modules' tests
 	swift format lint --strict --recursive $(sources)

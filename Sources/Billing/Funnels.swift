@@ -22,12 +22,16 @@ package struct FunnelDefinition: Hashable, Sendable {
   package let steps: [Step]
   /// How long after the entry the last step may come, in microseconds; `nil` for any time.
   package let window: Int64?
+  /// Whether a subject whose passage is over may enter again (DECISIONS.md, D-420).
+  package let isEnteredAgain: Bool
 
   /// A funnel of 2 to 64 steps.
   ///
   /// - Throws: ``BillingError/badFunnel(name:reason:)`` for other numbers of steps, for a window of
   ///   the entry, and for windows that are not positive.
-  package init(name: String, steps: [Step], window: Int64? = nil) throws(BillingError) {
+  package init(
+    name: String, steps: [Step], window: Int64? = nil, isEnteredAgain: Bool = false
+  ) throws(BillingError) {
     guard (2...64).contains(steps.count) else {
       throw .badFunnel(name: name, reason: "it has \(steps.count) steps, and needs 2 to 64")
     }
@@ -40,6 +44,7 @@ package struct FunnelDefinition: Hashable, Sendable {
     self.name = name
     self.steps = steps
     self.window = window
+    self.isEnteredAgain = isEnteredAgain
   }
 }
 
@@ -91,7 +96,7 @@ package struct FunnelPassage: Hashable, Sendable {
 }
 
 extension FunnelDefinition {
-  /// Follows every subject from its first entry on (DECISIONS.md, D-169).
+  /// Follows every subject from its first entry on, or from every one (DECISIONS.md, D-169, D-420).
   ///
   /// Each step is reached at its earliest event after the previous one, if that comes within the
   /// step's window and the funnel's and no exclusion lies between.
@@ -99,7 +104,8 @@ extension FunnelDefinition {
   /// - Parameters:
   ///   - events: the events of all subjects in any order, known and deduplicated.
   ///   - end: where time ends; later events have not happened yet.
-  /// - Returns: one passage for each subject that entered, by subject.
+  /// - Returns: the passages by subject and time of entry; one for each subject that entered, unless
+  ///   subjects enter again.
   /// - Complexity: a sort of the events, then linear in them.
   package func passages(
     of events: some Sequence<FunnelEvent>, end: Timestamp
@@ -113,14 +119,22 @@ extension FunnelDefinition {
     while start < ordered.count {
       var next = start
       while next < ordered.count, ordered[next].subject == ordered[start].subject { next += 1 }
-      if let passage = passage(ordered[start..<next], end: end) { passages.append(passage) }
+      var rest = ordered[start..<next]
+      while let (passage, over) = passage(rest, end: end) {
+        passages.append(passage)
+        guard isEnteredAgain, let over else { break }
+        rest = rest.drop { $0.at.microseconds < over }
+      }
       start = next
     }
     return passages
   }
 
-  /// The passage of one subject from its events by time; `nil` if it never entered.
-  private func passage(_ events: ArraySlice<FunnelEvent>, end: Timestamp) -> FunnelPassage? {
+  /// The first passage of one subject from its events by time, and from when on the next one may
+  /// begin, `nil` while the passage goes on; `nil` if the subject never entered.
+  private func passage(
+    _ events: ArraySlice<FunnelEvent>, end: Timestamp
+  ) -> (passage: FunnelPassage, over: Int64?)? {
     guard let entry = events.firstIndex(where: { $0.steps & 1 == 1 }) else { return nil }
     let entered = events[entry].at
     var passage = FunnelPassage(
@@ -140,20 +154,19 @@ extension FunnelDefinition {
         position = index
         previous = events[index].at
         passage.reached.append(previous.microseconds - entered.microseconds)
-      case .excluded: return passage
+      case .excluded(let at): return (passage, at.microseconds + 1)
       case .missing:
-        if deadline.map({ $0 > end.microseconds }) ?? true {
-          passage.rest = .open(after: end.microseconds - entered.microseconds)
-        }
-        return passage
+        if let deadline, deadline <= end.microseconds { return (passage, deadline) }
+        passage.rest = .open(after: end.microseconds - entered.microseconds)
+        return (passage, nil)
       }
     }
-    return passage
+    return (passage, previous.microseconds + 1)
   }
 
   private enum Search {
     case reached(Int)
-    case excluded
+    case excluded(at: Timestamp)
     case missing
   }
 
@@ -165,11 +178,11 @@ extension FunnelDefinition {
     for index in events.indices {
       let event = events[index]
       if let deadline, event.at.microseconds >= deadline { break }
-      if let excludedAt, event.at > excludedAt { return .excluded }
+      if let excludedAt, event.at > excludedAt { return .excluded(at: excludedAt) }
       if event.steps >> UInt64(step) & 1 == 1 { return .reached(index) }
       if event.isExclusion { excludedAt = event.at }
     }
-    return excludedAt == nil ? .missing : .excluded
+    return excludedAt.map { .excluded(at: $0) } ?? .missing
   }
 }
 

@@ -94,7 +94,9 @@ extension MetricRow {
 
   /// ``denominator`` in ten-billionths of a unit of money or of a thing.
   package var scaledDenominator: Int128? {
-    denominator.map { $0 * (metric.hasMoneyBelow ? 1_000_000 : 10_000_000_000) }
+    denominator.map { below in
+      metric == .ltv ? below : below * (metric.hasMoneyBelow ? 1_000_000 : 10_000_000_000)
+    }
   }
 }
 

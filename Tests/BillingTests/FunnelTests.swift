@@ -212,6 +212,34 @@ struct FunnelTests {
     return (reached.map { $0 - entry }, rest)
   }
 
+  @Test(
+    "with every entry a way begins again once the one before is over, and not before",
+    arguments: [
+      // A second failure on the way is none; one after the last step is.
+      ("0@01-01 0@01-02 1@01-03 2@01-05 0@01-05 0@01-06", "01-01: 0 2 4, 01-06: 0"),
+      // The window of the step closes at its end, which is an occasion already.
+      ("0@01-01 0@01-07T23:00 0@01-08", "01-01: 0, 01-08: 0"),
+      ("0@01-01 1@01-02 0@01-05 0@01-09 1@01-10", "01-01: 0 1, 01-09: 0 1"),
+      // What ended the way is no entry of the same instant.
+      ("0@01-01 x@01-03 0@01-03 0@01-04 1@01-05", "01-01: 0, 01-04: 0 1"),
+      ("0@12-29 0@12-30", "12-29: 0"),
+    ])
+  func entries(text: String, expected: String) throws {
+    let once = try funnel()
+    let often = try FunnelDefinition(
+      name: "trial", steps: once.steps, window: once.window, isEnteredAgain: true)
+    let events = try events(1, text)
+    let end = try History.instant("12-31")
+    let passages = often.passages(of: events, end: end)
+    let lines = passages.map { passage in
+      passage.enteredAt.dateUTC.description.suffix(5) + ": "
+        + passage.reached.map { String($0 / FunnelTests.day) }.joined(separator: " ")
+    }
+    #expect(lines.joined(separator: ", ") == expected)
+    #expect(once.passages(of: events, end: end) == Array(passages.prefix(1)))
+    #expect(often.passages(of: events.reversed(), end: end) == passages)
+  }
+
   @Test("a funnel needs two steps, no window of the entry and windows that last")
   func refusals() throws {
     let step = FunnelDefinition.Step("a")

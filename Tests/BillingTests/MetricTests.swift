@@ -70,6 +70,11 @@ struct MetricTests {
       ])
     // Mean churn: none in January, 0.3333333333 in February, 0.1666666666 in March.
     #expect(values(rows, .ltv) == ["01 null", "02 270.000000027", "03 315.000000126"])
+    // Stored in ten-billionths, as the churn rates themselves are.
+    #expect(
+      rows.filter { $0.metric == .ltv }.map(\.scaledDenominator) == [
+        0, 3_333_333_333, 1_666_666_666,
+      ])
     #expect(values(rows, .mrr, "C") == ["01 50", "03 40"])
     #expect(values(rows, .logoChurnRate, "C") == ["02 1"])
   }

@@ -217,6 +217,30 @@ struct QueryTests {
       ])
   }
 
+  @Test("the examples print what is written here, word for word")
+  func examples() throws {
+    let place = try Workplace(isFilled: false)
+    try place.sql(QueryTests.metricRows + QueryTests.cohortRows + QueryTests.exampleRows)
+    let mrr = [
+      "metric", "mrr", "--by", "plan", "--from", "2026-01-01", "--to", "2026-06-30", "--grain",
+      "month",
+    ]
+    let examples = [
+      mrr, mrr + ["--format", "csv"], mrr + ["--format", "json"],
+      [
+        "rollup", "payment_failed", "--from", "2026-01-01", "--to", "2026-01-31", "--format", "csv",
+      ],
+      ["cohort", "signup"], ["funnel", "trial"],
+    ]
+    var transcript = ""
+    for arguments in examples {
+      let result = try place.almanac(["query"] + arguments + ["--target", place.url])
+      try #require(result.status == 0, "\(result.stderr)")
+      transcript += "$ almanac query \(arguments.joined(separator: " "))\n\(result.stdout)"
+    }
+    #expect(transcript == QueryTests.transcript)
+  }
+
   @Test("a name that there is not ends with 66 and names the closest")
   func unknownNames() throws {
     let place = try Workplace(isFilled: false)
@@ -272,6 +296,66 @@ struct QueryTests {
        0.3333333333, 1, 3, 'ratio', NULL, 'abc'),
       ('00000000-0000-0000-0000-000000000000', 'logo_churn_rate', '', '', '2026-02-04',
        NULL, 0, 0, 'ratio', NULL, 'abc');
+    """
+
+  private static let exampleRows = """
+    INSERT INTO analytics.monthly_metrics (company_id, metric_name, dimension, dimension_value,
+      month, value, numerator, unit, currency, settings_digest)
+    SELECT '00000000-0000-0000-0000-000000000000', 'mrr', 'plan', plan, '2026-03-01', amount, amount,
+      'money', 'USD', 'abc' FROM (VALUES ('+cmd', 1), ('-2x', 2), ('@sum', 3)) AS p (plan, amount);
+    INSERT INTO analytics.daily_rollups (company_id, event_type, module_id, date, event_count,
+      unique_users, amount_sum, amount_min, amount_max, duration_ms_sum) VALUES
+      ('00000000-0000-4000-8000-000000000002', 'payment_failed',
+       '00000000-0000-0000-0000-000000000000', '2026-01-05', 3, 2, -7.5, -10, 2.5, 12),
+      ('00000000-0000-4000-8000-000000000003', 'payment_failed',
+       '00000000-0000-0000-0000-000000000000', '2026-01-05', 1, 1, 20, 20, 20, NULL);
+
+    """
+
+  private static let transcript = """
+    $ almanac query metric mrr --by plan --from 2026-01-01 --to 2026-06-30 --grain month
+    month       plan        value  currency
+    2026-03-01  +cmd       1.0000  USD
+    2026-03-01  -2x        2.0000  USD
+    2026-02-01  =team    100.0000  USD
+    2026-03-01  @sum       3.0000  USD
+    2026-02-01  starter   70.0000  USD
+
+    5 of 5 rows
+    $ almanac query metric mrr --by plan --from 2026-01-01 --to 2026-06-30 --grain month --format csv
+    month,plan,value,currency
+    2026-03-01,'+cmd,1.0000,USD
+    2026-03-01,'-2x,2.0000,USD
+    2026-02-01,'=team,100.0000,USD
+    2026-03-01,'@sum,3.0000,USD
+    2026-02-01,starter,70.0000,USD
+    $ almanac query metric mrr --by plan --from 2026-01-01 --to 2026-06-30 --grain month --format json
+    [
+      {"month": "2026-03-01", "plan": "+cmd", "value": 1.0000, "currency": "USD"},
+      {"month": "2026-03-01", "plan": "-2x", "value": 2.0000, "currency": "USD"},
+      {"month": "2026-02-01", "plan": "=team", "value": 100.0000, "currency": "USD"},
+      {"month": "2026-03-01", "plan": "@sum", "value": 3.0000, "currency": "USD"},
+      {"month": "2026-02-01", "plan": "starter", "value": 70.0000, "currency": "USD"}
+    ]
+    $ almanac query rollup payment_failed --from 2026-01-01 --to 2026-01-31 --format csv
+    date,event_count,amount_sum,amount_min,amount_max,duration_ms_sum
+    2026-01-05,4,12.5000,-10.0000,20.0000,12
+    $ almanac query cohort signup
+    cohort_month  period  size  retained  retention  revenue_start
+    2026-01-01         0     4         4     1.0000        40.0000
+    2026-01-01         1     4         3     0.7500        40.0000
+
+    2 of 2 rows
+    Not shown for want of room (--format csv has all): revenue_retained_gross,
+    revenue_retained_net, currency, complete
+    $ almanac query funnel trial
+    cohort_date  step  step_name  entrants  converted  censored  conversion_rate
+    2026-01-05      0  started           5          5         0              1.0
+    2026-01-05      1  active            5          2         1              0.5
+
+    2 of 2 rows
+    Not shown for want of room (--format csv has all): median_seconds
+
     """
 
   private static let cohortRows = """

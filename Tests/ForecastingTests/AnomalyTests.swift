@@ -122,6 +122,19 @@ struct AnomalyTests {
     #expect(found.map(\.actual) == [nil, 0])
   }
 
+  @Test(
+    "a fall to nothing is one shift, with one anomaly a position at most", arguments: UInt64(1)...8)
+  func fallToNothing(seed: UInt64) {
+    var values = days(seed: seed)
+    for day in 400..<730 { values[day] = 0 }
+    values[403] = .nan
+    let found = rule.anomalies(in: values)
+    #expect(Set(found.map(\.position)).count == found.count, "seed \(seed)")
+    let fall = found.filter { (395..<410).contains($0.position) }
+    #expect(fall.map(\.position) == [400, 403], "seed \(seed)")
+    #expect(fall.map(\.kind) == [.levelShift, .missing], "seed \(seed)")
+  }
+
   @Test("later values change nothing but the last seven", arguments: UInt64(1)...12)
   func prefixes(seed: UInt64) {
     var values = days(seed: seed)

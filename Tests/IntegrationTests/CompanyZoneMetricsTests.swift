@@ -204,9 +204,19 @@ struct CompanyZoneMetricsTests {
         """,
         """
         SELECT * FROM (
-          SELECT id AS company_id, min(("timestamp" AT TIME ZONE zone)::date) AS date, 1::bigint
-          FROM app.events JOIN zones ON id = company_id WHERE event_type = 'payment_failed'
-          GROUP BY 1) AS f WHERE \(over)
+          -- Nothing is tried again, so each entry is followed by the first after thirty days (D-420).
+          WITH RECURSIVE entries AS (
+            SELECT id, zone, min("timestamp") AS at
+            FROM app.events JOIN zones ON id = company_id WHERE event_type = 'payment_failed'
+            GROUP BY 1, 2
+            UNION ALL
+            SELECT e.id, e.zone, n.at FROM entries AS e CROSS JOIN LATERAL (
+              SELECT min("timestamp") AS at FROM app.events
+              WHERE company_id = e.id AND event_type = 'payment_failed'
+                AND "timestamp" >= e.at + interval '720 hours') AS n
+            WHERE n.at IS NOT NULL)
+          SELECT id AS company_id, (at AT TIME ZONE zone)::date AS date, 1::bigint
+          FROM entries) AS f WHERE \(over)
         """) == [], "funnels on \(date)")
     #expect(
       try books.difference(

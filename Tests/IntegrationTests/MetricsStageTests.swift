@@ -67,12 +67,14 @@ struct SourceBooks {
 
 extension RunPlace {
   /// Extracts everything and runs the stages of metrics, cohorts and funnels for a date, and where
-  /// asked that of rollups after them.
+  /// asked those of rollups, usage and anomalies after them.
   @discardableResult
   func compute(
-    _ date: String, run: String = RunPlace.firstRun, jobs: Int = 1, withRollups: Bool = false
+    _ date: String, run: String = RunPlace.firstRun, jobs: Int = 1, withRollups: Bool = false,
+    zone: ZoneRules = .utc
   ) throws -> [StageOutcome] {
-    let context = try context(run: run, jobs: jobs, date: try #require(CalendarDate(date)))
+    let context = try context(
+      run: run, jobs: jobs, date: try #require(CalendarDate(date)), zone: zone)
     try context.ledger.begin(
       Ledger.RunRecord(
         pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: jobs,
@@ -82,7 +84,9 @@ extension RunPlace {
       MetricsStage(definition: project.metrics), CohortsStage(),
       FunnelsStage(definition: project.funnels),
     ]
-    if withRollups { stages.append(RollupStage(grains: [.hour, .day, .month])) }
+    if withRollups {
+      stages += [RollupStage(grains: [.hour, .day, .month]), UsageStage(), AnomaliesStage()]
+    }
     var outcomes: [StageOutcome] = []
     for (index, stage) in stages.enumerated() {
       try context.ledger.beginStage(stage.name, sequence: index + 1)

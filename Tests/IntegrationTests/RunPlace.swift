@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Postgres
 import TestSupport
+import Testing
 
 @testable import Pipelines
 
@@ -144,4 +145,16 @@ final class RunPlace {
 /// Brings the database of the running test to the latest schema.
 func migrate() throws {
   try Migrator(TestDatabase.current.connect()).migrate()
+}
+
+extension RunPlace {
+  /// `models/metrics.yaml` of the repository with other settings, given as a line.
+  static func shippedMetrics(_ settings: String) throws -> String {
+    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "models/metrics.yaml")
+    let text = try String(contentsOf: path, encoding: .utf8)
+    let start = try #require(text.range(of: "settings:\n")?.lowerBound)
+    let end = try #require(text.range(of: "metrics:\n")?.lowerBound)
+    return text.replacingCharacters(in: start..<end, with: settings)
+  }
 }

@@ -174,7 +174,8 @@ struct AnomalyScan {
     // Two of the seven may be close to the old level.
     guard sizes[2] > 0.5, let first = run.first(where: { abs($0.anomaly.score) > 0.4 * $0.bound })
     else { return }
-    found.removeAll { $0.position >= first.position && $0.kind != .missing }
+    // A zero in the run is part of the shift, though it looked missing; a day without a value is not.
+    found.removeAll { $0.position >= first.position && $0.actual != nil }
     let shift = first.anomaly
     found.append(
       Anomaly(

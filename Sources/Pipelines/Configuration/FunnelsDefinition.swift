@@ -12,6 +12,14 @@ package struct FunnelsDefinition: Hashable, Sendable {
       case user
     }
 
+    /// Which events of the first step are entries.
+    package enum Entries: String, CaseIterable, Sendable {
+      /// The first one ever of a subject.
+      case first
+      /// Each one that comes while the subject is not on its way (DECISIONS.md, D-420).
+      case every
+    }
+
     /// What counts as a step.
     package struct Step: Hashable, Sendable {
       /// The types of event.
@@ -69,6 +77,7 @@ extension FunnelsDefinition.Funnel {
     var reader = try MappingReader(entry.value, of: "the funnel \(entry.key)")
     subject = try reader.required("of", as: .word)
     let window = try reader.optional("window", as: .duration)
+    let entries: Entries = try reader.optional("entries", as: .word) ?? .first
     exclusions = try reader.optional("excluding", as: .set(of: .name)) ?? []
     let read = try reader.required("steps", as: .list(of: .funnelStep))
     try reader.finish()
@@ -83,7 +92,7 @@ extension FunnelsDefinition.Funnel {
       definition = try FunnelDefinition(
         name: entry.key,
         steps: read.map { FunnelDefinition.Step($0.name, window: $0.window.map(\.microseconds)) },
-        window: window.map(\.microseconds))
+        window: window.map(\.microseconds), isEnteredAgain: entries == .every)
     } catch {
       guard case .badFunnel(_, let reason) = error else {
         throw .unexpected(

@@ -14,7 +14,7 @@ package struct MetricsStage: Stage {
   package let definition: MetricsDefinition
 
   /// The version of the computation: another one computes everything again.
-  static let version = 1
+  static let version = 2
 
   /// A stage with the given definition.
   package init(definition: MetricsDefinition) {

@@ -91,6 +91,10 @@ struct MetricsDefinitionTests {
         #"f.yaml:1:55: found the step "x" a second time, expected each step with a name of its own"#
       ),
       (
+        "funnels: {a: {of: user, entries: often, steps: []}}",
+        #"f.yaml:1:34: found "often", expected first or every"#
+      ),
+      (
         "funnels: {a: {of: user, step: []}}",
         #"f.yaml:1:25: found unknown key "step", expected steps (did you mean "steps"?)"#
       ),
