@@ -1,4 +1,5 @@
 import AlmanacCore
+import Pipelines
 
 /// What can be exported: the tables of a kind.
 enum ExportSubject: String, CaseIterable {
@@ -12,11 +13,7 @@ enum ExportSubject: String, CaseIterable {
   /// The names of the tables.
   var tables: [String] {
     switch self {
-    case .predictions:
-      [
-        "revenue_forecasts", "churn_risk", "upsell_opportunities", "payment_failure_risk",
-        "payment_method_risk",
-      ]
+    case .predictions: PredictionTable.allCases.map(\.rawValue)
     case .metrics: ["daily_metrics", "monthly_metrics", "mrr_movements"]
     case .rollups: ["hourly_rollups", "daily_rollups", "monthly_rollups"]
     }

@@ -34,6 +34,9 @@ package struct AsOfReading {
   /// Reads what had been recorded by then.
   var reader: PartReader { inputs.reader }
 
+  /// Whose days count.
+  var zones: CompanyZones { inputs.zones }
+
   /// A reading of what a data directory holds.
   ///
   /// - Parameters:

@@ -66,7 +66,7 @@ package final class RunContext {
 
   /// The instant at which the logical date ends: nothing that happened later, or was recorded
   /// later, is known to the models of this run (DECISIONS.md, D-010).
-  package var knowledgeEnd: Timestamp { zone.start(of: date.adding(days: 1)) }
+  package var knowledgeEnd: Timestamp { end(of: date) }
 
   /// The instant at which a date ends in the pipeline's zone.
   func end(of date: CalendarDate) -> Timestamp { zone.start(of: date.adding(days: 1)) }

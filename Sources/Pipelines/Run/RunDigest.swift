@@ -63,14 +63,7 @@ package struct RunDigest: Sendable, Equatable {
       }
       return run
     }
-    let rows = try connection.query(
-      """
-      SELECT run_id FROM almanac.published ORDER BY publication_id DESC LIMIT 1
-      """)
-    guard rows.count == 1, let newest = rows[0, "run_id"] else {
-      throw PipelineError.noSuchRun(what: "nothing was published yet")
-    }
-    return newest
+    return try LedgerReading(connection).publishedRun().description
   }
 
   /// A table to digest: its columns and its key.

@@ -110,7 +110,7 @@ extension RunContext {
   ///
   /// - Throws: what ``zones()`` throws.
   package func datesOver(through last: CalendarDate) throws -> DatesOver {
-    DatesOver(try zones(), at: zone.start(of: last.adding(days: 1)))
+    try inputs().datesOver(through: last)
   }
 }
 

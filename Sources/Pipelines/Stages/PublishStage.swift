@@ -29,13 +29,13 @@ package struct PublishStage: Stage {
       return outcome
     }
     outcome.rowsOut = predictions.rows
-    try Publisher(context.lock).publish(predictions, pipeline: context.pipeline.name) {
-      (connection, publication) in
+    let publication = try Publisher(context.lock).publish(
+      predictions, pipeline: context.pipeline.name
+    ) { (connection, publication) in
       outcome.note("publication", publication.id)
       try context.ledger.finishStage(name, outcome, on: connection)
     }
-    let publication = outcome.facts.last?.value ?? ""
-    context.log(.info, "publish: publication \(publication), \(outcome.rowsOut) predictions")
+    context.log(.info, "publish: publication \(publication.id), \(outcome.rowsOut) predictions")
     return outcome
   }
 }

@@ -37,10 +37,11 @@ package struct SpanRollup {
     }
     reader = past?.reader ?? directory.reader
     lastKnown = past?.date
-    let owned = try project.zones(
-      of: pipeline, in: directory.manifest, reader, find: zones)
-    var settings = RollupSettings(events: events, zones: owned.zones, currency: pipeline.currency)
-    if !owned.zones.areShared { settings.zoneCompanyColumn = SpanRollup.zoneColumn }
+    let owned =
+      try past?.zones
+      ?? project.zones(of: pipeline, in: directory.manifest, reader, find: zones).zones
+    var settings = RollupSettings(events: events, zones: owned, currency: pipeline.currency)
+    if !owned.areShared { settings.zoneCompanyColumn = SpanRollup.zoneColumn }
     let rates = try project.exchangeRates(in: directory.manifest, reader)
     RollupConversion(rates: rates, currency: pipeline.currency).apply(to: &settings)
     self.settings = settings

@@ -83,16 +83,15 @@ struct RowPartitioner {
       parts.append(try written(rows.taking(0..<rows.rowCount, of: order), date, kind))
       return
     }
-    var days = RowPartitioner.days(instants, in: order)
-    var small: [Range<Int>] = []
-    if keepsSmallDaysLoose {
-      let limit = rows.rowCount
-      small = days.map(\.places).filter { $0.count * RowPartitioner.smallDayShare < limit }
-      days.removeAll { $0.places.count * RowPartitioner.smallDayShare < limit }
+    let days = RowPartitioner.days(instants, in: order)
+    let limit = keepsSmallDaysLoose ? rows.rowCount : 0
+    func isSmall(_ places: Range<Int>) -> Bool {
+      places.count * RowPartitioner.smallDayShare < limit
     }
     parts += try mapConcurrently(
-      days, jobs: jobs, context: {},
+      days.filter { !isSmall($0.places) }, jobs: jobs, context: {},
       work: { [self] _, day in try written(rows.taking(day.places, of: order), day.date, kind) })
+    let small = days.map(\.places).filter(isSmall)
     if small.isEmpty { return }
     let places = small.flatMap { places in places.map { order?[$0] ?? $0 } }
     parts.append(try written(rows.taking(places), nil, .loose))
