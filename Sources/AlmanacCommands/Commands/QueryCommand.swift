@@ -72,10 +72,11 @@ package struct QueryCommand: Command {
     try SchemaCheck.run(on: connection)
     let answer: QueryReading.Answer
     if let place = request.place, request.grain == .range {
-      answer = try RangeReading(connection, request, place, environment).run(setting.console)
+      answer = try SnapshotQuery(connection, request, place, environment, setting.console)
+        .range(setting.console)
     } else if let place = request.place, let moment = request.asOf {
-      answer = try AsOfQuery(connection, request, place, environment)
-        .run(moment, jobs: setting.processors, setting.console)
+      answer = try SnapshotQuery(connection, request, place, environment, setting.console)
+        .answer(asOf: moment, jobs: setting.processors, setting.console)
     } else {
       answer = try QueryReading(connection, request).run()
     }

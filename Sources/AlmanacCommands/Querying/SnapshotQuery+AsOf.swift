@@ -2,33 +2,15 @@ import AlmanacCore
 import Pipelines
 import Postgres
 
-/// Answers a query as of an earlier time, from the snapshots.
-struct AsOfQuery {
-  private let connection: Connection
-  private let request: QueryRequest
-  private let place: QueryRequest.Place
-  private let environment: [String: String]
-
-  /// A query of the snapshots in a place; the connection lends its temporary tables.
-  init(
-    _ connection: Connection, _ request: QueryRequest, _ place: QueryRequest.Place,
-    _ environment: [String: String]
-  ) {
-    self.connection = connection
-    self.request = request
-    self.place = place
-    self.environment = environment
-  }
-
+extension SnapshotQuery {
   /// Computes what is asked for as of a moment, and reads it as a query reads the tables.
   ///
-  /// - Throws: `QueryError`, and what loading definitions and computing throws.
-  func run(_ moment: AsOfReading.Moment, jobs: Int, _ console: Console) throws
+  /// The connection lends its temporary tables.
+  ///
+  /// - Throws: `QueryError`, and what computing throws.
+  func answer(asOf moment: AsOfReading.Moment, jobs: Int, _ console: Console) throws
     -> QueryReading.Answer
   {
-    let (project, pipeline) = try place.load(environment)
-    let directory = try DataDirectoryReading(path: place.data)
-    if let notice = directory.notice { console.report("warning: \(notice)") }
     let reading = try AsOfReading(
       project, pipeline, directory, at: moment, jobs: jobs, zones: systemZone)
     for notice in reading.notices { console.report("note: \(notice)") }
@@ -44,7 +26,7 @@ struct AsOfQuery {
       min(
         request.grain == .month ? $0.monthStart(adding: 1).adding(days: -1) : $0, reading.date)
     }
-    let from = first ?? AsOfQuery.earliest
+    let from = first ?? SnapshotQuery.earliest
     let to = last ?? reading.date
     try reading.fill(subject, days: min(from, to)...to, on: connection)
     return try QueryReading(connection, request, schema: "pg_temp").run()
@@ -52,22 +34,4 @@ struct AsOfQuery {
 
   /// A day before all that is asked for.
   private static let earliest = CalendarDate(daysSinceEpoch: -200_000)
-}
-
-extension QueryRequest.Place {
-  /// Reads the definitions, and finds the pipeline whose days and currency count.
-  ///
-  /// - Throws: `QueryError`, and what reading definitions throws.
-  func load(_ environment: [String: String]) throws -> (Project, PipelineDefinition) {
-    let project = try ProjectLoader(path: self.project, environment: environment).load()
-    let known = project.pipelines.map(\.name)
-    if let name = pipeline {
-      guard let found = project.pipeline(name) else {
-        throw QueryError.unknown(kind: "pipeline", name: name, known: known)
-      }
-      return (project, found)
-    }
-    guard project.pipelines.count == 1 else { throw QueryError.ambiguousPipeline(known: known) }
-    return (project, project.pipelines[0])
-  }
 }

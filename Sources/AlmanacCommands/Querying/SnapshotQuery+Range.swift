@@ -4,29 +4,14 @@ import Columns
 import Pipelines
 import Postgres
 
-/// Computes a rollup of a range of days from the snapshots.
-struct RangeReading {
-  private let connection: Connection
-  private let request: QueryRequest
-  private let place: QueryRequest.Place
-  private let environment: [String: String]
-
-  /// A reading of the snapshots in a place; the connection says which days are computed.
-  init(
-    _ connection: Connection, _ request: QueryRequest, _ place: QueryRequest.Place,
-    _ environment: [String: String]
-  ) {
-    self.connection = connection
-    self.request = request
-    self.place = place
-    self.environment = environment
-  }
-
-  /// The rows of the range, up to the last day that a rollup was computed for: later events that are
+extension SnapshotQuery {
+  /// The rows of the range of a rollup, up to the last day that a rollup was computed for: later events that are
   /// held are of days that are not complete.
   ///
-  /// - Throws: `QueryError`, and what loading definitions and reading snapshots throws.
-  func run(_ console: Console) throws -> QueryReading.Answer {
+  /// The connection says which days are computed.
+  ///
+  /// - Throws: `QueryError`, and what reading snapshots throws.
+  func range(_ console: Console) throws -> QueryReading.Answer {
     guard case .rollup(let type, let names) = request.subject, let from = request.from,
       let to = request.to
     else { preconditionFailure("a range is asked for of rollups, with both ends") }
@@ -35,9 +20,6 @@ struct RangeReading {
     let series = fields.map(\.name).filter {
       ["company_id", "event_type", "module_id"].contains($0)
     }
-    let (project, pipeline) = try place.load(environment)
-    let directory = try DataDirectoryReading(path: place.data)
-    if let notice = directory.notice { console.report("warning: \(notice)") }
     let rollup = try SpanRollup(
       project, pipeline, zones: systemZone, directory: directory,
       asOf: request.asOf)
