@@ -102,23 +102,12 @@ struct CompanyZoneMetricsTests {
   private func night(_ place: RunPlace, _ date: String, run: String) throws -> [StageOutcome] {
     let context = try place.context(run: run, jobs: 2, date: try #require(CalendarDate(date)))
     try place.extract(in: context)
-    var outcomes: [StageOutcome] = []
-    let stages: [any Stage] = [
-      RollupStage(grains: [.day]), MetricsStage(definition: place.project.metrics), CohortsStage(),
-      FunnelsStage(definition: place.project.funnels), UsageStage(), AnomaliesStage(),
-    ]
-    try context.ledger.begin(
-      Ledger.RunRecord(
-        pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: 2,
-        isForced: false, programVersion: "0", host: "test", processID: 1))
-    for (index, stage) in stages.enumerated() {
-      try context.ledger.beginStage(stage.name, sequence: index + 1)
-      let outcome = try stage.run(in: context)
-      try context.ledger.finishStage(stage.name, outcome)
-      outcomes.append(outcome)
-    }
-    try context.ledger.finish(failure: nil)
-    return outcomes
+    return try place.run(
+      [
+        RollupStage(grains: [.day]), MetricsStage(definition: place.project.metrics),
+        CohortsStage(), FunnelsStage(definition: place.project.funnels), UsageStage(),
+        AnomaliesStage(),
+      ], in: context)
   }
 
   /// Holds every table against SQL, as of the end of a date.

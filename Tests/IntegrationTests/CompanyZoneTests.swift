@@ -11,21 +11,7 @@ import Testing
 /// zone; what their days are is told by `AT TIME ZONE`.
 private struct WorldOfZones {
   static let datasets: KeyValuePairs = [
-    "events": """
-    from: app.events
-    time: timestamp
-    recorded: created_at
-    key: event_id
-    tenant: company_id
-    mode: append
-    columns:
-      event_type: text
-      user_id: uuid?
-      module_id: uuid?
-      amount: money(currency)? = metadata->>'amount'
-      currency: text? = metadata->>'currency'
-      duration_ms: int? = metadata->>'duration_ms'
-    """,
+    "events": RollupHistory.events,
     "exchange_rates": """
     from: billing.exchange_rates
     recorded: created_at

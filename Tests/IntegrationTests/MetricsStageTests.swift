@@ -75,10 +75,6 @@ extension RunPlace {
   ) throws -> [StageOutcome] {
     let context = try context(
       run: run, jobs: jobs, date: try #require(CalendarDate(date)), zone: zone)
-    try context.ledger.begin(
-      Ledger.RunRecord(
-        pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: jobs,
-        isForced: false, programVersion: "0", host: "test", processID: 1))
     try extract(in: context)
     var stages: [any Stage] = [
       MetricsStage(definition: project.metrics), CohortsStage(),
@@ -87,15 +83,7 @@ extension RunPlace {
     if withRollups {
       stages += [RollupStage(grains: [.hour, .day, .month]), UsageStage(), AnomaliesStage()]
     }
-    var outcomes: [StageOutcome] = []
-    for (index, stage) in stages.enumerated() {
-      try context.ledger.beginStage(stage.name, sequence: index + 1)
-      let outcome = try stage.run(in: context)
-      try context.ledger.finishStage(stage.name, outcome)
-      outcomes.append(outcome)
-    }
-    try context.ledger.finish(failure: nil)
-    return outcomes
+    return try self.run(stages, in: context)
   }
 }
 

@@ -27,8 +27,8 @@ final class RollupHistory {
     Case(zone: "Pacific/Apia", end: "2012-01-10"),
   ]
 
-  static let datasets: KeyValuePairs = [
-    "events": """
+  /// Events with an amount, a currency and a duration in their metadata.
+  static let events = """
     from: app.events
     time: timestamp
     recorded: created_at
@@ -42,7 +42,10 @@ final class RollupHistory {
       amount: money(currency)? = metadata->>'amount'
       currency: text? = metadata->>'currency'
       duration_ms: int? = metadata->>'duration_ms'
-    """,
+    """
+
+  static let datasets: KeyValuePairs = [
+    "events": events,
     "exchange_rates": """
     from: billing.exchange_rates
     optional: true

@@ -108,13 +108,31 @@ final class RunPlace {
   func recorded(
     _ stage: String, in context: RunContext, _ work: () throws -> StageOutcome
   ) throws {
-    try context.ledger.begin(
-      Ledger.RunRecord(
-        pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial", jobs: 1,
-        isForced: false, programVersion: "0", host: "test", processID: 1))
+    try begin(context)
     try context.ledger.beginStage(stage, sequence: 1)
     try context.ledger.finishStage(stage, try work())
     try context.ledger.finish(failure: nil)
+  }
+
+  /// Runs stages one after the other as a run that the ledger knows, and returns their outcomes.
+  func run(_ stages: [any Stage], in context: RunContext) throws -> [StageOutcome] {
+    try begin(context)
+    var outcomes: [StageOutcome] = []
+    for (index, stage) in stages.enumerated() {
+      try context.ledger.beginStage(stage.name, sequence: index + 1)
+      let outcome = try stage.run(in: context)
+      try context.ledger.finishStage(stage.name, outcome)
+      outcomes.append(outcome)
+    }
+    try context.ledger.finish(failure: nil)
+    return outcomes
+  }
+
+  private func begin(_ context: RunContext) throws {
+    try context.ledger.begin(
+      Ledger.RunRecord(
+        pipeline: "nightly", logicalDate: context.date, settingsDigest: "partial",
+        jobs: context.jobs, isForced: false, programVersion: "0", host: "test", processID: 1))
   }
 
   /// Extracts every dataset and returns what was noticed.
