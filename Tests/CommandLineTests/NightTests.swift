@@ -335,6 +335,22 @@ struct NightTests {
     try place.verifyRollups(through: Self.date)
   }
 
+  @Test("a date is not finished after a run of an older one with other settings", .database)
+  func olderDateWithOtherSettings() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    try #require(try place.night("2025-11-15", "--only", "extract").status == 0)
+    #expect(try place.night(Self.date).stdout.contains("is finished"))
+    try place.edit("pipelines/nightly.yaml", "zone: UTC", "zone: Pacific/Kiritimati")
+    // Since D-403 this computes all newer days too.
+    try #require(try place.night("2025-11-15", "--only", "rollup").status == 0)
+    try place.edit("pipelines/nightly.yaml", "zone: Pacific/Kiritimati", "zone: UTC")
+    let repaired = try place.night(Self.date)
+    #expect(repaired.status == 0 && !repaired.stdout.contains("is finished"))
+    try place.verifyRollups(through: Self.date)
+    #expect(try place.night(Self.date).stdout.contains("is finished"))
+  }
+
   @Test("a date is not finished after a forced run of it failed or was cut off", .database)
   func failedAfterSuccess() throws {
     let place = try Workplace()
