@@ -32,6 +32,10 @@ struct AnomalyTests {
     #expect(try found(place, "rare") == nil)
     #expect(
       try place.value("SELECT count(*)::text FROM analytics.anomalies WHERE kind = 'drop'") != "0")
+    // A run for an older date takes nothing back.
+    try #require(
+      try place.night("2025-12-10", "--only", "anomalies").status == 0)
+    #expect(try found(place, "planted")?.contains("2025-12-17 drop 90") == true)
     let before = try place.value(
       "SELECT string_agg(xmin::text, ' ' ORDER BY company_id, at) FROM analytics.anomalies")
     try run()

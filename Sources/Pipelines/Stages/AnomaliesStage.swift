@@ -5,8 +5,9 @@ import Postgres
 
 /// Finds the days of daily metrics that do not fit those before them (DECISIONS.md, D-186).
 ///
-/// The table holds what was found in the ninety days up to the logical date, so it depends on the
-/// metrics and that date alone; it is replaced where it differs.
+/// The table holds what was found in the ninety days up to the last date that was computed, so it
+/// depends on the metrics and that date alone; it is replaced where it differs. A run for an older
+/// date takes nothing back (D-403).
 package struct AnomaliesStage: Stage {
   package let name = "anomalies"
 
@@ -19,12 +20,11 @@ package struct AnomaliesStage: Stage {
 
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
-    let over = try context.datesOver(through: context.date)
+    let date = try context.newestDate(of: name)
+    let over = try context.datesOver(through: date)
     outcome.notices += context.takeZoneNotices()
-    let series = try MetricSeries.read(
-      context.lock.connection, through: context.date, over: over)
+    let series = try MetricSeries.read(context.lock.connection, through: date, over: over)
     outcome.rowsIn = series.reduce(0) { $0 + $1.values.count }
-    let date = context.date
     let found = try mapConcurrently(
       Array(stride(from: 0, to: series.count, by: AnomaliesStage.seriesPerPiece)),
       jobs: context.jobs, context: {}
@@ -59,7 +59,7 @@ struct MetricSeries: Sendable {
   let metric: String
   /// The first day.
   let start: CalendarDate
-  /// One for each day up to the logical date, or the last one that is over; NaN where there is none.
+  /// One for each day up to the last date, or the last one that is over; NaN where there is none.
   let values: [Double]
 
   /// The anomalies of the days that are reported.
