@@ -84,6 +84,38 @@ struct QueryTests {
     #expect(refused.status == 64 && refused.stderr.contains("--grain range"))
     let vague = try query(place, "cohort", "signup", "--as-of", "yesterday")
     #expect(vague.status == 64 && vague.stderr.contains("2026-01-31T12:00:00Z"))
+    try extremes(place, whole: try lines(range))
+  }
+
+  /// Days at both ends of the calendar are answered or refused in one line, and soon.
+  private func extremes(_ place: Workplace, whole: [[String]]) throws {
+    let data = ["--format", "csv", "--target", place.url, "--data", "data"]
+    for time in ["9999-12-31", "9999-12-31T23:59:59.999999Z", "2999-01-01"] {
+      for words in [
+        ["metric", "mrr"], ["cohort", "signup"], ["funnel", "trial_to_second_module"],
+      ] {
+        let late = try place.almanac(["query"] + words + ["--as-of", time] + data)
+        #expect(late.status == 64)
+        #expect(late.stderr.contains("the snapshots know the source up to 20"), "\(late.stderr)")
+        #expect(late.stderr.split(separator: "\n").count == 1, "\(late.stderr)")
+      }
+    }
+    for time in ["0001-01-01", "0001-01-02T00:00:00Z", "1970-01-01"] {
+      let early = try place.almanac(["query", "metric", "mrr", "--as-of", time] + data)
+      #expect(early.status == 0 && early.stdout == "date,value\n", "\(early.stderr)")
+      #expect(early.stderr.contains("there are no rows"))
+      let unknown = try place.almanac(["query", "metric", "mmr", "--as-of", time] + data)
+      #expect(unknown.status == 66 && unknown.stderr.contains("did you mean \"mrr\""))
+    }
+    let ends = ["--from", "0001-01-01", "--to", "9999-12-31"]
+    let all = try rows(
+      place.almanac(["query", "rollup", "--grain", "range", "--by", "type"] + ends + data))
+    #expect(all.count > 1 && whole.count > 1)
+    for grain in ["hour", "day", "month"] {
+      let answer = try query(
+        place, "rollup", "--grain", grain, "--from", ends[1], "--to", ends[3], "--format", "csv")
+      #expect(answer.status == 0, "\(answer.stderr)")
+    }
   }
 
   @Test("a range of days counts distinct users over its events, whatever it is split by")

@@ -133,9 +133,11 @@ struct AsOfTests {
     var books = try Self.books()
     try place.compute("2026-02-10")
     try keep(books)
-    let cut = try DataDirectoryReading(path: place.path + "/data").dataset("events").watermark
-      .takenAt
-    let moment = AsOfReading.Moment.instant(try #require(Timestamp(cut)))
+    func lastCut() throws -> AsOfReading.Moment {
+      let events = try DataDirectoryReading(path: place.path + "/data").dataset("events")
+      return .instant(try #require(Timestamp(events.watermark.takenAt)))
+    }
+    let moment = try lastCut()
     try Self.goOn(&books, recorded: "")
     // What changes and disappears.
     try books.connection.runScript(
@@ -145,7 +147,7 @@ struct AsOfTests {
       """)
     try place.compute("2026-03-10", run: RunPlace.secondRun)
     #expect(try differences(place, moment, through: "2026-02-10", books) == Self.equal)
-    let now = AsOfReading.Moment.instant(Timestamp(microseconds: .max / 2))
+    let now = try lastCut()
     let found = try differences(place, now, through: "2026-02-10", books)
     #expect(found.allSatisfy { !$0.hasSuffix("equal") }, "\(found)")
     try keep(books)

@@ -9,6 +9,8 @@ struct QueryReading {
   private let request: QueryRequest
   /// The schema of the tables.
   private let schema: String
+  /// The names that mean something also where a table has no row of them.
+  private let known: [String]
 
   /// Rows to print, and how they hang together.
   struct Answer {
@@ -22,9 +24,14 @@ struct QueryReading {
     var value: String?
   }
 
-  /// A reading over a connection, of the tables of a schema.
-  init(_ connection: Connection, _ request: QueryRequest, schema: String = "analytics") {
+  /// A reading over a connection, of the tables of a schema; `known` are names of metrics or funnels
+  /// that exist also where there is no row of them, where nothing had happened yet.
+  init(
+    _ connection: Connection, _ request: QueryRequest, schema: String = "analytics",
+    known: [String] = []
+  ) {
     self.schema = schema
+    self.known = known
     self.connection = connection
     self.request = request
   }
@@ -50,9 +57,15 @@ struct QueryReading {
     let ofMetric = "company_id = \(allCompanies) AND metric_name = \(quoteLiteral(name))"
     let head = try connection.query("SELECT unit FROM \(schema).\(table) WHERE \(ofMetric) LIMIT 1")
     guard head.count == 1 else {
+      if known.contains(name) {
+        return Answer(
+          fields: [Field(period, .date), Field("value", .decimal(scale: 4))], batches: [],
+          series: [], value: nil)
+      }
       throw QueryError.unknown(
         kind: "metric", name: name,
-        known: try names("metric_name", of: table, where: "company_id = \(allCompanies)"))
+        known: known.isEmpty
+          ? try names("metric_name", of: table, where: "company_id = \(allCompanies)") : known)
     }
     let unit = head[0, 0] ?? ""
     var columns = [Field(period, .date)]
@@ -182,7 +195,9 @@ struct QueryReading {
         + bounds("cohort_date"),
       order: "2, 1", series: ["step"], value: "conversion_rate")
     if answer.batches.isEmpty {
-      let known = try names("funnel", of: "funnels", where: "company_id = \(allCompanies)")
+      let known =
+        self.known.isEmpty
+        ? try names("funnel", of: "funnels", where: "company_id = \(allCompanies)") : self.known
       guard known.contains(name) else {
         throw QueryError.unknown(kind: "funnel", name: name, known: known)
       }

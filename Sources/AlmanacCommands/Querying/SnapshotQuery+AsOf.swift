@@ -15,10 +15,15 @@ extension SnapshotQuery {
       project, pipeline, directory, at: moment, jobs: jobs, zones: systemZone)
     for notice in reading.notices { console.report("note: \(notice)") }
     let subject: AsOfReading.Subject
+    let names: [String]
     switch request.subject {
-    case .metric(let name, _): subject = .metric(name)
-    case .cohort: subject = .cohorts
-    case .funnel: subject = .funnels
+    case .metric(let name, _):
+      (subject, names) = (.metric(name), try reading.metricNames())
+      guard names.contains(name) else {
+        throw QueryError.unknown(kind: "metric", name: name, known: names.sorted())
+      }
+    case .cohort: (subject, names) = (.cohorts, [])
+    case .funnel: (subject, names) = (.funnels, reading.funnelNames)
     case .rollup: preconditionFailure("rollups as of a time are ranges")
     }
     let first = request.from.map { request.grain == .month ? $0.monthStart : $0 }
@@ -29,7 +34,7 @@ extension SnapshotQuery {
     let from = first ?? SnapshotQuery.earliest
     let to = last ?? reading.date
     try reading.fill(subject, days: min(from, to)...to, on: connection)
-    return try QueryReading(connection, request, schema: "pg_temp").run()
+    return try QueryReading(connection, request, schema: "pg_temp", known: names).run()
   }
 
   /// A day before all that is asked for.

@@ -47,8 +47,8 @@ package struct AsOfReading {
   ///   - last: the last date that counts, where it is an earlier one than the moment tells.
   ///   - jobs: threads.
   ///   - zones: finds the rules of a zone.
-  /// - Throws: ``PipelineError/unknownZone(name:)``, ``PipelineError/noCompanyZones(reason:)``, and
-  ///   what reading companies throws.
+  /// - Throws: ``PipelineError/unknownZone(name:)``, ``PipelineError/noCompanyZones(reason:)``,
+  ///   ``PipelineError/notYetKnown(moment:lastCut:)``, and what reading companies throws.
   package init(
     _ project: Project, _ pipeline: PipelineDefinition, _ directory: DataDirectoryReading,
     at moment: Moment, through last: CalendarDate? = nil, jobs: Int, zones: (String) -> ZoneRules?
@@ -57,6 +57,7 @@ package struct AsOfReading {
       throw PipelineError.unknownZone(name: pipeline.zone)
     }
     let instant: Timestamp
+    try moment.requireKnown(by: directory, zone)
     switch moment {
     case .date(let day):
       date = last ?? day
@@ -84,6 +85,15 @@ package struct AsOfReading {
           + "taken as they were first seen, by the dates in them"
       ]
   }
+
+  /// The names of all metrics, as they are defined now.
+  package func metricNames() throws -> [String] {
+    let plan = try MetricsPlan(inputs.project.metrics, inputs, through: date, closed: nil)
+    return plan.bookNames + plan.byDay.map(\.name)
+  }
+
+  /// The names of all funnels, as they are defined now.
+  package var funnelNames: [String] { inputs.project.funnels.funnels.map(\.definition.name) }
 
   /// Computes a subject into temporary tables of the session, named and built like those of schema
   /// `analytics`.
@@ -189,6 +199,30 @@ package struct AsOfReading {
     ).rows
     let rows = found.enumerated().flatMap { index, rows in rows.map { (index, $0) } }
     return FunnelsStage.batch(funnels, rows, digest)
+  }
+}
+
+extension AsOfReading.Moment {
+  /// Refuses a moment after the last cut: what is known of it, nobody can tell yet.
+  ///
+  /// - Throws: ``PipelineError/notYetKnown(moment:lastCut:)``, or
+  ///   ``PipelineError/notExtracted(dataset:)`` where there is no cut at all.
+  fileprivate func requireKnown(
+    by directory: DataDirectoryReading, _ zone: ZoneRules
+  ) throws(PipelineError) {
+    let cuts = directory.manifest.datasets.values.compactMap { Timestamp($0.watermark.takenAt) }
+    guard let last = cuts.max() else { throw .notExtracted(dataset: RollupStage.dataset) }
+    let (isKnown, text) =
+      switch self {
+      case .date(let day):
+        // The first condition keeps days without a next one from the second.
+        (
+          day < last.dateUTC.adding(days: 2) && zone.start(of: day.adding(days: 1)) <= last,
+          day.description
+        )
+      case .instant(let instant): (instant <= last, instant.description)
+      }
+    guard isKnown else { throw .notYetKnown(moment: text, lastCut: last.description) }
   }
 }
 

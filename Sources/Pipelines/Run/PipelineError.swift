@@ -35,6 +35,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case dateWithoutData(date: CalendarDate, first: CalendarDate, last: CalendarDate)
   /// The logical date has not ended yet.
   case dateNotOver(date: CalendarDate, zone: String)
+  /// A time that is looked back to lies after all that was read from the source.
+  case notYetKnown(moment: String, lastCut: String)
   /// A stage needs a dataset that no earlier run extracted.
   case notExtracted(dataset: String)
   /// There is no pipeline of that name.
@@ -82,7 +84,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun, .unfinishedRun,
       .cannotRestore:
       .missingInput
-    case .dateNotOver, .unknownStage: .usage
+    case .dateNotOver, .unknownStage, .notYetKnown: .usage
     case .unexpectedAnswer: .internalError
     }
   }
@@ -133,6 +135,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "there is no data for \(date): the source holds \(first) to \(last); give a --date in there"
     case .dateNotOver(let date, let zone):
       "\(date) is not over yet in zone \(zone); give an earlier --date"
+    case .notYetKnown(let moment, let lastCut):
+      "--as-of \(moment): the snapshots know the source up to \(lastCut); give an earlier day or "
+        + "instant, or leave --as-of out for what is known now"
     case .notExtracted(let dataset):
       "dataset \(dataset) is not in the data folder; run the extract stage first"
     case .unknownPipeline(let name, let suggestion, let known):

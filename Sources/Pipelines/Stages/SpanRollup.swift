@@ -94,8 +94,10 @@ package struct SpanRollup {
     let columns = Set(
       events.key + self.settings.columns + [events.recordedColumn].compactMap(\.self)
     ).sorted()
-    // A day at a time, as the rollup of months does: memory grows with groups and users.
-    for day in settings.zones.rollupDays(of: days) {
+    // A day at a time, as the rollup of months does: memory grows with groups and users. Only days
+    // that have events: a range may begin or end anywhere.
+    let utcDays = settings.zones.rollupDays(of: days)
+    for day in reader.manifest.days(of: events.name).dates.sorted() where utcDays.contains(day) {
       let batches = try reader.read(events.name, days: day...day, columns: columns)
       let once = dropRepeated(
         batches, key: events.key, recorded: events.recordedColumn, time: settings.timestampColumn)
