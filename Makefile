@@ -107,6 +107,10 @@ bench-night: bench-build ## Measure a first load through the pipeline, and night
 bench-rollup: bench-build ## Measure hourly and daily rollups in memory
 	$(run_bench) rollup
 
+.PHONY: bench-late
+bench-late: bench-build ## Measure late events through the pipeline to the tables of rollups
+	$(run_bench) late
+
 .PHONY: bench-forecast
 bench-forecast: bench-build ## Measure forecasts: M3, M4 hourly and daily series
 	$(run_bench) forecast

@@ -24,6 +24,13 @@ package struct RollupRateUse: Hashable, Sendable, Comparable {
   /// The date of the bucket that the amounts belong to: the UTC date of an hour, else the local one.
   package var bucketDate: CalendarDate
 
+  /// The use of a rate in a bucket.
+  package init(currency: CurrencyCode, date: CalendarDate, bucketDate: CalendarDate) {
+    self.currency = currency
+    self.date = date
+    self.bucketDate = bucketDate
+  }
+
   /// Orders by bucket, then by date and currency.
   package static func < (left: RollupRateUse, right: RollupRateUse) -> Bool {
     (left.bucketDate, left.date, left.currency) < (right.bucketDate, right.date, right.currency)

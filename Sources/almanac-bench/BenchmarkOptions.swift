@@ -11,6 +11,8 @@ struct BenchmarkOptions {
     case night
     /// Columns to hourly and daily rollups.
     case rollup
+    /// Late events through the pipeline to the tables of rollups.
+    case late
     /// Forecasts of daily series.
     case forecast
     /// Regressions.

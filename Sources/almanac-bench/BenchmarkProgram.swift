@@ -33,6 +33,7 @@ struct BenchmarkProgram {
           case .extract: try ExtractBenchmark(options: options, workload: workload).run()
           case .night: try NightBenchmark(options: options, workload: workload).run()
           case .rollup: try RollupBenchmark(options: options, workload: workload).run()
+          case .late: try LateBenchmark(options: options, workload: workload).run()
           case .forecast:
             try CompetitionBenchmark(options: options).run()
               + ForecastBenchmark(runs: options.runs).run()

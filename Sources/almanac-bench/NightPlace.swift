@@ -20,10 +20,11 @@ struct NightPlace {
   /// The connection string of the database that is source and target.
   let connection: String
 
-  /// Writes the definitions of a new place, whose `increment_bound` is `bound`; what an earlier run
-  /// left there is removed.
+  /// Writes the definitions of a new place, whose `increment_bound` is `bound`, for a pipeline of
+  /// some stages; what an earlier run left there is removed.
   init(
-    _ name: String, bound: String?, options: BenchmarkOptions, database: String
+    _ name: String, bound: String?, options: BenchmarkOptions, database: String,
+    stages: String = "extract: all, check"
   ) throws {
     self.options = options
     let folder = "\(options.folder)/night-\(name)"
@@ -38,7 +39,7 @@ struct NightPlace {
     }
     let pipeline = """
       {pipeline: \(NightPlace.pipeline), schedule: "0 2 * * *", currency: USD,
-       stages: [extract: all, check]}
+       stages: [\(stages)]}
       """
     let events = """
       dataset: events
@@ -67,8 +68,23 @@ struct NightPlace {
       columns:
         users: int
       """
+    let rates = """
+      dataset: exchange_rates
+      from: public.exchange_rates
+      optional: true
+      key: [base, quote, rate_date, created_at]
+      recorded: created_at
+      mode: append
+      columns:
+        base: text
+        quote: text
+        rate_date: date
+        rate: decimal(10)
+        created_at: timestamp
+      """
     for (path, text) in [
-      ("pipelines/\(NightPlace.pipeline)", pipeline), ("datasets/events", events),
+      ("datasets/exchange_rates", rates), ("pipelines/\(NightPlace.pipeline)", pipeline),
+      ("datasets/events", events),
       ("datasets/companies", companies),
     ] {
       try writeFile(Array((text + "\n").utf8), to: "\(projectPath)/\(path).yaml")

@@ -24,18 +24,22 @@ struct NightProcess: Codable {
   /// The seconds of the stage that checks the contracts.
   var checks: Double { seconds["check"] ?? 0 }
 
-  /// Runs a pipeline in a process of its own.
-  static func run(_ place: NightPlace, date: CalendarDate) throws -> NightProcess {
+  /// Runs a pipeline in a process of its own, if forced also where a date is done.
+  static func run(
+    _ place: NightPlace, date: CalendarDate, isForced: Bool = false
+  ) throws -> NightProcess {
     try place.options.runForJSON(
       [
         "/proc/self/exe", command, place.projectPath, place.dataPath, date.description,
         place.connection,
-      ], program: "almanac-bench")
+      ] + (isForced ? [forceWord] : []), program: "almanac-bench")
   }
+
+  private static let forceWord = "force"
 
   /// Runs the pipeline and prints the result as JSON.
   static func printResult(_ arguments: [String]) throws {
-    guard arguments.count == 4, let date = CalendarDate(arguments[2]) else {
+    guard arguments.count >= 4, let date = CalendarDate(arguments[2]) else {
       throw BenchmarkError.usage("\(command) takes a project, a data folder, a date, a connection")
     }
     let settings = try ConnectionSettings(arguments[3])
@@ -43,7 +47,7 @@ struct NightProcess: Codable {
       project: try ProjectLoader(path: arguments[0], environment: [:]).load(),
       request: RunRequest(
         pipeline: NightPlace.pipeline, date: date, source: settings, target: settings,
-        dataPath: arguments[1], jobs: jobs, isForced: false, only: nil,
+        dataPath: arguments[1], jobs: jobs, isForced: arguments.last == forceWord, only: nil,
         programVersion: "almanac-bench", host: "localhost",
         processID: ProcessInfo.processInfo.processIdentifier),
       zones: { _ in .utc }, log: LogSink(threshold: .warning) { _, line in note(line) }

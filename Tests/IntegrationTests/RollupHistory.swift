@@ -151,8 +151,8 @@ final class RollupHistory {
         "SELECT (SELECT count(*) FROM (\(missing)) m) || '/' || (SELECT count(*) FROM (\(extra)) e)"
       )
       if count != "0/0" {
-        let row = try value("SELECT e::text FROM (\(missing)) e LIMIT 1") ?? ""
-        let other = try value("SELECT e::text FROM (\(extra)) e LIMIT 1") ?? ""
+        let row = try value("SELECT (SELECT e::text FROM (\(missing)) e LIMIT 1)") ?? ""
+        let other = try value("SELECT (SELECT e::text FROM (\(extra)) e LIMIT 1)") ?? ""
         found[table] = "\(count ?? ""): \(row) against \(other)"
       }
     }
@@ -213,7 +213,7 @@ final class RollupHistory {
       in_pounds(round((metadata->>'amount')::numeric, 4), metadata->>'currency',
         ("timestamp" AT TIME ZONE '%zone%')::date) AS amount,
       (metadata->>'duration_ms')::bigint AS duration
-    FROM app.events;
+    FROM (SELECT DISTINCT ON (event_id) * FROM app.events ORDER BY event_id, created_at) AS once;
     CREATE VIEW oracle_hourly_rollups (company_id,
       event_type, module_id, hour, event_count, unique_users,
       amount_sum, amount_min, amount_max, duration_ms_sum) AS

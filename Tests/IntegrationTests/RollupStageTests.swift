@@ -8,7 +8,8 @@ import Testing
 
 @Suite("The rollup stage", .database)
 struct RollupStageTests {
-  private static let stage = RollupStage(grains: [.hour, .day, .month])
+  /// Days with late rows are computed in part however few rows they have.
+  private static let stage = RollupStage(grains: [.hour, .day, .month], rowsPerLateRow: 1)
 
   private func fact(_ name: String, _ outcome: StageOutcome) -> Int? {
     outcome.facts.first { $0.name == name }.flatMap { Int($0.value) }
@@ -33,9 +34,26 @@ struct RollupStageTests {
     #expect(try history.value("SELECT count(*) FROM analytics.restatements") == "0")
     #expect(fact("days_computed", try night()) == 0)
     try history.keepMonths()
-    try history.addEvents(40)
-    _ = try night()
-    #expect(try history.differences() == [:])
+    for count in [40, 1, 7] {
+      try history.addEvents(count)
+      let outcome = try night()
+      let days = try #require(fact("days_computed_in_part", outcome))
+      #expect(days == fact("days_computed", outcome) || count < 40)
+      #expect(try history.differences() == [:])
+    }
+    // A late row with the key of an older one of another group, recorded before it and after it.
+    for (place, seconds) in [(0, -5), (3, 5)] {
+      _ = try history.value(
+        """
+        INSERT INTO app.events
+        SELECT event_id, 'é', company_id, user_id, module_id, metadata, "timestamp",
+          created_at + interval '\(seconds) seconds'
+        FROM app.events WHERE event_type = 'a_used' ORDER BY event_id OFFSET \(place) LIMIT 1
+        RETURNING 1
+        """)
+      _ = try night()
+      #expect(try history.differences() == [:])
+    }
     try history.correct(history.end.adding(days: -50), to: "0.7")
     _ = try night()
     #expect(try history.differences() == [:])
@@ -91,18 +109,36 @@ struct RollupStageTests {
       ) == "0.5000000000")
   }
 
-  @Test("a day without a rate stops the night with currency and day")
+  @Test("a day without a rate stops the night with currency and day, and no day is written")
   func missingRate() throws {
     try migrate()
     let history = try RollupHistory(RollupHistory.cases[1], seed: 3)
     let connection = try TestDatabase.current.connect()
+    // A row that repeats another one counts for nothing, so it needs no rate.
     try connection.run(
       """
-      INSERT INTO app.events VALUES (md5('x')::uuid, 'a', md5('c')::uuid, NULL, NULL,
-        '{"amount": "1", "currency": "CHF"}', '2025-04-01 12:00Z', '2025-04-01 12:00Z')
+      INSERT INTO app.events
+      SELECT md5('twice')::uuid, 'a', md5('c')::uuid, NULL, NULL,
+        jsonb_build_object('amount', '1', 'currency', currency), '2025-04-02 12:00Z', recorded
+      FROM (VALUES ('GBP', '2025-04-02 12:00Z'::timestamptz), ('CHF', '2025-04-02 13:00Z'))
+        AS v (currency, recorded)
       """)
     let place = try RunPlace(RollupHistory.datasets)
     let context = try place.context(run: RunPlace.firstRun, date: history.end, zone: history.zone)
+    try place.extract(in: context)
+    _ = try Self.stage.run(in: context)
+    let rows = "SELECT string_agg(d::text, ' ' ORDER BY d) FROM analytics.daily_rollups AS d"
+    let before = try history.value(rows)
+    #expect(before?.contains("1.0000") == true)
+    // The first of these days is in another transaction than the last.
+    try connection.run(
+      """
+      INSERT INTO app.events
+      SELECT md5(happened::text)::uuid, 'a', md5('c')::uuid, NULL, NULL,
+        '{"amount": "1", "currency": "CHF"}'::jsonb || extra::jsonb, happened, happened
+      FROM (VALUES ('2024-09-01 12:00Z'::timestamptz, '{"currency": "GBP"}'),
+        ('2025-04-01 12:00Z', '{}')) AS v (happened, extra)
+      """)
     try place.extract(in: context)
     let franc = try #require(CurrencyCode("CHF"))
     let pound = try #require(CurrencyCode("GBP"))
@@ -111,7 +147,7 @@ struct RollupStageTests {
     #expect(throws: error) { try Self.stage.run(in: context) }
     #expect(error.exitStatus == .badData)
     #expect(error.description.contains("from CHF to GBP for 2025-04-01"))
-    #expect(try history.value("SELECT count(*) FROM analytics.daily_rollups") == "0")
+    #expect(try history.value(rows) == before)
   }
 
   @Test("a day less what was recorded later is the day as a run saw it then")

@@ -15,6 +15,12 @@ struct RollupMonth: Sendable {
   /// Whether the month was closed by an earlier run, so that a change is a restatement
   /// (DECISIONS.md, D-402).
   var isClosed: Bool
+
+  /// The digest of the inputs of a month's days.
+  static func digest(of inputs: [CalendarDate: String]) -> String {
+    let lines = inputs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }
+    return SHA256.hexadecimalDigest(of: lines.joined())
+  }
 }
 
 /// What a month's transaction did.
@@ -46,7 +52,22 @@ struct MonthWork: Sendable {
     for day in work.settings.zones.rollupDays(of: month.dates.lowerBound...last) {
       for batch in try work.events(of: day...day).batches { try state.accumulate(batch) }
     }
-    let table = try state.finish().batch
+    return try replace(month, nil, by: try state.finish().batch, on: connection)
+  }
+
+  /// Replaces only some groups of a month, by what all of their rows amount to.
+  func replace(
+    _ month: RollupMonth, _ groups: Set<RollupGroup>, of batches: [Batch],
+    on connection: Connection
+  ) throws -> MonthResult {
+    var state = RollupState(.span(month.dates), settings: work.settings)
+    for batch in batches { try state.accumulate(batch) }
+    return try replace(month, groups, by: try state.finish().batch, on: connection)
+  }
+
+  private func replace(
+    _ month: RollupMonth, _ groups: Set<RollupGroup>?, by table: Batch, on connection: Connection
+  ) throws -> MonthResult {
     let start = month.dates.lowerBound
     let column = Column(
       Field("month", .date),
@@ -54,14 +75,19 @@ struct MonthWork: Sendable {
     let rows = Batch(table.columns + [column], rowCount: table.rowCount)
     return try work.fence.write(on: connection) { connection in
       var result = MonthResult()
-      let earlier = month.isClosed ? try totals(of: start, on: connection) : nil
-      try connection.run(
-        "DELETE FROM analytics.monthly_rollups WHERE month = $1", [start.description])
+      let earlier = month.isClosed ? try totals(of: start, groups, on: connection) : nil
+      if let groups {
+        try connection.delete(
+          from: "monthly_rollups", groups.map { (start, $0) }, where: "t.month = g.day")
+      } else {
+        try connection.run(
+          "DELETE FROM analytics.monthly_rollups WHERE month = $1", [start.description])
+      }
       result.rows = try connection.copyIn(
         rows, into: QualifiedName(schema: "analytics", name: "monthly_rollups"))
       if let earlier {
         result.restated = try restate(
-          start, from: earlier, to: try totals(of: start, on: connection), on: connection)
+          start, from: earlier, to: try totals(of: start, groups, on: connection), on: connection)
       }
       try work.record(
         MonthWork.stage, month.dates, inputs: month.inputs, rows: month.rows, on: connection)
@@ -75,15 +101,27 @@ struct MonthWork: Sendable {
     var metric: String
   }
 
-  /// The values of a month that are restated: events and amounts of each company and type.
+  /// The values of a month that are restated: events and amounts of each company and type, of all or
+  /// of those that some groups are part of.
   private func totals(
-    of month: CalendarDate, on connection: Connection
+    of month: CalendarDate, _ groups: Set<RollupGroup>?, on connection: Connection
   ) throws -> [Subject: String] {
-    let rows = try connection.query(
-      """
-      SELECT company_id, event_type, sum(event_count) AS events, sum(amount_sum) AS amount
-      FROM analytics.monthly_rollups WHERE month = $1 GROUP BY 1, 2
-      """, [month.description])
+    let sums =
+      "SELECT company_id, event_type, sum(event_count) AS events, sum(amount_sum) AS amount"
+    let rows =
+      if let groups {
+        try connection.query(
+          """
+          \(sums) FROM analytics.monthly_rollups
+          JOIN (SELECT DISTINCT c, t FROM unnest($2::uuid[], $3::text[]) AS g (c, t)) AS g
+            ON company_id = c AND event_type = t
+          WHERE month = $1 GROUP BY 1, 2
+          """, [month.description] + RollupGroup.arrays(Array(groups)).prefix(2))
+      } else {
+        try connection.query(
+          "\(sums) FROM analytics.monthly_rollups WHERE month = $1 GROUP BY 1, 2",
+          [month.description])
+      }
     var totals: [Subject: String] = [:]
     for row in 0..<rows.count {
       guard let company = rows[row, "company_id"], let type = rows[row, "event_type"] else {
@@ -120,10 +158,10 @@ extension RollupStage {
   /// Computes the months whose days changed, or removes all months where none are asked for.
   ///
   /// `inputs` are the digests of the computed days' inputs, `forced` the days that were computed only
-  /// because the run was told to.
+  /// because the run was told to, `done` what was done for months whose days only gained rows.
   func updateMonths(
     _ work: RollupWork, inputs: [CalendarDate: String], forced: Set<CalendarDate>,
-    in context: RunContext, outcome: inout StageOutcome
+    done: [MonthResult], in context: RunContext, outcome: inout StageOutcome
   ) throws {
     let ledger = LedgerReading(context.lock.connection)
     let known = try ledger.intervals(of: MonthWork.stage)
@@ -139,9 +177,9 @@ extension RollupStage {
     for (start, days) in byMonth {
       let days = days.sorted()
       guard let last = days.last else { continue }
-      let text = days.map { "\($0) \(inputs[$0] ?? "")\n" }.joined()
+      let ofMonth = inputs.filter { $0.key.monthStart == start }
       let digests = IntervalDigests(
-        inputs: SHA256.hexadecimalDigest(of: text), settings: work.settingsDigest)
+        inputs: RollupMonth.digest(of: ofMonth), settings: work.settingsDigest)
       if known[start] == digests, forced.isDisjoint(with: days) { continue }
       let end = last.adding(days: 1)
       pending.append(
@@ -158,11 +196,13 @@ extension RollupStage {
     let months = MonthWork(work: work)
     // Groups and users of a large month fill memory: there is one of them at a time.
     let isLarge = pending.contains { $0.rows > MonthWork.maximumParallelRows }
-    let results = try mapConcurrently(
-      pending, jobs: isLarge ? 1 : context.jobs,
-      context: { try Connection(target, purpose: .target) },
-      work: { connection, month in try months.replace(month, on: connection) })
-    outcome.note("months_computed", pending.count)
+    let results =
+      try done
+      + mapConcurrently(
+        pending, jobs: isLarge ? 1 : context.jobs,
+        context: { try Connection(target, purpose: .target) },
+        work: { connection, month in try months.replace(month, on: connection) })
+    outcome.note("months_computed", pending.count + done.count)
     outcome.note("monthly_rollups", results.reduce(0) { $0 + $1.rows })
     outcome.rowsOut += results.reduce(0) { $0 + $1.rows }
     let restated = results.reduce(0) { $0 + $1.restated }

@@ -12,6 +12,8 @@ struct RollupDay: Sendable {
   var rows: Int
   /// Whether the source has nothing on it or before it, so that the ledger drops it.
   var isForgotten: Bool
+  /// The parts that were added since the day was computed, if nothing else changed.
+  var lateParts: [Manifest.Part] = []
 }
 
 /// What one transaction did.
@@ -40,10 +42,74 @@ struct RollupWork: Sendable {
   func events(
     of days: ClosedRange<CalendarDate>
   ) throws -> (batches: [Batch], dropped: Int) {
-    let batches = try reader.read(
+    droppingRepeated(try allRows(of: days))
+  }
+
+  /// The rows of some UTC days, with all columns that are needed.
+  func allRows(of days: ClosedRange<CalendarDate>) throws -> [Batch] {
+    try reader.read(
       RollupStage.dataset, days: days,
       columns: Set(key + settings.columns + [recordedColumn].compactMap { $0 }).sorted())
-    return dropRepeated(batches, key: key, recorded: recordedColumn, time: settings.timestampColumn)
+  }
+
+  /// The rows, each key once a day, and how many were left out.
+  func droppingRepeated(_ batches: [Batch]) -> (batches: [Batch], dropped: Int) {
+    dropRepeated(batches, key: key, recorded: recordedColumn, time: settings.timestampColumn)
+  }
+
+  /// The rollups of some local days, and of the UTC days with their dates, by hour and day.
+  func tables(
+    of batches: [Batch], in days: Range<CalendarDate>
+  ) throws -> [(RollupGrain, RollupTable)] {
+    try grains.filter { $0 != .month }.map { grain in
+      (
+        grain,
+        try rollup(
+          batches, into: grain == .hour ? hours(of: days) : .days(days),
+          settings: settings)
+      )
+    }
+  }
+
+  private func hours(of days: Range<CalendarDate>) -> RollupBuckets {
+    .hours(days.lowerBound.startUTC.hour..<days.upperBound.startUTC.hour)
+  }
+
+  /// Looks for an amount that no rate converts, and writes nothing.
+  ///
+  /// Only events in another than the reporting currency are looked at, which most days have none of.
+  ///
+  /// - Throws: `RollupError`, as aggregating the days would.
+  func requireRates(for days: [RollupDay]) throws {
+    guard let first = days.first?.date, let last = days.last?.date,
+      let currency = settings.currencyColumn
+    else { return }
+    let utcDays = settings.zones.rollupDays(of: first...last)
+    let own = settings.currency.description
+    let currencies = try reader.read(RollupStage.dataset, days: utcDays, columns: [currency])
+    guard currencies.contains(where: { $0[currency]?.rows(otherThan: own).isEmpty == false })
+    else { return }
+    let dates = first..<last.adding(days: 1)
+    do {
+      for batch in try reader.read(RollupStage.dataset, days: utcDays, columns: settings.columns) {
+        let foreign = batch.taking(batch[currency]?.rows(otherThan: own) ?? [])
+        try requireRates(for: [foreign], in: dates)
+      }
+    } catch is RollupError {
+      // A row that repeats another one does not count: only the rows that do can tell.
+      try requireRates(for: try events(of: utcDays).batches, in: dates)
+    }
+  }
+
+  /// Looks for an amount of the rows of some days that no rate converts.
+  func requireRates(for batches: [Batch], in days: Range<CalendarDate>) throws {
+    var settings = settings
+    settings.moduleColumn = nil
+    settings.userColumn = nil
+    settings.durationColumn = nil
+    for buckets in [hours(of: days), .days(days)] {
+      _ = try rollup(batches, into: buckets, settings: settings)
+    }
   }
 
   /// Reads the events of the days, aggregates them and replaces their rows and ledger entries in
@@ -56,11 +122,7 @@ struct RollupWork: Sendable {
     let events = try events(of: utcDays)
     result.events = events.batches.reduce(0) { $0 + $1.rowCount }
     result.repeated = events.dropped
-    let tables = try grains.filter { $0 != .month }.map { grain in
-      let buckets: RollupBuckets =
-        grain == .hour ? .hours(first.startUTC.hour..<after.startUTC.hour) : .days(first..<after)
-      return (grain, try rollup(events.batches, into: buckets, settings: settings))
-    }
+    let tables = try tables(of: events.batches, in: first..<after)
     let recordings = try recordings(of: events.batches, in: first..<after)
     result.withoutCurrency = tables.map(\.1.amountsWithoutCurrency).max() ?? 0
     let uses = Dictionary(grouping: tables.flatMap(\.1.rateUses), by: \.bucketDate)
@@ -88,7 +150,7 @@ struct RollupWork: Sendable {
   }
 
   /// What was recorded later than it happened, where days are written and there is such a clock.
-  private func recordings(
+  func recordings(
     of batches: [Batch], in days: Range<CalendarDate>
   ) throws -> Batch? {
     guard grains.contains(.day), let recordedColumn else { return nil }
@@ -145,6 +207,18 @@ struct RollupWork: Sendable {
         stage, dates.lowerBound.description, dates.upperBound.description, run.description, inputs,
         settingsDigest, String(rows),
       ])
+  }
+}
+
+extension Column {
+  /// The rows of a column of texts whose text is another one than the given; nulls are none.
+  fileprivate func rows(otherThan text: String) -> [Int] {
+    guard case .text(let texts) = storage else { return [] }
+    let isOther = (0..<texts.entryCount).map { !texts.entry($0).elementsEqual(text.utf8) }
+    guard isOther.contains(true) else { return [] }
+    return (0..<rowCount).filter { row in
+      isOther[texts.codes.map { Int($0[row]) } ?? row] && !isNull(row)
+    }
   }
 }
 

@@ -21,9 +21,18 @@ package struct RollupStage: Stage {
   /// Days that one transaction may replace.
   static let maximumChunkDays = 92
 
+  /// A day with more than one late row in so many is computed whole.
+  let rowsPerLateRow: Int
+
   /// A stage that writes the given grains.
-  package init(grains: [RollupGrain]) {
+  ///
+  /// - Parameters:
+  ///   - grains: the grains.
+  ///   - rowsPerLateRow: how many rows a day has at least for each late one of which only the groups
+  ///     are computed again (DECISIONS.md, D-405).
+  package init(grains: [RollupGrain], rowsPerLateRow: Int = 10) {
     self.grains = grains
+    self.rowsPerLateRow = rowsPerLateRow
   }
 
   package func run(in context: RunContext) throws -> StageOutcome {
@@ -48,6 +57,9 @@ package struct RollupStage: Stage {
     let content = context.directory.manifest.days(of: RollupStage.dataset)
     let dates = self.dates(content, known: known, zones, in: context)
     let first = zones.dates(ofUTCDay: coverage.days.lowerBound).lowerBound
+    let entry = context.directory.manifest.datasets[RollupStage.dataset]
+    let addsOnly =
+      entry?.layout?.mode == DatasetDefinition.Mode.append.rawValue && entry?.floor == nil
     var pending: [RollupDay] = []
     var forced: Set<CalendarDate> = []
     var inputs: [CalendarDate: String] = [:]
@@ -63,16 +75,45 @@ package struct RollupStage: Stage {
       guard known[date] != digests || forced.contains(date) else { continue }
       let rows = content.rowCount(utcDays)
       let isForgotten = rows == 0 && date < first
-      pending.append(
-        RollupDay(date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten))
+      var day = RollupDay(
+        date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten)
+      if addsOnly, !isForgotten, date <= over.last, !forced.contains(date),
+        let before = known[date], before.settings == work.settingsDigest
+      {
+        day.lateParts =
+          content.added(to: utcDays) { digest in
+            conversion.inputsDigest(rows: digest, uses: uses[date] ?? []) == before.inputs
+          } ?? []
+        let late = day.lateParts.reduce(0) { $0 + $1.rows }
+        if late * rowsPerLateRow > rows { day.lateParts = [] }
+      }
+      pending.append(day)
       if isForgotten { inputs[date] = nil }
     }
     outcome.note("days", dates.count)
     outcome.note("days_computed", pending.count)
     let target = context.lock.settings
-    let results = try mapConcurrently(
-      chunks(pending), jobs: context.jobs, context: { try Connection(target, purpose: .target) },
+    let lateWork = LateWork(work: work, uses: uses)
+    var late = try mapConcurrently(
+      try lateMonths(pending, inputs: inputs, known: known, work, in: context), jobs: context.jobs,
+      context: {}, work: { _, month in try lateWork.marked(month) }
+    ).compactMap(\.self)
+    // A rate that is missing must not leave some days in another currency than the rest.
+    let isLate = Set(late.flatMap { $0.days.map(\.date) })
+    _ = try mapConcurrently(
+      chunks(pending.filter { !isLate.contains($0.date) }), jobs: context.jobs, context: {},
+      work: { _, chunk in try work.requireRates(for: chunk) })
+    let lateResults = try mapConcurrently(
+      late, jobs: context.jobs, context: { try Connection(target, purpose: .target) },
+      work: { connection, month in try lateWork.replace(month, on: connection) })
+    late = zip(late, lateResults).compactMap { $1 == nil ? nil : $0 }
+    let isDone = Set(late.flatMap { $0.days.map(\.date) })
+    outcome.note("days_computed_in_part", isDone.count)
+    var results = try mapConcurrently(
+      chunks(pending.filter { !isDone.contains($0.date) }), jobs: context.jobs,
+      context: { try Connection(target, purpose: .target) },
       work: { connection, chunk in try work.replace(chunk, on: connection) })
+    results += lateResults.compactMap { $0?.days }
     for result in results {
       outcome.rowsIn += result.events
       outcome.rowsOut += result.written.values.reduce(0, +)
@@ -90,12 +131,49 @@ package struct RollupStage: Stage {
       outcome.notices.append(
         "events: \(withoutCurrency) amounts without a usable currency are counted but not summed")
     }
-    try updateMonths(work, inputs: inputs, forced: forced, in: context, outcome: &outcome)
+    try updateMonths(
+      work, inputs: inputs, forced: forced, done: lateResults.compactMap { $0?.month },
+      in: context, outcome: &outcome)
     try moves.finish(in: context)
     context.log(
       .info,
       "rollup: \(pending.count) of \(dates.count) days computed, \(outcome.rowsOut) rows")
     return outcome
+  }
+
+  /// The months with days whose input only gained rows, and whether they can be computed with them:
+  /// where nothing else changed since they were.
+  private func lateMonths(
+    _ pending: [RollupDay], inputs: [CalendarDate: String], known: [CalendarDate: IntervalDigests],
+    _ work: RollupWork, in context: RunContext
+  ) throws -> [LateMonth] {
+    let byMonth = Dictionary(grouping: pending, by: \.date.monthStart)
+    guard byMonth.contains(where: { $0.value.contains { !$0.lateParts.isEmpty } }) else {
+      return []
+    }
+    let ledger = LedgerReading(context.lock.connection)
+    let months = try ledger.intervals(of: MonthWork.stage)
+    let ends = try ledger.intervalEnds(of: MonthWork.stage)
+    let closed = try context.closedMonth(of: name)
+    let content = context.directory.manifest.days(of: RollupStage.dataset)
+    return byMonth.sorted { $0.key < $1.key }.compactMap { start, days in
+      let late = days.filter { !$0.lateParts.isEmpty }
+      guard !late.isEmpty else { return nil }
+      let inputs = inputs.filter { $0.key.monthStart == start }
+      guard let last = inputs.keys.max() else { return nil }
+      let before = inputs.keys.reduce(into: [:]) { $0[$1] = known[$1]?.inputs }
+      let end = last.adding(days: 1)
+      let isWhole =
+        grains.contains(.month) && late.count == days.count && ends[start] == end
+        && months[start]
+          == IntervalDigests(
+            inputs: RollupMonth.digest(of: before), settings: work.settingsDigest)
+      let month = RollupMonth(
+        dates: start..<end, inputs: "",
+        rows: content.rowCount(work.settings.zones.rollupDays(of: start...last)),
+        isClosed: closed.map { start <= $0 } ?? false && end == start.monthStart(adding: 1))
+      return LateMonth(days: late, month: isWhole ? month : nil, inputs: inputs)
+    }
   }
 
   /// The days to look at, ascending.

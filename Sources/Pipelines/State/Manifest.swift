@@ -215,12 +215,55 @@ package struct DatasetDays: Sendable {
   /// Two extractions that hold the same parts for these days have equal digests, wherever and
   /// whenever they were made.
   package func digest(_ days: ClosedRange<CalendarDate>) -> String {
+    digest(days, without: [])
+  }
+
+  private func digest(_ days: ClosedRange<CalendarDate>, without paths: Set<String>) -> String {
     var text = definitionDigest + "\n"
     for day in days {
-      for part in parts[day] ?? [] { text += "\(day) \(part.rows) \(part.sha256)\n" }
+      for part in parts[day] ?? [] where !paths.contains(part.path) {
+        text += "\(day) \(part.rows) \(part.sha256)\n"
+      }
     }
     return SHA256.hexadecimalDigest(of: text)
   }
+
+  /// The parts of rows that were added to some days since they had a digest.
+  ///
+  /// Tried are the sets of parts that a few late batches make: those of the newest transactions, and
+  /// the smallest of one transaction.
+  ///
+  /// - Parameters:
+  ///   - days: the UTC days.
+  ///   - isKnown: whether a digest is the one of before.
+  /// - Returns: the parts if nothing else changed, `nil` where that cannot be told.
+  func added(
+    to days: ClosedRange<CalendarDate>, since isKnown: (String) -> Bool
+  ) -> [Manifest.Part]? {
+    let lists = days.map { day in
+      (parts[day] ?? []).filter(\.holdsRows).sorted { left, right in
+        (left.maximumXID ?? 0, right.rows) < (right.maximumXID ?? 0, left.rows)
+      }
+    }.filter { !$0.isEmpty }
+    // How many of each day's newest parts are left out, the fewest first.
+    var choices: [[Int]] = [[]]
+    for list in lists {
+      choices = choices.flatMap { choice in
+        (0...min(list.count, DatasetDays.maximumLateParts)).map { choice + [$0] }
+      }
+    }
+    choices.sort { $0.reduce(0, +) < $1.reduce(0, +) }
+    for choice in choices.dropFirst().prefix(DatasetDays.maximumChoices) {
+      let left = zip(lists, choice).flatMap { $0.suffix($1) }
+      if isKnown(digest(days, without: Set(left.map(\.path)))) { return left }
+    }
+    return nil
+  }
+
+  /// The most parts of a day that are taken for late ones.
+  private static let maximumLateParts = 4
+  /// The most sets of late parts that are tried.
+  private static let maximumChoices = 64
 }
 
 /// The state of the source that an extraction saw.
