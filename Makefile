@@ -17,6 +17,8 @@ run_bench = @$(scripts)/private-server with "$$($(release) --show-bin-path)/alma
 TARGET ?= copy-decoder
 SECONDS ?= 60
 swift_test := swift test --disable-xctest
+# Nights of whole businesses take several times as long in a debug build.
+optimised := -c release -Xswiftc -enable-testing --scratch-path .build/optimised
 # The tests of more than one module; the others are those of one module each.
 whole := ^(IntegrationTests|CommandLineTests|SampleSourcesTests\.OnlineRetailFilesTests)\.
 
@@ -47,8 +49,8 @@ demo-clean: ## Stop and remove the demo's private PostgreSQL servers and their f
 	@$(scripts)/demo clean
 
 .PHONY: test
-test: setup ## Run every test, beside a private PostgreSQL
-	$(with_server) $(swift_test)
+test: setup ## Run every test in an optimised build, beside a private PostgreSQL
+	$(with_server) $(swift_test) $(optimised)
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests of each module
@@ -83,7 +85,7 @@ HISTORIES ?= 20
 .PHONY: histories
 histories: setup ## Compare random histories with SQL (HISTORIES=200 SEED=7 to choose)
 	$(with_server) env ALMANAC_HISTORIES=$(HISTORIES) ALMANAC_HISTORY_SEED=$(or $(SEED),1) \
-	  $(swift_test) --filter '^IntegrationTests\.RandomBusinessTests'
+	  $(swift_test) $(optimised) --filter '^IntegrationTests\.RandomBusinessTests'
 
 .PHONY: check
 check: setup ## Check the format, the imports, the warnings and the modules' tests
