@@ -173,7 +173,7 @@ extension GateResult {
 }
 
 /// A share in per cent with one decimal.
-private func perCent(_ share: Double) -> String {
-  let tenths = (min(share, 1e9) * 1_000).rounded()
+func perCent(_ share: Double) -> String {
+  let tenths = (min(max(share, -1e9), 1e9) * 1_000).rounded()
   return "\(tenths / 10) %"
 }

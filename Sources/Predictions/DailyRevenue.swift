@@ -52,8 +52,30 @@ package struct DailyRevenue: Sendable, Equatable {
     main: AmountSource, alternative: AmountSource?, through date: CalendarDate, zone: ZoneRules,
     currency: CurrencyCode, rates: ExchangeRates? = nil
   ) throws(PredictionError) {
-    let knowledgeEnd = zone.start(of: date.adding(days: 1)).microseconds
     var sums: [CalendarDate: Int128] = [:]
+    try DailyRevenue.collect(
+      main: main, alternative: alternative, through: date, zone: zone, currency: currency,
+      rates: rates
+    ) { _, day, amount in sums[day, default: 0] += amount }
+    let earliest = date.adding(days: 1 - DailyRevenue.longestHistory)
+    let tooOld = sums.keys.filter { $0 < earliest }
+    for day in tooOld { sums[day] = nil }
+    daysLeftOut = tooOld.count
+    guard let first = sums.keys.min() else { throw .noRevenue(through: date) }
+    start = first
+    amounts = (first...date).map { sums[$0] ?? 0 }
+  }
+
+  /// Gives each amount that counts with its company and local day; see
+  /// ``init(main:alternative:through:zone:currency:rates:)`` for which do.
+  ///
+  /// - Parameter add: takes the company, all-zero where none is named, the day and the amount.
+  static func collect(
+    main: AmountSource, alternative: AmountSource?, through date: CalendarDate, zone: ZoneRules,
+    currency: CurrencyCode, rates: ExchangeRates?,
+    add: (UUIDValue, CalendarDate, Int128) -> Void
+  ) throws(PredictionError) {
+    let knowledgeEnd = zone.start(of: date.adding(days: 1)).microseconds
     var referredTo: Set<UUIDValue> = []
     for (source, isMain) in [(main, true)] + (alternative.map { [($0, false)] } ?? []) {
       for batch in source.batches {
@@ -67,6 +89,9 @@ package struct DailyRevenue: Sendable, Equatable {
         let times = try rows.instants(source.timeColumn)
         let recorded = try rows.instants(source.recordedColumn)
         let amounts = try rows.amounts(currency: currency, rates: rates)
+        let companies = try source.companyColumn.map { (name) throws(PredictionError) in
+          try rows.identifiers(name)
+        }
         for row in 0..<batch.rowCount {
           guard let known = recorded(row), known < knowledgeEnd else { continue }
           if let identity = identities?(row) {
@@ -78,17 +103,10 @@ package struct DailyRevenue: Sendable, Equatable {
           }
           guard holds?(row) ?? true, let time = times(row), time < knowledgeEnd else { continue }
           let day = zone.localDate(at: Timestamp(microseconds: time))
-          sums[day, default: 0] += try amounts(row, day)
+          add(companies?(row) ?? .zero, day, try amounts(row, day))
         }
       }
     }
-    let earliest = date.adding(days: 1 - DailyRevenue.longestHistory)
-    let tooOld = sums.keys.filter { $0 < earliest }
-    for day in tooOld { sums[day] = nil }
-    daysLeftOut = tooOld.count
-    guard let first = sums.keys.min() else { throw .noRevenue(through: date) }
-    start = first
-    amounts = (first...date).map { sums[$0] ?? 0 }
   }
 
   /// Revenue of whole months: the months that began with or after ``start`` and are over.
@@ -126,12 +144,14 @@ package struct AmountSource: Sendable {
   package var identityColumn: String?
   /// The column, and the value it must have, of rows that count; `nil` for all rows.
   package var condition: (column: String, value: String)?
+  /// The column of the company an amount belongs to; `nil` where companies are not told apart.
+  package var companyColumn: String?
 
   /// Rows with the columns of the given names.
   package init(
     dataset: String, batches: [Batch], amountColumn: String, currencyColumn: String,
     timeColumn: String, recordedColumn: String, identityColumn: String? = nil,
-    condition: (column: String, value: String)? = nil
+    condition: (column: String, value: String)? = nil, companyColumn: String? = nil
   ) {
     self.dataset = dataset
     self.batches = batches
@@ -141,11 +161,12 @@ package struct AmountSource: Sendable {
     self.recordedColumn = recordedColumn
     self.identityColumn = identityColumn
     self.condition = condition
+    self.companyColumn = companyColumn
   }
 }
 
 /// Typed access to the columns of a batch.
-private struct AmountRows {
+struct AmountRows {
   let source: AmountSource
   let batch: Batch
 
@@ -170,7 +191,7 @@ private struct AmountRows {
     return { texts($0) == value }
   }
 
-  private func texts(_ name: String) throws(PredictionError) -> (Int) -> String? {
+  func texts(_ name: String) throws(PredictionError) -> (Int) -> String? {
     let column = try column(name)
     guard case .text(let values) = column.storage else { throw unsuitable(name) }
     let entries = (0..<values.entryCount).map {

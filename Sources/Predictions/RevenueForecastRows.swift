@@ -47,10 +47,10 @@ package struct RevenueForecastRows: Sendable {
     Field("currency", .text), Field("model_used", .text),
     Field("fallback_reason", .text, isNullable: true), Field("as_of", .date),
     Field("recorded_cut", .timestamp), Field("model", .text), Field("model_version", .text),
-    Field("feature_digest", .text), Field("valid_until", .timestamp),
+    Field("feature_digest", .text), Field("valid_until", .timestamp), Field("measure", .text),
   ]
 
-  /// The rows of forecasts for all companies together, in key order.
+  /// The rows of forecasts of revenue for all companies together, in key order.
   ///
   /// Amounts are rounded half-even to ten-thousandths; an interval's ends are widened to hold the
   /// rounded point. The forecast of a month that has begun is at least what is known of it.
@@ -64,25 +64,42 @@ package struct RevenueForecastRows: Sendable {
     _ forecasts: [(grain: String, forecast: Forecast)], runningMonth: RunningMonth?
   ) throws(PredictionError) -> Batch {
     var builders = RevenueForecastRows.fields.map { ColumnBuilder($0) }
+    let subject = ForecastSubject(scope: .total, id: "", company: .zero)
     for (grain, forecast) in forecasts {
       for point in forecast.points {
         var amounts = try amounts(of: point)
         if grain == Grain.month.rawValue, let floor = runningMonth?.floor(of: point.periodStart) {
           amounts = amounts.raised(to: floor)
         }
-        let values: [ColumnValue?] = [
-          .uuid(.zero), .uuid(run), .text("total"), .text(""), .text(grain),
-          .date(point.periodStart), .integer(Int128(point.horizon)), .integer(amounts.predicted),
-          .integer(amounts.lower80), .integer(amounts.upper80), .integer(amounts.lower95),
-          .integer(amounts.upper95),
-          .text(currency.description), .text(forecast.modelUsed.rawValue),
-          forecast.fallbackReason.map { .text($0) }, .date(asOf), .timestamp(recordedCut),
-          .text(model), .text(modelVersion), .text(featureDigest), .timestamp(validUntil),
-        ]
-        for (index, value) in values.enumerated() { builders[index].append(value) }
+        append(
+          ForecastRow(
+            measure: .revenue, subject: subject, grain: grain, periodStart: point.periodStart,
+            horizon: point.horizon, amounts: amounts, modelUsed: forecast.modelUsed.rawValue,
+            fallbackReason: forecast.fallbackReason), to: &builders)
       }
     }
     return Batch(builders.map { $0.finish() })
+  }
+
+  /// The rows as a batch, in the given order.
+  package func batch(_ rows: some Sequence<ForecastRow>) -> Batch {
+    var builders = RevenueForecastRows.fields.map { ColumnBuilder($0) }
+    for row in rows { append(row, to: &builders) }
+    return Batch(builders.map { $0.finish() })
+  }
+
+  private func append(_ row: ForecastRow, to builders: inout [ColumnBuilder]) {
+    let amounts = row.amounts
+    let values: [ColumnValue?] = [
+      .uuid(row.subject.company), .uuid(run), .text(row.subject.scope.rawValue),
+      .text(row.subject.id), .text(row.grain), .date(row.periodStart),
+      .integer(Int128(row.horizon)), .integer(amounts.predicted), .integer(amounts.lower80),
+      .integer(amounts.upper80), .integer(amounts.lower95), .integer(amounts.upper95),
+      .text(currency.description), .text(row.modelUsed), row.fallbackReason.map { .text($0) },
+      .date(asOf), .timestamp(recordedCut), .text(model), .text(modelVersion),
+      .text(featureDigest), .timestamp(validUntil), .text(row.measure.rawValue),
+    ]
+    for (index, value) in values.enumerated() { builders[index].append(value) }
   }
 
   private func amounts(of point: ForecastPoint) throws(PredictionError) -> ForecastAmounts {

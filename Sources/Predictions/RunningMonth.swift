@@ -31,7 +31,7 @@ extension DailyRevenue {
 }
 
 /// A forecast with its intervals, in ten-thousandths.
-package struct ForecastAmounts: Sendable, Equatable {
+package struct ForecastAmounts: Sendable, Hashable {
   /// The point.
   package var predicted: Int128
   /// The ends of the 80 % interval.

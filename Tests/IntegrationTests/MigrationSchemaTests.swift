@@ -98,7 +98,8 @@ struct MigrationSchemaTests {
       readable == [
         "api.agent_usage_v1", "api.anomalies_v1", "api.churn_risk_v1", "api.cohorts_v1",
         "api.freshness_v1", "api.funnels_v1", "api.metrics_v1", "api.module_usage_v1",
-        "api.mrr_movements_v1", "api.payment_failure_risk_v1", "api.payment_method_risk_v1",
+        "api.mrr_forecast_v1", "api.mrr_movements_v1", "api.payment_failure_risk_v1",
+        "api.payment_method_risk_v1",
         "api.reports_v1", "api.revenue_forecast_v1", "api.rollups_v1",
         "api.upsell_opportunities_v1",
       ])

@@ -14,6 +14,10 @@ extension TenantFixture {
         0.25, 'text', 'because ' || id))
       """
     return """
+      INSERT INTO predictions.revenue_forecasts
+        SELECT id, '\(run)', 'company', id::text, 'month', m, 1, 10, 9, 11, 8, 12, 'GBP',
+          'ensemble of ' || id, NULL, \(origin("mrr")), 'mrr'
+        FROM unnest(\(identifiers)) AS id, unnest('{2011-12-01,2012-01-01}'::date[]) AS m;
       INSERT INTO predictions.churn_risk
         SELECT id, '\(run)', 0.125, NULL, 'medium', 12.5, \(reasons),
           jsonb_build_array(jsonb_build_object('action', 'call ' || id)), \(origin("churn"))
@@ -91,7 +95,8 @@ extension TenantFixture {
   /// Of what lies after the published day, and of a month that is not over, there is none.
   static let rowsPerCompany = [
     "api.agent_usage_v1": 1, "api.anomalies_v1": 1, "api.churn_risk_v1": 1, "api.cohorts_v1": 2,
-    "api.funnels_v1": 3, "api.metrics_v1": 4, "api.module_usage_v1": 1, "api.mrr_movements_v1": 1,
+    "api.funnels_v1": 3, "api.metrics_v1": 4, "api.module_usage_v1": 1, "api.mrr_forecast_v1": 2,
+    "api.mrr_movements_v1": 1,
     "api.payment_failure_risk_v1": 7, "api.payment_method_risk_v1": 2, "api.reports_v1": 1,
     "api.revenue_forecast_v1": 3, "api.rollups_v1": 6, "api.upsell_opportunities_v1": 3,
   ]

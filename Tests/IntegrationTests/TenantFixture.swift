@@ -72,7 +72,7 @@ struct TenantFixture {
         INSERT INTO almanac.published_runs (publication_id, model, run_id, model_version, as_of,
           recorded_cut, valid_until, rows)
         SELECT $1, model, $2, 'v1', '2011-12-09', now(), now() + $3::interval, 9
-        FROM unnest('{revenue,churn,upsell,payment}'::text[]) AS model
+        FROM unnest('{revenue,mrr,churn,upsell,payment}'::text[]) AS model
         """, [publication, run, interval])
     }
   }

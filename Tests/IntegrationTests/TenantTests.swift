@@ -203,7 +203,7 @@ struct TenantPublicationTests {
       SELECT attrelid::regclass::text FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
       WHERE attname = 'run_id' AND relnamespace = 'api'::regnamespace ORDER BY 1
       """)
-    #expect(views.count == 6)
+    #expect(views.count == 7)
     for connection in [
       try fixture.connect(as: TenantFixture.first), try fixture.connectAsAdmin(),
     ] {
@@ -239,7 +239,7 @@ struct TenantPublicationTests {
         SELECT model || ' ' || run_id FROM almanac.served
         WHERE served_from <= $1 AND (served_until > $1 OR served_until IS NULL) ORDER BY model
         """, [instant])
-      #expect(served == ["churn", "payment", "revenue", "upsell"].map { "\($0) \(run)" })
+      #expect(served == ["churn", "mrr", "payment", "revenue", "upsell"].map { "\($0) \(run)" })
     }
     #expect(
       try fixture.writer.value(
@@ -300,10 +300,10 @@ struct TenantPublicationTests {
   func writing() throws {
     let fixture = try TenantFixture()
     #expect(
-      try fixture.writer.value("SELECT count(*) FROM predictions.revenue_forecasts") == "18")
+      try fixture.writer.value("SELECT count(*) FROM predictions.revenue_forecasts") == "30")
     let removed = try fixture.writer.run(
       "DELETE FROM predictions.revenue_forecasts WHERE run_id = $1", [TenantFixture.otherRun])
-    #expect(removed == 9)
+    #expect(removed == 15)
     let superuser = try fixture.writer.value(
       "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     #expect(superuser == "f")

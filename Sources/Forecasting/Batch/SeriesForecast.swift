@@ -144,7 +144,7 @@ package func withIntervals(
 
 /// Half-widths where no series has an origin: Student's t times the one-step error, which grows
 /// with the root of the horizon as that of a random walk does.
-private func unjudgedWidths(
+func unjudgedWidths(
   _ ensemble: EnsembleForecast, levels: [Double], horizon: Int
 ) -> [[Double]] {
   levels.map { level in

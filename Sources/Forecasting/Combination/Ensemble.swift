@@ -12,6 +12,8 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var origins = 3
   /// The number of periods between origins; a third of the horizon where it is `nil`.
   package var originStep: Int?
+  /// The fewest values before an origin; three seasons, or ten values, where it is `nil`.
+  package var shortestHistory: Int?
   /// The number of errors per member at which its weight goes halfway to equal.
   ///
   /// Few errors say little about which member is best, and equal weights are hard to beat. With
@@ -146,7 +148,7 @@ package func ensembleForecast(
 /// without a season, so that no member is judged on less than it needs.
 func originEnds(count: Int, season: Int, settings: EnsembleSettings) -> [Int] {
   let step = max(1, settings.originStep ?? settings.horizon / 3)
-  let shortest = season > 1 ? 3 * season : 10
+  let shortest = settings.shortestHistory ?? (season > 1 ? 3 * season : 10)
   var ends: [Int] = []
   var end = count - step
   while end >= shortest, ends.count < settings.origins {

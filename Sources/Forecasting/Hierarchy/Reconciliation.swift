@@ -170,6 +170,49 @@ package struct Hierarchy: Equatable, Sendable {
     return (zip(variances, factor).map { max($0 - $1 * $1, $0 / 10) }, [factor])
   }
 
+  /// Forecasts in whole units that keep every sum exactly, from the top down.
+  ///
+  /// What is no part of a sum is rounded to the nearest unit. The parts of each sum are rounded
+  /// down, and the units that are missing in their total go to those with the largest remainders,
+  /// the earlier node first among equals; so each node is less than one unit from its forecast.
+  ///
+  /// - Parameter forecasts: coherent, in units, each below 2⁶² in size.
+  /// - Returns: whole units, one per node.
+  /// - Precondition: each node is a part of one sum at most, and each total is listed before the
+  ///   totals among its parts.
+  package func apportionedUnits(_ forecasts: [Double]) -> [Int64] {
+    var units = forecasts.map { Int64($0.rounded()) }
+    for sum in sums {
+      let floors = sum.parts.map { Int64(forecasts[$0].rounded(.down)) }
+      var missing = units[sum.total] - floors.reduce(0, +)
+      let order = sum.parts.indices.sorted { left, right in
+        let first = forecasts[sum.parts[left]] - Double(floors[left])
+        let second = forecasts[sum.parts[right]] - Double(floors[right])
+        return first != second ? first > second : left < right
+      }
+      for (part, floor) in zip(sum.parts, floors) { units[part] = floor }
+      // Arithmetic in doubles may leave a unit more or less than there are parts.
+      while missing > 0 {
+        for index in order.prefix(Int(min(missing, Int64(order.count)))) {
+          units[sum.parts[index]] += 1
+        }
+        missing -= min(missing, Int64(order.count))
+      }
+      while missing < 0 {
+        let before = missing
+        for index in order.reversed() where missing < 0 && units[sum.parts[index]] > 0 {
+          units[sum.parts[index]] -= 1
+          missing += 1
+        }
+        if missing == before {
+          units[sum.parts[order[0]]] += missing
+          missing = 0
+        }
+      }
+    }
+    return units
+  }
+
   /// Forecasts in whole units that keep every sum exactly.
   ///
   /// Nodes that are no total are rounded down, and the units that are missing in their sum go to

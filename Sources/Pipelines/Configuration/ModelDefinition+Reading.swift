@@ -1,4 +1,5 @@
 package import Documents
+import Predictions
 
 extension ModelDefinition {
   /// Reads the definition in a file of `models/`.
@@ -10,12 +11,18 @@ extension ModelDefinition {
     mark = reader.mark(of: "model")
     question = try reader.required("question", as: .text)
     series = try reader.required("series", as: .mapping("the series", Series.init(reader:)))
-    scopes = try reader.required("scopes", as: .set(of: .scope))
+    scopes = try reader.required("scopes", as: .set(of: .word))
+    measures = try reader.optional("measures", as: .set(of: .word)) ?? [.revenue]
     horizon = try reader.required("horizon", as: .mapping("the horizon", Horizon.init(reader:)))
-    fit = try reader.required("fit", as: .mapping("the fit", HarmonicRidge.init(reader:)))
+    fit = try reader.required("fit", as: .mapping("the fit", Fit.init(reader:)))
     levels = try reader.required("levels", as: .levels)
     beats = try reader.required("gate", as: .gate)
     try reader.finish()
+    if case .harmonicRidge = fit, scopes != [.total] || measures != [.revenue] {
+      throw .notSupported(
+        mark, found: "the family harmonic_ridge for more than the revenue of the total",
+        instead: "family: ensemble")
+    }
     canonicalText = node.canonicalText
   }
 }
@@ -47,10 +54,18 @@ extension ModelDefinition.Horizon {
   }
 }
 
+extension ModelDefinition.Fit {
+  fileprivate init(reader: inout MappingReader) throws(DocumentError) {
+    let isEnsemble = try reader.required(
+      "family", as: .oneOf(["ensemble": true, "harmonic_ridge": false]))
+    self =
+      isEnsemble
+      ? .ensemble : .harmonicRidge(try ModelDefinition.HarmonicRidge(reader: &reader))
+  }
+}
+
 extension ModelDefinition.HarmonicRidge {
   fileprivate init(reader: inout MappingReader) throws(DocumentError) {
-    let family = ValueReader.oneOf(["harmonic_ridge": true])
-    _ = try reader.required("family", as: family)
     changepoints = try reader.required(
       "trend",
       as: .mapping("the trend") { (trend) throws(DocumentError) -> Int in
@@ -87,19 +102,6 @@ extension ValueReader where Value == ModelDefinition.Condition {
       }
       return ModelDefinition.Condition(
         column: NameReference(name: halves[0], mark: node.mark), value: halves[1])
-    }
-  }
-}
-
-extension ValueReader where Value == ModelDefinition.Scope {
-  /// A scope; those the output tables know but no model makes yet are named as such.
-  fileprivate static var scope: ValueReader {
-    let later = ["segment", "plan", "module", "company"]
-    return ValueReader("total") { (node) throws(DocumentError) -> ModelDefinition.Scope in
-      if case .scalar(let scalar) = node.content, later.contains(scalar.text) {
-        throw .notSupported(node.mark, found: "the scope \(quoted(scalar.text))", instead: "total")
-      }
-      return try ValueReader<ModelDefinition.Scope>.word.read(node)
     }
   }
 }

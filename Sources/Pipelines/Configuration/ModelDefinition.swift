@@ -1,4 +1,5 @@
 package import Documents
+package import Predictions
 
 /// A model of a series of amounts over time: what is forecast, how far, and how it is fitted.
 package struct ModelDefinition: Hashable, Sendable {
@@ -36,12 +37,6 @@ package struct ModelDefinition: Hashable, Sendable {
     package var value: String
   }
 
-  /// What a forecast is made for.
-  package enum Scope: String, Hashable, Sendable, CaseIterable {
-    /// All companies together.
-    case total
-  }
-
   /// How far ahead the forecast goes.
   package struct Horizon: Hashable, Sendable {
     /// Days ahead.
@@ -50,7 +45,15 @@ package struct ModelDefinition: Hashable, Sendable {
     package var months: Int
   }
 
-  /// How the model is fitted: ridge regression on a trend with bends and on harmonics.
+  /// How a model is fitted.
+  package enum Fit: Hashable, Sendable {
+    /// A combination of methods for every scope, made to add up.
+    case ensemble
+    /// One regression, of the total alone.
+    case harmonicRidge(HarmonicRidge)
+  }
+
+  /// Ridge regression on a trend with bends and on harmonics.
   package struct HarmonicRidge: Hashable, Sendable {
     /// Bends of the piecewise-linear trend.
     package var changepoints: Int
@@ -72,6 +75,10 @@ package struct ModelDefinition: Hashable, Sendable {
   package enum Baseline: String, Hashable, Sendable, CaseIterable {
     /// The value of one season before.
     case seasonalNaive = "seasonal_naive"
+    /// The last value.
+    case naive
+    /// The last value and the mean change.
+    case drift
   }
 
   /// The model's name.
@@ -83,11 +90,13 @@ package struct ModelDefinition: Hashable, Sendable {
   /// What is forecast.
   package var series: Series
   /// What forecasts are made for.
-  package var scopes: [Scope]
+  package var scopes: [ForecastScope]
+  /// What of it: revenue, or MRR at the end of each period as well.
+  package var measures: [ForecastMeasure]
   /// How far ahead.
   package var horizon: Horizon
   /// How it is fitted.
-  package var fit: HarmonicRidge
+  package var fit: Fit
   /// The levels of the intervals in per cent, ascending.
   package var levels: [Int]
   /// What it has to beat.

@@ -36,7 +36,7 @@ package enum Migrations {
   /// All of them, in order; the number of each is its place, from 1.
   package static let all: [Migration] = [
     .ledger, .rollups, .predictions, .api, .contracts, .restatements, .metrics, .anomalies,
-    .usage, .companyZones, .serving, .reads, .rendering,
+    .usage, .companyZones, .serving, .reads, .rendering, .measures,
   ]
 
   /// The version a database has after all of them.

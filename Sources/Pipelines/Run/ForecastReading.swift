@@ -58,7 +58,7 @@ extension ForecastReading {
         FROM almanac.model_versions
       ) r ON r.model = f.model AND r.model_version = f.model_version
         AND r.running ->> 'start' = to_char(f.period_start, 'YYYY-MM-DD')
-      WHERE f.run_id = $1 AND f.scope = 'total' AND f.grain = 'month'
+      WHERE f.run_id = $1 AND f.scope = 'total' AND f.grain = 'month' AND f.measure = 'revenue'
         AND f.company_id = '00000000-0000-0000-0000-000000000000'
       ORDER BY f.model, f.period_start
       """, [run])
@@ -81,7 +81,8 @@ extension ForecastReading {
       FROM predictions.revenue_forecasts f
       LEFT JOIN almanac.model_versions v
         ON v.model = f.model AND v.model_version = f.model_version
-      WHERE f.run_id = $1 AND f.scope = 'total'
+      WHERE f.run_id = $1 AND f.scope = 'total' AND f.measure = 'revenue'
+        AND f.company_id = '00000000-0000-0000-0000-000000000000'
       ORDER BY f.grain
       """, [run])
     methods = (0..<used.count).map { row in

@@ -28,9 +28,8 @@ package struct FitStage: Stage {
         try record(fitted, of: model, context: context, on: connection)
       }
       for grain in fitted.grains {
-        outcome.note("\(model.name)_\(grain.name)", grain.forecast.modelUsed.rawValue)
-        context.log(
-          .info, "fit: \(model.name) by \(grain.name), \(grain.forecast.modelUsed.rawValue)")
+        outcome.note("\(model.name)_\(grain.name)", grain.modelUsed)
+        context.log(.info, "fit: \(model.name) by \(grain.name), \(grain.modelUsed)")
       }
     }
     return outcome
@@ -79,10 +78,15 @@ extension RunContext {
   /// Fitting is a pure function of the data and the definition, so both are the same.
   func fit(_ model: ModelDefinition) throws -> FittedModel {
     if let known = fits[model.name] { return known }
+    let fitted = try model.fit == .ensemble ? fitScopes(model) : fitTotal(model)
+    fits[model.name] = fitted
+    return fitted
+  }
+
+  private func fitTotal(_ model: ModelDefinition) throws -> FittedModel {
     let revenue = try revenueSeries(model.series)
     var fitted = try FittedModel(model, revenue: revenue.series, rowsRead: revenue.rowsRead)
     fitted.notices = revenue.notices
-    fits[model.name] = fitted
     return fitted
   }
 
@@ -90,6 +94,24 @@ extension RunContext {
   private func revenueSeries(
     _ definition: ModelDefinition.Series
   ) throws -> (series: DailyRevenue, rowsRead: Int, notices: [String]) {
+    let (main, alternative, read) = try revenueSources(definition)
+    var notices = read
+    let series = try DailyRevenue(
+      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency,
+      rates: try exchangeRates())
+    let rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
+    if series.daysLeftOut > 0 {
+      notices.append(
+        "\(definition.dataset.name): \(series.daysLeftOut) days more than ten years back are left "
+          + "out of the forecast; the oldest it uses is \(series.start)")
+    }
+    return (series, rowsRead, notices)
+  }
+
+  /// The rows that a series is summed from, and what is to say of how far they reach.
+  func revenueSources(
+    _ definition: ModelDefinition.Series
+  ) throws -> (main: AmountSource, alternative: AmountSource?, notices: [String]) {
     let alternative = try definition.alternative.map { other in
       let dataset = try known(other.dataset)
       return try source(
@@ -97,21 +119,12 @@ extension RunContext {
         identity: dataset.key[0])
     }
     let dataset = try known(definition.dataset)
-    var notices = try checkCoverage(of: dataset).notices
+    let notices = try checkCoverage(of: dataset).notices
     var main = try source(
       dataset, amount: definition.amountColumn.name, time: definition.timeColumn.name,
       identity: definition.alternative?.referringColumn.name, also: definition.condition?.column)
     main.condition = definition.condition.map { ($0.column.name, $0.value) }
-    let series = try DailyRevenue(
-      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency,
-      rates: try exchangeRates())
-    let rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
-    if series.daysLeftOut > 0 {
-      notices.append(
-        "\(dataset.name): \(series.daysLeftOut) days more than ten years back are left out of the "
-          + "forecast; the oldest it uses is \(series.start)")
-    }
-    return (series, rowsRead, notices)
+    return (main, alternative, notices)
   }
 
   private func known(_ reference: NameReference) throws -> DatasetDefinition {
@@ -129,12 +142,13 @@ extension RunContext {
   ) throws -> AmountSource {
     let currency = dataset[column: amount]?.currencyColumn ?? "currency"
     let recorded = dataset.recordedColumn ?? time
-    let names = [amount, currency, time, recorded, identity, also?.name].compactMap { $0 }
+    let names = [amount, currency, time, recorded, identity, also?.name, dataset.tenantColumn]
+      .compactMap(\.self)
     let columns = names.enumerated().filter { !names[..<$0.offset].contains($0.element) }
     return AmountSource(
       dataset: dataset.name,
       batches: try directory.reader.read(dataset.name, columns: columns.map(\.element)),
       amountColumn: amount, currencyColumn: currency, timeColumn: time, recordedColumn: recorded,
-      identityColumn: identity)
+      identityColumn: identity, companyColumn: dataset.tenantColumn)
   }
 }

@@ -40,31 +40,59 @@ struct FittedModel {
     ] where horizon > 0 && !amounts.isEmpty {
       let series = TimeSeries(
         grain: grain, start: start, values: amounts.map { Double($0) / Double(Money.scale) })
+      guard case .harmonicRidge(let fit) = model.fit else { continue }
+      let settings = model.settings(fit, for: grain, horizon: horizon)
       grains.append(
         FittedGrain(
-          grain: grain,
-          forecast: try forecast(series, settings: model.settings(for: grain, horizon: horizon))))
+          grain: grain, content: .single(try forecast(series, settings: settings)),
+          measure: .revenue))
     }
     self.grains = grains
     let data =
       "revenue \(revenue.start)\n" + revenue.amounts.map { String($0) }.joined(separator: "\n")
     dataDigest = SHA256.hexadecimalDigest(of: data)
+    specificationJSON = FittedModel.specification(model, grains, runningMonth)
+    version = FittedModel.version(model, specificationJSON, grains, dataDigest)
+  }
+
+  /// A model fitted for several scopes; `data` is a text of the rows that its series are made of.
+  init(
+    _ model: ModelDefinition, scoped: [ScopedForecast], data: String, rowsRead: Int,
+    trainingStart: CalendarDate, trainingEnd: CalendarDate
+  ) {
+    self.rowsRead = rowsRead
+    self.trainingStart = trainingStart
+    self.trainingEnd = trainingEnd
+    runningMonth = scoped.compactMap(\.series.runningMonth).first
+    grains = scoped.map {
+      FittedGrain(grain: $0.series.grain, content: .scoped($0), measure: $0.measure)
+    }
+    dataDigest = SHA256.hexadecimalDigest(of: data)
+    specificationJSON = FittedModel.specification(model, grains, runningMonth)
+    version = FittedModel.version(model, specificationJSON, grains, dataDigest)
+  }
+
+  private static func specification(
+    _ model: ModelDefinition, _ grains: [FittedGrain], _ runningMonth: RunningMonth?
+  ) -> String {
     var specification = JSONText()
     specification.add("definition", text: model.canonicalText)
-    specification.add("kernel", text: grains.first?.forecast.kernelName)
+    specification.add("kernel", text: grains.first?.kernelName)
     for grain in grains { specification.add(grain.name, raw: grain.specificationJSON) }
     if let runningMonth { specification.add("running_month", raw: runningMonth.json) }
-    specificationJSON = specification.finish()
-    let identity = [
-      specificationJSON, FittedModel.object(grains) { $0.coefficientsJSON }, dataDigest,
-    ]
-    version =
-      "\(model.name)-"
+    return specification.finish()
+  }
+
+  private static func version(
+    _ model: ModelDefinition, _ specification: String, _ grains: [FittedGrain], _ data: String
+  ) -> String {
+    let identity = [specification, object(grains) { $0.coefficientsJSON }, data]
+    return "\(model.name)-"
       + SHA256.hexadecimalDigest(of: identity.joined(separator: "\n")).prefix(12)
   }
 
   /// Whether the model is published for at least one grain.
-  var isPublished: Bool { grains.contains { $0.forecast.gate.modelPasses } }
+  var isPublished: Bool { grains.contains(where: \.modelPasses) }
 
   /// The coefficients by grain as JSON.
   var coefficientsJSON: String { FittedModel.object(grains) { $0.coefficientsJSON } }
@@ -78,7 +106,7 @@ struct FittedModel {
   /// Why the gate decided as it did, in one line.
   var gateReason: String {
     grains.map { grain in
-      "\(grain.name): " + (grain.forecast.fallbackReason ?? "the model beats the baseline")
+      "\(grain.name): " + (grain.fallbackReason ?? "the model beats the baseline")
     }.joined(separator: "; ")
   }
 
@@ -101,81 +129,9 @@ extension RunningMonth {
   }
 }
 
-/// The fit of one grain.
-struct FittedGrain {
-  /// The length of the periods.
-  let grain: Grain
-  /// The forecast and how it was made.
-  let forecast: Forecast
-
-  /// The grain as tables name it.
-  var name: String { grain.rawValue }
-
-  /// What was chosen in fitting.
-  var specificationJSON: String {
-    var object = JSONText()
-    object.add("penalty", number: forecast.penalty)
-    object.add("scale", text: forecast.scale?.rawValue)
-    object.add("intervals", text: forecast.intervalMethod.rawValue)
-    object.add("training_start", text: forecast.trainingStart.description)
-    object.add("training_end", text: forecast.trainingEnd.description)
-    return object.finish()
-  }
-
-  /// Each coefficient with its standard error.
-  var coefficientsJSON: String {
-    var object = JSONText()
-    for coefficient in forecast.coefficients {
-      var entry = JSONText()
-      entry.add("value", number: coefficient.value)
-      entry.add("standard_error", number: coefficient.standardError)
-      object.add(coefficient.name, raw: entry.finish())
-    }
-    return object.finish()
-  }
-
-  /// The pooled scores of model and baseline over the judging origins.
-  var scoresJSON: String {
-    var object = JSONText()
-    object.add("origins", integer: forecast.gate.judgingOrigins)
-    object.add("baseline_method", text: forecast.gate.baseline.rawValue)
-    object.add("model", raw: FittedGrain.json(forecast.backtest.model))
-    object.add("baseline", raw: FittedGrain.json(forecast.backtest.baseline))
-    return object.finish()
-  }
-
-  /// Each check of the gate with its figures.
-  var gateJSON: String {
-    var object = JSONText()
-    object.add("published", text: forecast.modelUsed.rawValue)
-    object.add("reason", text: forecast.fallbackReason)
-    object.add("model_error", number: forecast.gate.modelError)
-    object.add("baseline_error", number: forecast.gate.baselineError)
-    for check in forecast.gate.checks {
-      var entry = JSONText()
-      entry.add("passed", raw: check.passed ? "true" : "false")
-      entry.add("detail", text: check.detail)
-      object.add(check.name, raw: entry.finish())
-    }
-    return object.finish()
-  }
-
-  private static func json(_ scores: ForecastScores?) -> String {
-    guard let scores else { return "null" }
-    var object = JSONText()
-    object.add("count", integer: scores.count)
-    object.add("mae", number: scores.mae)
-    object.add("rmse", number: scores.rmse)
-    object.add("wape", number: scores.wape)
-    object.add("smape", number: scores.smape)
-    object.add("mase", number: scores.mase)
-    return object.finish()
-  }
-}
-
 extension ModelDefinition {
   /// The settings of a forecast: the defaults of the grain with what the definition says.
-  func settings(for grain: Grain, horizon: Int) -> ForecastSettings {
+  func settings(_ fit: HarmonicRidge, for grain: Grain, horizon: Int) -> ForecastSettings {
     var settings = ForecastSettings.defaults(for: grain)
     settings.horizon = horizon
     settings.levels = levels.map { Double($0) / 100 }

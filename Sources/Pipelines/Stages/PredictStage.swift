@@ -19,16 +19,17 @@ package struct PredictStage: Stage {
     var outcome = StageOutcome()
     for model in models {
       let fitted = try context.fit(model)
-      let cut = try context.knowledgeCut(of: model.series.dataset.name)
-      let rows = try RevenueForecastRows(
+      let cut = try context.knowledgeCut(of: model)
+      let builder = RevenueForecastRows(
         run: context.run, model: model.name, modelVersion: fitted.version,
         featureDigest: fitted.dataDigest, asOf: context.date, recordedCut: cut,
         validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)),
-        currency: context.pipeline.currency
-      ).batch(
-        fitted.grains.map { ($0.name, $0.forecast) }, runningMonth: fitted.runningMonth)
+        currency: context.pipeline.currency)
       let written = try context.lock.copyPredictions(
-        [rows], into: .revenueForecasts, run: context.run.description, model: model.name)
+        try fitted.batches(builder), into: .revenueForecasts, run: context.run.description,
+        model: model.name)
+      let outcomes = try context.recordOutcomes(of: model, fitted)
+      if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
       outcome.rowsIn += fitted.rowsRead
       outcome.rowsOut += written
       outcome.note("\(model.name)_rows", written)
@@ -45,6 +46,16 @@ package struct PredictStage: Stage {
 }
 
 extension RunContext {
+  /// The instant by which a row had to be recorded to count: the earliest cut of the datasets that
+  /// the model is made from.
+  fileprivate func knowledgeCut(of model: ModelDefinition) throws -> Timestamp {
+    var names = [model.series.dataset.name]
+    if model.fit == .ensemble, directory.manifest.datasets["subscription_changes"] != nil {
+      names.append("subscription_changes")
+    }
+    return try names.map { try knowledgeCut(of: $0) }.min() ?? knowledgeEnd
+  }
+
   /// The instant by which a row had to be recorded to count: the cut of the extraction, or the end
   /// of the logical date if that came first.
   func knowledgeCut(of dataset: String) throws -> Timestamp {

@@ -1,0 +1,155 @@
+import AlmanacCore
+import Billing
+import Columns
+import Forecasting
+import Predictions
+
+extension RunContext {
+  /// Fits a model for every scope it names, by day and month.
+  func fitScopes(_ model: ModelDefinition) throws -> FittedModel {
+    let (main, alternative, read) = try revenueSources(model.series)
+    var notices = read
+    let records = try knownBilling(model)
+    let segments = try knownSegments()
+    let revenue = try CompanyAmounts.revenue(
+      main: main, alternative: alternative, through: date, zone: zone, currency: pipeline.currency,
+      rates: try exchangeRates(), segments: segments, ledger: records?.ledger)
+    var rowsRead = (main.batches + (alternative?.batches ?? [])).reduce(0) { $0 + $1.rowCount }
+    if revenue.daysLeftOut > 0 {
+      notices.append(
+        "\(model.series.dataset.name): \(revenue.daysLeftOut) days more than ten years back are "
+          + "left out of the forecast")
+    }
+    var amounts: [(ForecastMeasure, [CompanyAmounts])] = []
+    for measure in model.measures {
+      switch measure {
+      case .revenue: amounts.append((.revenue, revenue.companies))
+      case .mrr:
+        guard let records, let ledger = records.ledger else { continue }
+        rowsRead += records.changes.count
+        amounts.append(
+          (
+            .mrr,
+            CompanyAmounts.recurring(
+              ledger, through: date, zones: records.zones, segments: segments)
+          ))
+      }
+    }
+    var scoped: [ScopedForecast] = []
+    for (measure, companies) in amounts {
+      for (grain, horizon) in [(Grain.day, model.horizon.days), (.month, model.horizon.months)] {
+        guard
+          let series = ScopedSeries(
+            companies, measure: measure, grain: grain, scopes: model.scopes, through: date)
+        else { continue }
+        let settings = model.settings(measure, grain, horizon: horizon)
+        scoped.append(
+          ScopedForecast(
+            measure: measure, series: series, forecast: try forecast(series, settings)))
+      }
+    }
+    let first = revenue.companies.compactMap { $0.entries.first?.day }.min() ?? date
+    var fitted = FittedModel(
+      model, scoped: scoped, data: amounts.map { RunContext.text(of: $0.1, $0.0) }.joined(),
+      rowsRead: rowsRead, trainingStart: first, trainingEnd: date.adding(days: 1))
+    fitted.notices = notices
+    return fitted
+  }
+
+  /// Forecasts each series on `jobs` threads, then all together; the result does not depend on the
+  /// number of threads.
+  private func forecast(
+    _ series: ScopedSeries, _ settings: HierarchySettings
+  ) throws -> HierarchyForecast {
+    let forecaster = try HierarchyForecaster(series.input, settings: settings)
+    let nodes = try mapConcurrently(
+      Array(0..<forecaster.count), jobs: jobs, context: { forecaster },
+      work: { forecaster, node in try forecaster.node(node) })
+    return try forecaster.combined(nodes)
+  }
+
+  /// The billing records up to the logical date, where the model needs them and all are there.
+  private func knownBilling(_ model: ModelDefinition) throws -> BillingRecords? {
+    let isNeeded =
+      model.measures.contains(.mrr) || model.scopes.contains { $0 == .plan || $0 == .module }
+    let held = directory.manifest.datasets
+    let areThere = RunContext.billingDatasets.allSatisfy { name in
+      guard let dataset = project.dataset(name) else { return true }
+      return held[name] != nil || dataset.isOptional
+    }
+    guard isNeeded, areThere else { return nil }
+    return try billing(project.metrics.ledgerSettings(pipeline.currency), through: date)
+  }
+
+  /// The segments of companies, none where the dataset has no such column.
+  private func knownSegments() throws -> [UUIDValue: String] {
+    guard directory.manifest.datasets["companies"] != nil,
+      let dataset = project.dataset("companies"), dataset[column: "segment"]?.type == .text
+    else { return [:] }
+    return try CompanySegments.read(try rows(of: "companies", ["id", "segment"]))
+  }
+
+  /// What a digest of the data is made of.
+  private static func text(of companies: [CompanyAmounts], _ measure: ForecastMeasure) -> String {
+    var text = "\(measure.rawValue)\n"
+    for company in companies {
+      text += "\(company.company) \(company.segment ?? "")\n"
+      for entry in company.entries { text += "\(entry.day) \(entry.amount)\n" }
+      for split in company.splits {
+        text += "\(split.day)"
+        for part in split.parts { text += " \(part.plan) \(part.module) \(part.weight)" }
+        text += "\n"
+      }
+    }
+    return text
+  }
+}
+
+extension ModelDefinition {
+  /// How the series of a measure are forecast.
+  ///
+  /// MRR always has to beat its last value as well, which is hard to beat (DECISIONS.md, D-493).
+  func settings(_ measure: ForecastMeasure, _ grain: Grain, horizon: Int) -> HierarchySettings {
+    var baselines = beats.map(\.member)
+    if measure == .mrr {
+      baselines.removeAll { $0 == .naive }
+      baselines.insert(.naive, at: 0)
+    }
+    return HierarchySettings(
+      horizon: horizon, season: grain.seasonLength, longerSeason: grain == .day ? 365 : nil,
+      isLevel: measure == .mrr, levels: levels.map { Double($0) / 100 }, baselines: baselines)
+  }
+}
+
+extension ModelDefinition.Baseline {
+  /// The method.
+  fileprivate var member: EnsembleMember {
+    switch self {
+    case .seasonalNaive: .seasonalNaive
+    case .naive: .naive
+    case .drift: .drift
+    }
+  }
+}
+
+extension FittedModel {
+  /// Rows of one batch at most.
+  private static let batchRows = 100_000
+
+  /// The rows of all forecasts in the order of the table's key.
+  func batches(_ builder: RevenueForecastRows) throws -> [Batch] {
+    var single: [(grain: String, forecast: Forecast)] = []
+    var rows: [ForecastRow] = []
+    for grain in grains {
+      switch grain.content {
+      case .single(let forecast): single.append((grain.grain.rawValue, forecast))
+      case .scoped(let scoped): rows += try scoped.rows()
+      }
+    }
+    if rows.isEmpty { return [try builder.batch(single, runningMonth: runningMonth)] }
+    rows.sort(by: ForecastRow.isBefore)
+    return stride(from: 0, to: rows.count, by: FittedModel.batchRows).map { start in
+      builder.batch(rows[start..<min(rows.count, start + FittedModel.batchRows)])
+    }
+  }
+}
