@@ -123,7 +123,7 @@ let package = Package(
       "PipelinesTests",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Documents", "Rollups",
-        "Pipelines",
+        "Predictions", "Pipelines",
       ]),
     tests(
       "AlmanacCommandsTests",

@@ -28,9 +28,19 @@ struct NightTests {
     #expect(try connection.query("SELECT * FROM api.revenue_forecast_v1").count == 0)
     try connection.run("SET almanac.company_id = '00000000-0000-0000-0000-000000000000'")
     let seen = try connection.query(
-      "SELECT grain, count(*) AS rows FROM api.revenue_forecast_v1 GROUP BY grain ORDER BY grain")
+      "SELECT grain, count(*) AS rows FROM api.revenue_forecast_v1 WHERE scope = 'total' "
+        + "GROUP BY grain ORDER BY grain")
     #expect(seen.row(0) == ["day", "90"])
     #expect(seen.row(1) == ["month", "6"])
+    // What is forecast of all companies is what is forecast of each, to the last digit.
+    let sums = """
+      SELECT grain, measure, period_start, sum(predicted) FILTER (WHERE scope = 'total') AS total,
+        sum(predicted) FILTER (WHERE scope = 'company') AS companies
+      FROM predictions.revenue_forecasts GROUP BY 1, 2, 3
+      """
+    #expect(
+      try place.value(
+        "SELECT count(*) || ' ' || bool_and(total = companies) FROM (\(sums)) AS s") == "96 true")
   }
 
   @Test("forecasts for a month that has begun no less than what is known of it", .database)
@@ -55,7 +65,7 @@ struct NightTests {
       try place.value(
         """
         SELECT lower_95 >= \(known) AND \(known) > 0 FROM predictions.revenue_forecasts
-        WHERE grain = 'month' AND period_start = '2025-12-01'
+        WHERE scope = 'total' AND grain = 'month' AND period_start = '2025-12-01'
         """) == "t")
     let rounded = try #require(
       try place.value("SELECT to_char(\(known), 'FM999,999,999,990')"))
@@ -317,6 +327,7 @@ struct NightTests {
         """
         SELECT count(*) FROM predictions.revenue_forecasts
         WHERE run_id = (SELECT run_id FROM almanac.published ORDER BY publication_id DESC LIMIT 1)
+          AND scope = 'total' AND measure = 'revenue'
         """) == "96")
   }
 

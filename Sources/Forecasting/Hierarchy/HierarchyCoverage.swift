@@ -20,10 +20,11 @@ extension HierarchyForecaster {
       for judged in judgedOrigins(chain, pool: nodes, step: step) {
         for (node, inside) in judged {
           let group = input.nodes[node].group
-          var entry = hits[group] ?? (
-            0, settings.levels.map { _ in [Double](repeating: 0, count: settings.horizon) },
-            [Double](repeating: 0, count: settings.horizon)
-          )
+          var entry =
+            hits[group] ?? (
+              0, settings.levels.map { _ in [Double](repeating: 0, count: settings.horizon) },
+              [Double](repeating: 0, count: settings.horizon)
+            )
           entry.count += 1
           for ahead in inside[0].indices {
             guard inside[0][ahead] != nil else { continue }

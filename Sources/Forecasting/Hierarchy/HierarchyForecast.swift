@@ -113,7 +113,8 @@ extension HierarchyForecaster {
         members.map { ensembles[$0] }, levels: levels, horizon: settings.horizon)
       if pool.lowerBound == 0, let found { method = found.method }
       for node in pool {
-        widths[node] = found?.halfWidths(ensembles[node])
+        widths[node] =
+          found?.halfWidths(ensembles[node])
           ?? unjudgedWidths(ensembles[node], levels: levels, horizon: settings.horizon)
       }
     }

@@ -152,7 +152,8 @@ package struct HierarchyForecaster: Sendable {
         // A series that had just begun: its mean, or the last of a level.
         let before = Array(values[..<(end - first)])
         let reach = min(settings.horizon, input.count - end)
-        let size = settings.isLevel
+        let size =
+          settings.isLevel
           ? before[before.count - 1] : before.reduce(0, +) / Double(before.count)
         result.origins[index] = [Double](repeating: size, count: reach)
         result.originScales[index] = [Double](

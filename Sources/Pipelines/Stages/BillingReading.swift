@@ -65,10 +65,13 @@ extension RunContext {
 }
 
 extension BillingRecords {
-  /// The records up to an instant.
+  /// The records up to an instant; MRR from the changes recorded by `knownBy` alone, where that is
+  /// given.
   ///
   /// - Throws: what ``RunContext/billing(_:through:)`` throws.
-  init(_ context: StageInputs, _ settings: LedgerSettings, end: Timestamp) throws {
+  init(
+    _ context: StageInputs, _ settings: LedgerSettings, end: Timestamp, knownBy: Timestamp? = nil
+  ) throws {
     var notices: [String] = []
     zones = context.zones
     self.end = end
@@ -112,7 +115,7 @@ extension BillingRecords {
           deletions: deletions,
           modules: try ModulePrice.rows(
             in: try context.rows(of: "modules", ["id", "unit_amount", "currency"])),
-          rates: rates, zones: zones, end: end), settings: settings)
+          rates: rates, zones: zones, knownBy: knownBy, end: end), settings: settings)
       notices += BillingRecords.notices(of: made.notes)
       ledger = made
     }

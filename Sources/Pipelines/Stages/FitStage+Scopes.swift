@@ -78,7 +78,11 @@ extension RunContext {
       return held[name] != nil || dataset.isOptional
     }
     guard isNeeded, areThere else { return nil }
-    return try billing(project.metrics.ledgerSettings(pipeline.currency), through: date)
+    let settings = project.metrics.ledgerSettings(pipeline.currency)
+    let records = try billing(settings, through: date)
+    // A forecast knows what was recorded by the end of its date (DECISIONS.md, D-010).
+    guard records.changes.contains(where: { $0.recordedAt > knowledgeEnd }) else { return records }
+    return try BillingRecords(try inputs(), settings, end: knowledgeEnd, knownBy: knowledgeEnd)
   }
 
   /// The segments of companies, none where the dataset has no such column.

@@ -35,7 +35,11 @@ extension CompanyAmounts {
     for company in sums.keys.sorted() {
       var entries: [Entry] = []
       for (day, amount) in sums[company] ?? [:] {
-        if day < earliest { tooOld.insert(day) } else { entries.append(Entry(day: day, amount: amount)) }
+        if day < earliest {
+          tooOld.insert(day)
+        } else {
+          entries.append(Entry(day: day, amount: amount))
+        }
       }
       if entries.isEmpty { continue }
       companies.append(

@@ -180,7 +180,8 @@ struct ScopeBuilder {
     var subjects: [ForecastSubject] = []
     var nodes: [HierarchyInput.Node] = []
     var sums: [Hierarchy.Sum] = []
-    func add(_ scope: ForecastScope, _ id: String, _ company: UUIDValue, _ part: Part,
+    func add(
+      _ scope: ForecastScope, _ id: String, _ company: UUIDValue, _ part: Part,
       _ role: HierarchyInput.Role
     ) {
       subjects.append(ForecastSubject(scope: scope, id: id, company: company))

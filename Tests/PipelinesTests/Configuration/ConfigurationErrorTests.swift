@@ -430,7 +430,7 @@ struct ModelErrorTests {
       #"f.yaml:9:30: found unknown key "week", expected day or month"#),
     BrokenDefinition(
       "unknown family", "harmonic_ridge", "harmonic_rigde",
-      #"f.yaml:11:11: found "harmonic_rigde", expected harmonic_ridge (did you mean "harmonic_ridge"?)"#
+      #"f.yaml:11:11: found "harmonic_rigde", expected ensemble or harmonic_ridge (did you mean "harmonic_ridge"?)"#
     ),
     BrokenDefinition(
       "too many weekly harmonics", "weekly: 3", "weekly: 4",
@@ -455,7 +455,7 @@ struct ModelErrorTests {
       "f.yaml:16:7: found a list, expected a mapping (key: value) for the gate"),
     BrokenDefinition(
       "unknown model key", "levels:", "windows: 3\nlevels:",
-      #"f.yaml:15:1: found unknown key "windows", expected one of model, question, series, scopes, horizon, fit, levels, gate"#
+      #"f.yaml:15:1: found unknown key "windows", expected one of model, question, series, scopes, measures, horizon, fit, levels, gate"#
     ),
   ]
 

@@ -4,6 +4,7 @@ import Columns
 import Documents
 import Foundation
 import Pipelines
+import Predictions
 import Testing
 
 /// The definitions in the repository's own folders.
@@ -90,8 +91,9 @@ struct ShippedConfigurationTests {
     #expect(model.horizon.months == 6)
     #expect(model.levels == [80, 95])
     #expect(model.beats == [.seasonalNaive])
-    #expect(model.fit.weeklyHarmonics == 3)
-    #expect(model.fit.yearlyHarmonics == 6)
+    #expect(model.fit == .ensemble)
+    #expect(model.scopes == ForecastScope.allCases)
+    #expect(model.measures == [.revenue, .mrr])
   }
 
   @Test("name the metrics of the output contract, and the documentation lists each")
