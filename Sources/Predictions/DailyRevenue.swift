@@ -69,7 +69,15 @@ package struct DailyRevenue: Sendable, Equatable {
   /// Gives each amount that counts with its company and local day; see
   /// ``init(main:alternative:through:zone:currency:rates:)`` for which do.
   ///
-  /// - Parameter add: takes the company, all-zero where none is named, the day and the amount.
+  /// - Parameters:
+  ///   - main: the rows that count.
+  ///   - alternative: rows that count where the main source has none.
+  ///   - date: the logical date.
+  ///   - zone: the zone whose days count.
+  ///   - currency: the reporting currency.
+  ///   - rates: what amounts in other currencies are converted with.
+  ///   - add: takes the company, all-zero where none is named, the day and the amount.
+  /// - Throws: ``PredictionError`` as there, but for no revenue at all.
   static func collect(
     main: AmountSource, alternative: AmountSource?, through date: CalendarDate, zone: ZoneRules,
     currency: CurrencyCode, rates: ExchangeRates?,

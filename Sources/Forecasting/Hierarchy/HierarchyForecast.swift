@@ -96,6 +96,7 @@ extension HierarchyForecaster {
   /// all nodes (D-490 to D-496).
   ///
   /// - Parameter nodes: the forecasts of each node, in order.
+  /// - Returns: the forecasts with their intervals and what they were judged by.
   /// - Throws: `.regression` if the sums contradict each other or LAPACK finds no memory.
   package func combined(_ nodes: [NodeForecast]) throws(ForecastingError) -> HierarchyForecast {
     let chain = try chain(nodes)

@@ -96,6 +96,7 @@ package enum CompanySegments {
   /// The segment of each company that has one.
   ///
   /// - Parameter batches: rows of `companies` with `id` and `segment`.
+  /// - Returns: the segments by company.
   /// - Throws: ``PredictionError/missingColumn(dataset:column:)``.
   package static func read(_ batches: [Batch]) throws(PredictionError) -> [UUIDValue: String] {
     var segments: [UUIDValue: String] = [:]

@@ -415,10 +415,12 @@ struct ModelErrorTests {
       "f.yaml:6:10: found a mapping, expected a condition such as outcome = succeeded"),
     BrokenDefinition(
       "misspelt scope", "[total]", "[totl]",
-      #"f.yaml:8:10: found "totl", expected total (did you mean "total"?)"#),
+      #"f.yaml:8:10: found "totl", expected one of total, segment, plan, module, company (did you mean "total"?)"#
+    ),
     BrokenDefinition(
-      "scope to come", "[total]", "[total, plan]",
-      #"f.yaml:8:17: found the scope "plan", which this version does not support, expected total"#),
+      "scopes of one regression", "[total]", "[total, plan]",
+      "f.yaml:1:1: found the family harmonic_ridge for more than the revenue of the total, which "
+        + "this version does not support, expected family: ensemble"),
     BrokenDefinition(
       "horizon of no days", "day: 90", "day: 0",
       #"f.yaml:9:16: found "0", expected a whole number from 1 to 730"#),
@@ -448,7 +450,7 @@ struct ModelErrorTests {
       "one level", "[80, 95]", "[95]", "f.yaml:15:9: found 1 level, expected both 80 and 95"),
     BrokenDefinition(
       "unknown baseline", "seasonal_naive", "seasonal_nave",
-      #"f.yaml:16:16: found "seasonal_nave", expected seasonal_naive (did you mean "seasonal_naive"?)"#
+      #"f.yaml:16:16: found "seasonal_nave", expected one of seasonal_naive, naive, drift (did you mean "seasonal_naive"?)"#
     ),
     BrokenDefinition(
       "gate as a list", "{beats: [seasonal_naive]}", "[seasonal_naive]",
