@@ -234,7 +234,10 @@ extension HierarchyForecaster {
       do {
         moved = try hierarchy.reconciled(
           open, variances: variances, factors: factors, isNonnegative: settings.isNonnegative)
-      } catch { throw .regression(.linearAlgebra(error)) }
+      } catch {
+        // Nodes held at zero can leave sums that repeat each other: the total is shared out then.
+        moved = hierarchy.sharedOut(open, isNonnegative: settings.isNonnegative)
+      }
       for node in result.indices { result[node][ahead] = moved[node] + (known?[node] ?? 0) }
     }
     return result

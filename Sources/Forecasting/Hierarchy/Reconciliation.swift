@@ -170,6 +170,21 @@ package struct Hierarchy: Equatable, Sendable {
     return (zip(variances, factor).map { max($0 - $1 * $1, $0 / 10) }, [factor])
   }
 
+  /// Forecasts that keep every sum: what is no part stays, and each total is shared out among its
+  /// parts in proportion to their forecasts, equally where these come to nothing.
+  func sharedOut(_ forecasts: [Double], isNonnegative: Bool) -> [Double] {
+    var result = isNonnegative ? forecasts.map { max(0, $0) } : forecasts
+    for sum in sums {
+      let size = sum.parts.reduce(0) { $0 + abs(result[$1]) }
+      let gap = result[sum.total] - sum.parts.reduce(0) { $0 + result[$1] }
+      for part in sum.parts {
+        let share = size > 0 ? abs(result[part]) / size : 1 / Double(sum.parts.count)
+        result[part] += gap * share
+      }
+    }
+    return isNonnegative ? result.map { max(0, $0) } : result
+  }
+
   /// Forecasts in whole units that keep every sum exactly, from the top down.
   ///
   /// What is no part of a sum is rounded to the nearest unit. The parts of each sum are rounded
