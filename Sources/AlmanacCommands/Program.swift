@@ -9,7 +9,8 @@ package struct Program {
   /// Every command, in the order the overview lists them.
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, RunCommand.self,
-    StatusCommand.self, PublishCommand.self, RollbackCommand.self, QueryCommand.self,
+    StatusCommand.self, ScheduleCommand.self, PublishCommand.self, RollbackCommand.self,
+    QueryCommand.self,
     ExportCommand.self,
     DigestCommand.self, DatasetsCommand.self,
     CompactCommand.self, ForecastCommand.self, BacktestCommand.self, DecomposeCommand.self,

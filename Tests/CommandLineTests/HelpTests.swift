@@ -6,7 +6,8 @@ import Testing
 @Suite("Help")
 struct HelpTests {
   private static let commands = [
-    "init", "load", "simulate", "check", "run", "status", "digest", "datasets",
+    "init", "load", "simulate", "check", "run", "status", "schedule", "digest",
+    "datasets",
   ]
 
   private func almanac(_ arguments: String...) throws -> ProcessOutcome {
