@@ -114,8 +114,8 @@ extension Connection {
     return try endCopy(during: during)
   }
 
-  /// The number of rows encoded at a time.
-  private static let rowsPerPiece = 2048
+  /// The number of rows encoded at a time: few, so that the server reads on while the next ones are.
+  private static let rowsPerPiece = 256
   /// The number of raw bytes handed over at a time.
   private static let pieceBytes = 1 << 16
 
