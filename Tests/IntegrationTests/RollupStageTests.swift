@@ -57,11 +57,14 @@ struct RollupStageTests {
     try history.correct(history.end.adding(days: -50), to: "0.7")
     _ = try night()
     #expect(try history.differences() == [:])
-    // Each change of a closed month is told once, from the first value to the last.
+    // Each change of a closed month is told once, from the first value to the last; one that was
+    // taken back is told both ways.
     let restated = """
       SELECT company_id, metric_name, period, (array_agg(old_value ORDER BY restated_at))[1],
         (array_agg(new_value ORDER BY restated_at DESC))[1]
       FROM analytics.restatements GROUP BY 1, 2, 3
+      HAVING (array_agg(old_value ORDER BY restated_at))[1]
+        IS DISTINCT FROM (array_agg(new_value ORDER BY restated_at DESC))[1]
       """
     let changed = """
       SELECT company_id, metric, month, k.value::numeric(28,10), m.value::numeric(28,10)
