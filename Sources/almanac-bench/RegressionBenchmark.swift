@@ -58,6 +58,7 @@ struct RegressionBenchmark {
       glum.append(peers.glum.seconds)
       newtonCholesky.append(peers.newtonCholesky.seconds)
     }
+    let paths = try pathFigures(design, outcome, factors, oneFit: median(ours))
     return [
       Figure(
         measure: "logistic L1M, against glum", ours: median(ours), peer: median(glum),
@@ -65,6 +66,55 @@ struct RegressionBenchmark {
       Figure(
         measure: "logistic L1M, against newton-cholesky", ours: median(ours),
         peer: median(newtonCholesky), comparison: .speed(atLeast: 5)),
+    ] + paths
+  }
+
+  /// Twenty penalties judged by five folds of a ridge, and twenty judged by leaving rows out of a
+  /// logistic fit, by the time of one fit each.
+  private func pathFigures(
+    _ design: Matrix, _ outcome: [Double], _ factors: [Double], oneFit: Double
+  ) throws -> [Figure] {
+    let penalties = (0..<20).map { 250_000 * pow(1e-6, Double($0) / 19) }
+    let plan = ValidationPlan(folds: 5, rowCount: outcome.count, seed: 1)
+    var ridge: [Double] = []
+    var ridgePath: [Double] = []
+    var logisticPath: [Double] = []
+    for _ in 1...options.runs {
+      let (fitted, seconds) = try timed {
+        try RidgePath(design: design, penaltyFactors: factors).fit(outcome, penalty: 1)
+      }
+      ridge.append(seconds)
+      let (errors, pathSeconds) = try timed {
+        let validation = try RidgeValidation(design: design, target: outcome, plan: plan)
+        return try penalties.map { penalty in
+          try validation.meanSquaredError(penalties: factors.map { $0 * penalty })
+        }
+      }
+      ridgePath.append(pathSeconds)
+      // Rows left out are predicted a little worse than those of the fit, and no more than that.
+      let inside = fitted.residualSumOfSquares / Double(outcome.count)
+      guard let least = errors.min(), least > inside, least < inside * 1.001 else {
+        throw BenchmarkError.wrongResult(
+          of: "ridge path", found: "\(errors.min() ?? 0)", expected: "just above \(inside)")
+      }
+      let (points, logisticSeconds) = try timed {
+        try logisticPathLosses(
+          design, outcome, penalties: penalties, penaltyFactors: factors)
+      }
+      logisticPath.append(logisticSeconds)
+      guard points.count >= 10, points.allSatisfy({ $0.isFinite }), points[0] > points.min() ?? 0
+      else {
+        throw BenchmarkError.wrongResult(
+          of: "logistic path", found: "\(points)", expected: "losses with a least one inside")
+      }
+    }
+    return [
+      Figure(
+        measure: "ridge path of 20, 5 folds, by one fit", ours: median(ridgePath),
+        peer: median(ridge), comparison: .share(atMost: 1.5)),
+      Figure(
+        measure: "logistic path of 20, by one fit", ours: median(logisticPath), peer: oneFit,
+        comparison: .share(atMost: 5)),
     ]
   }
 

@@ -27,6 +27,10 @@ package struct FitCommand: Command {
       positive: "yes"
       ignore: [customer_id]
       penalty: auto            # or a number, 0 for none
+      validation:              # rows left out; without it each by itself
+        kind: rolling          # later rows by earlier ones; or folds, grouped
+        column: signed_up      # of rolling and grouped
+        folds: 5
       terms:
         - {column: tenure, kind: spline, knots: 6}
         - {column: plan, kind: categorical, minimum: 20}

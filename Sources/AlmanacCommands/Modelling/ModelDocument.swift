@@ -15,11 +15,12 @@ enum ModelDocument {
       let penalty = try reader.optional("penalty", as: penalty) ?? .chosen
       let interactions = try reader.optional("interactions", as: .boolean)
       let calibrates = try reader.optional("calibration", as: .boolean) ?? true
+      let validation = try reader.optional("validation", as: validation)
       let terms = try reader.optional("terms", as: .list(of: term))
       return ModelSpecification(
         target: target, family: family, positive: positive, terms: terms, ignored: ignored,
         weight: weight, penalty: penalty, interactions: interactions ?? (terms == nil),
-        calibrates: calibrates)
+        calibrates: calibrates, validation: validation)
     }.read(try Document.parse(bytes, file: file))
   }
 
@@ -28,6 +29,24 @@ enum ModelDocument {
       if text == "auto" { return .chosen }
       guard let value = Double(text), value.isFinite, value >= 0 else { return nil }
       return .fixed(value)
+    }
+  }
+
+  private enum Left: String, CaseIterable {
+    case folds, grouped, rolling
+  }
+
+  private static var validation: ValueReader<Validation> {
+    .mapping("the validation") { (reader) throws(DocumentError) -> Validation in
+      let kind: Left = try reader.required("kind", as: .word)
+      let count = try reader.optional("folds", as: .integer(in: 2...100)) ?? 5
+      guard kind != .rolling else {
+        return .rolling(column: try reader.required("column", as: .text), origins: count)
+      }
+      let seed = UInt64(try reader.optional("seed", as: .integer(in: 0...1_000_000)) ?? 1)
+      guard kind == .grouped else { return .folds(count, seed: seed) }
+      return .grouped(
+        column: try reader.required("column", as: .text), folds: count, seed: seed)
     }
   }
 

@@ -20,8 +20,12 @@ struct ModelText {
       "\(kind), \(Display.count(model.rowCount)) rows, \(model.terms.count) terms, "
         + "\(model.coefficients.joined().count + 1) coefficients"
     ]
+    let main = model.penalties?.prefix(
+      zip(model.terms, model.coefficients).reduce(0) { $0 + ($1.0.isJoint ? 0 : $1.1.count) })
+    let largest = main?.max() ?? model.penalty
     lines.append(
       "penalty \(ModelText.number(model.penalty))"
+        + (largest > model.penalty ? " to \(ModelText.number(largest)) by group of terms" : "")
         + (model.interactionPenalty.map { ", of interactions \(ModelText.number($0))" } ?? ""))
     if let scores = model.scores {
       lines.append("on rows left out:")

@@ -157,6 +157,17 @@ package struct EvaluateCommand: Command {
     let outcomes = rows.map { labels[$0] == model.positive ? 1.0 : 0.0 }
     setting.console.print(
       ScoreText.lines(try BinaryScores(probabilities: values, outcomes: outcomes)))
+    let parts = try BrierParts(probabilities: values, outcomes: outcomes)
+    let best = try BrierParts(
+      probabilities: isotonicRecalibration(values, outcomes), outcomes: outcomes
+    ).total
+    setting.console.print(
+      "  Brier by reliability \(Display.fixed(parts.reliability, decimals: 5)), "
+        + "resolution \(Display.fixed(parts.resolution, decimals: 4)), "
+        + "uncertainty \(Display.fixed(parts.uncertainty, decimals: 4))")
+    setting.console.print(
+      "  no monotone map has a Brier score below "
+        + "\(Display.fixed(best, decimals: 4)) on these rows")
     for share in [0.05, 0.1, 0.2] {
       let (lift, gain) = liftAndGain(values, outcomes, share: share)
       setting.console.print(

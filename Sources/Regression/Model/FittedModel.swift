@@ -24,10 +24,13 @@ package struct FittedModel: Codable, Equatable, Sendable {
   /// The covariance of intercept and coefficients, its lower triangle row by row; empty for models
   /// of more than 200 coefficients.
   package var covariance: [Double]
-  /// The penalty of the main terms.
+  /// The least penalty of a column of the main terms.
   package var penalty: Double
   /// The penalty of the interactions, if there are any.
   package var interactionPenalty: Double?
+  /// The penalty of each coefficient but the intercept; `nil` in files of older versions, where all
+  /// main terms share ``penalty``.
+  package var penalties: [Double]?
   /// The number of coefficients a fit without penalty would need for the same freedom.
   package var effectiveParameters: Double
   /// The map from raw to calibrated log-odds.

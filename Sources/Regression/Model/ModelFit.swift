@@ -26,6 +26,8 @@ private struct ModelFit {
   let target: Target
   let weights: [Double]?
   let jobs: Int?
+  /// The rows left out, where they are declared.
+  let plan: ValidationPlan?
   var notes: [String]
 
   init(
@@ -43,6 +45,11 @@ private struct ModelFit {
       try checkWeights(weights, rowCount: table.rowCount)
     } else {
       weights = nil
+    }
+    if let validation = specification.validation {
+      plan = try ValidationPlan(validation, table)
+    } else {
+      plan = nil
     }
     let counts = target.values.reduce(into: [0.0: 0]) { $0[$1, default: 0] += 1 }
     if target.family == .logistic, let fewest = [0.0, 1.0].map({ counts[$0] ?? 0 }).min(),
@@ -64,7 +71,9 @@ private struct ModelFit {
           + "only the penalty makes the fit unique")
     }
     warnOfLeaks(layout)
-    let main = try choose(layout, penalties: mainPenalties(layout), fixed: nil)
+    var main = try choose(layout, penalties: mainPenalties(layout), fixed: nil)
+    let groups = PenaltyGroups.main(layout.terms, layout.ranges)
+    main = try grouped(layout, main, groups)
     var best = main
     var interactionPenalty: Double?
     if specification.interactions, specification.penalty == .chosen,
@@ -73,7 +82,10 @@ private struct ModelFit {
       var wide = layout
       wide.addInteractions(table, coefficients: main.coefficients)
       if wide.terms.count > layout.terms.count {
-        let widened = try choose(wide, penalties: interactionPenalties, fixed: main)
+        let products = (layout.columns.count + 1)..<(wide.columns.count + 1)
+        let widened = try grouped(
+          wide, choose(wide, penalties: interactionPenalties, fixed: main),
+          groups + [Array(products)])
         let gains = main.losses.indices.map { main.losses[$0] - widened.losses[$0] }
         let gain = moments(gains)
         let error = gain.deviation / Double(max(1, gains.count)).squareRoot()
@@ -84,7 +96,7 @@ private struct ModelFit {
         if isBetter {
           layout = wide
           best = widened
-          interactionPenalty = widened.penalty
+          interactionPenalty = widened.penalty * (widened.factors.last ?? 1)
         }
       }
     }
@@ -99,6 +111,7 @@ private struct ModelFit {
     }
     var excluded = Set(specification.ignored + [specification.target])
     if let weight = specification.weight { excluded.insert(weight) }
+    if let column = specification.validation?.column { excluded.insert(column) }
     let defaults = DefaultTerms(table, excluding: excluded)
     notes += defaults.notes
     var terms: [FittedTerm] = []
@@ -174,24 +187,77 @@ private struct ModelFit {
     let path = PenaltyPath(
       family: target.family, design: design, target: target.values, weights: weights,
       penaltyFactors: (0..<width).map { $0 < mainWidth ? (main == nil && $0 > 0 ? 1 : 0) : 1 },
-      fixedPenalties: (0..<width).map { $0 > 0 && $0 < mainWidth ? main?.penalty ?? 0 : 0 },
+      fixedPenalties: (0..<width).map {
+        guard let main, $0 < mainWidth else { return 0 }
+        return main.penalty * main.factors[$0]
+      },
       jobs: jobs, judgedRows: 10_000)
     var best: Choice?
     var bestLoss = Double.infinity
-    for point in try path.points(penalties: penalties, start: start)
+    for point in try points(of: path, penalties, start: start)
     where point.loss < bestLoss || best == nil {
       bestLoss = point.loss
       best = Choice(
         penalty: point.penalty, coefficients: point.coefficients, leftOut: point.leftOut,
-        losses: point.losses, judged: path.judged,
+        losses: point.losses, judged: plan?.judgedRows ?? path.judged,
         // The penalty of main terms beside interactions is kept as a factor of the latter's.
         factors: (0..<width).map { column in
           guard let main, column < mainWidth else { return column == 0 ? 0 : 1 }
-          return column == 0 ? 0 : main.penalty / point.penalty
+          return main.penalty * main.factors[column] / point.penalty
         })
     }
     guard let best else { throw .unusableRows("no penalty gives a finite fit") }
     return best
+  }
+
+  /// The fit with a penalty per group of columns, all multiplied by the factor with the least loss
+  /// on rows left out; the given fit where that is no better.
+  private func grouped(
+    _ layout: Layout, _ single: Choice, _ groups: [[Int]]
+  ) throws(RegressionError) -> Choice {
+    guard specification.penalty == .chosen, groups.count > 1 else { return single }
+    let design = try layout.design(table.rowCount)
+    let zeros = single.factors.map { _ in 0.0 }
+    func path(_ factors: [Double], _ fixed: [Double]) -> PenaltyPath {
+      PenaltyPath(
+        family: target.family, design: design, target: target.values, weights: weights,
+        penaltyFactors: factors, fixedPenalties: fixed, jobs: jobs, judgedRows: 10_000)
+    }
+    let found = try path(zeros, single.factors.map { $0 * single.penalty })
+      .groupPenalties(groups, start: single.coefficients, rounds: 12)
+    let multiples = path(found.penalties, zeros)
+    var best = single
+    var bestLoss = meanLoss(single)
+    for point in try points(
+      of: multiples, [4, 2, 1, 0.5], start: found.coefficients, curvature: found.gram)
+    where point.loss < bestLoss {
+      bestLoss = point.loss
+      best = Choice(
+        penalty: point.penalty, coefficients: point.coefficients, leftOut: point.leftOut,
+        losses: point.losses, judged: single.judged, factors: found.penalties)
+    }
+    return best
+  }
+
+  /// The points of a path, judged by the declared rows or each row by itself.
+  private func points(
+    of path: PenaltyPath, _ penalties: [Double], start: [Double], curvature: Matrix? = nil
+  ) throws(RegressionError) -> [PenaltyPath.Point] {
+    guard let plan else {
+      return try path.points(penalties: penalties, start: start, curvature: curvature)
+    }
+    return try path.points(penalties: penalties, start: start, plan: plan)
+  }
+
+  private func meanLoss(_ choice: Choice) -> Double {
+    var sum = 0.0
+    var total = 0.0
+    for (loss, row) in zip(choice.losses, choice.judged) {
+      let weight = weights?[row] ?? 1
+      sum += weight * loss
+      total += weight
+    }
+    return total > 0 ? sum / total : .infinity
   }
 
   private var family: ModelFamily { target.family }
@@ -274,7 +340,9 @@ private struct ModelFit {
       coefficients: layout.ranges.map { range in range.map { solution[$0 + 1] } },
       standardErrors: covariance.map { $0.diagonal.map { max(0, $0).squareRoot() } } ?? [],
       covariance: small ? covariance.map(lowerTriangle) ?? [] : [],
-      penalty: main.penalty, interactionPenalty: interactionPenalty,
+      penalty: main.penalty * (main.factors.dropFirst().min() ?? 1),
+      interactionPenalty: interactionPenalty,
+      penalties: best.factors.dropFirst().map { $0 * best.penalty },
       effectiveParameters: effectiveParameters(best, covariance),
       calibration: calibration,
       absoluteErrors: errors.isEmpty ? [] : (0...200).map { quantile(errors, Double($0) / 200) },

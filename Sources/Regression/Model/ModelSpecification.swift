@@ -23,6 +23,9 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
   package var weight: String?
   /// The penalty.
   package var penalty: Penalty
+  /// Which rows are left out to judge penalties, interactions and calibration; `nil` for each row by
+  /// itself.
+  package var validation: Validation?
   /// Whether effects of terms may depend on each other, where that predicts better.
   package var interactions: Bool
   /// Whether probabilities are calibrated on rows left out, where that predicts better.
@@ -32,7 +35,8 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
   package init(
     target: String, family: ModelFamily? = nil, positive: String? = nil,
     terms: [TermSpecification]? = nil, ignored: [String] = [], weight: String? = nil,
-    penalty: Penalty = .chosen, interactions: Bool = true, calibrates: Bool = true
+    penalty: Penalty = .chosen, interactions: Bool = true, calibrates: Bool = true,
+    validation: Validation? = nil
   ) {
     self.target = target
     self.family = family
@@ -43,5 +47,6 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
     self.penalty = penalty
     self.interactions = interactions
     self.calibrates = calibrates
+    self.validation = validation
   }
 }

@@ -25,11 +25,11 @@ struct PenaltyPath {
   let family: ModelFamily
   let design: Matrix
   let target: [Double]
-  let weights: [Double]?
+  var weights: [Double]?
   /// What each column's penalty is per unit of the one that varies.
   let penaltyFactors: [Double]
   /// What each column's penalty is besides.
-  let fixedPenalties: [Double]
+  var fixedPenalties: [Double]
   let jobs: Int?
   /// The rows that are judged: all, or every k-th of many.
   let judged: [Int]
@@ -72,7 +72,7 @@ struct PenaltyPath {
   }
 
   /// Newton steps with a Gram matrix that is kept while it serves; returns it with the solution.
-  private func minimise(
+  func minimise(
     penalty: Double, start: [Double], curvature: Matrix?
   ) throws(RegressionError) -> ([Double], Matrix) {
     var coefficients = start
@@ -134,7 +134,7 @@ struct PenaltyPath {
       loss: total > 0 ? sum / total : 0)
   }
 
-  private func penalised(_ gram: Matrix, _ penalty: Double) -> Matrix {
+  func penalised(_ gram: Matrix, _ penalty: Double) -> Matrix {
     var system = gram
     for column in 0..<system.columnCount {
       system[column, column] += strength(column, penalty)
@@ -142,7 +142,7 @@ struct PenaltyPath {
     return system
   }
 
-  private func strength(_ column: Int, _ penalty: Double) -> Double {
+  func strength(_ column: Int, _ penalty: Double) -> Double {
     fixedPenalties[column] + penalty * penaltyFactors[column]
   }
 

@@ -289,6 +289,11 @@ package struct FittedTerm: Codable, Equatable, Sendable {
     }
   }
 
+  /// Whether this is an interaction that was found, not declared.
+  package var isJoint: Bool {
+    if case .joint = state { true } else { false }
+  }
+
   /// The columns of the table the term reads.
   package var sources: [String] {
     switch state {

@@ -17,7 +17,7 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - values: NaN where missing; at least one finite value.
-  ///   - takesLogarithm: whether to; `nil` where the values decide: a skewness above 2 that the
+  ///   - takesLogarithm: whether to; `nil` where the values decide: a skewness above 0.5 that the
   ///     logarithm lowers.
   ///   - winsorises: whether values beyond the outer half percent on each side are drawn in;
   ///     otherwise the range of the training rows is the limit.
@@ -35,7 +35,7 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
       let clipped = finite.map { min(max($0, low), high) }
       let plain = abs(skewness(clipped))
       isLogarithmic =
-        plain > 2 && abs(skewness(clipped.map { signedLogarithm($0, scale) })) < plain
+        plain > 0.5 && abs(skewness(clipped.map { signedLogarithm($0, scale) })) < plain
     }
     logScale = isLogarithmic ? scale : nil
     lower = isLogarithmic ? signedLogarithm(low, scale) : low

@@ -1,0 +1,85 @@
+import Glibc
+
+/// How a number was distributed once, in bins of about equal count, to tell later whether it has
+/// moved.
+package struct DriftReference: Codable, Equatable, Sendable {
+  /// The inner edges of the bins, ascending; a value equal to an edge lies below it.
+  package let edges: [Double]
+  /// The share of values in each bin; one more than edges.
+  package let shares: [Double]
+  /// The share of missing values.
+  package let missingShare: Double
+
+  /// The distribution of values, NaN where missing.
+  ///
+  /// A value that several quantiles fall on makes one bin of them. Throws `.unusableRows` where
+  /// every value is missing.
+  package init(_ values: [Double], bins: Int = 10) throws(RegressionError) {
+    let sorted = values.filter { !$0.isNaN }.sorted()
+    guard let largest = sorted.last else {
+      throw .unusableRows("a reference of a distribution needs at least one value")
+    }
+    var edges: [Double] = []
+    let count = max(2, bins)
+    for index in 1..<count {
+      let edge = sorted[min(sorted.count - 1, index * sorted.count / count)]
+      if edge < largest, edge > edges.last ?? -.infinity { edges.append(edge) }
+    }
+    self.edges = edges
+    (shares, missingShare) = DriftReference.shares(values, edges)
+  }
+
+  /// The population stability index of newer values, with a bin of its own for missing ones.
+  ///
+  /// That is `Σ (q − p)·log(q/p)`; below 0.1 is commonly read as no change, above 0.25 as a large one.
+  /// An empty bin counts as half a row, or the sum would be infinite.
+  package func stabilityIndex(_ values: [Double], referenceCount: Int) -> Double {
+    guard !values.isEmpty, referenceCount > 0 else { return 0 }
+    let (newer, newerMissing) = DriftReference.shares(values, edges)
+    let pairs = zip(shares + [missingShare], newer + [newerMissing])
+    return pairs.reduce(0) { sum, pair in
+      guard pair.0 > 0 || pair.1 > 0 else { return sum }
+      let older = max(pair.0, 0.5 / Double(referenceCount))
+      let later = max(pair.1, 0.5 / Double(values.count))
+      return sum + (later - older) * log(later / older)
+    }
+  }
+
+  /// The largest difference of the two distribution functions at the edges, missing values aside:
+  /// at most the Kolmogorov-Smirnov distance of the values themselves.
+  package func largestDistance(_ values: [Double]) -> Double {
+    let (newer, newerMissing) = DriftReference.shares(values, edges)
+    guard missingShare < 1, newerMissing < 1 else { return 0 }
+    var older = 0.0
+    var later = 0.0
+    var largest = 0.0
+    for (first, second) in zip(shares, newer) {
+      older += first / (1 - missingShare)
+      later += second / (1 - newerMissing)
+      largest = max(largest, abs(older - later))
+    }
+    return largest
+  }
+
+  private static func shares(
+    _ values: [Double], _ edges: [Double]
+  ) -> (bins: [Double], missing: Double) {
+    var counts = [Double](repeating: 0, count: edges.count + 1)
+    var missing = 0.0
+    for value in values {
+      guard !value.isNaN else {
+        missing += 1
+        continue
+      }
+      var low = 0
+      var high = edges.count
+      while low < high {
+        let middle = (low + high) / 2
+        if edges[middle] < value { low = middle + 1 } else { high = middle }
+      }
+      counts[low] += 1
+    }
+    let total = Double(max(1, values.count))
+    return (counts.map { $0 / total }, missing / total)
+  }
+}
