@@ -33,6 +33,32 @@ struct HierarchyTests {
     for (left, right) in zip(result, again) { #expect(isClose(left, right, absolute: 1e-9)) }
   }
 
+  @Test(
+    "shares totals out where it cannot project, whatever the order of the sums",
+    arguments: UInt64(0)..<16)
+  func sharedOut(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let tree = Self.tree(groups: 3, leaves: 5)
+    // The total is also that of two nodes of another kind, one of them nothing.
+    let others = Hierarchy.Sum(total: 0, parts: [tree.count, tree.count + 1])
+    let isNonnegative = seed % 2 == 0
+    for sums in [tree.sums + [others], (tree.sums + [others]).reversed()] {
+      let hierarchy = Hierarchy(count: tree.count + 2, sums: sums)
+      var forecasts = (0..<hierarchy.count).map { _ in 10 * random.nextUnit() - 3 }
+      forecasts[0] = 20
+      forecasts[tree.count] = 0
+      // The leaves of one group come to nothing.
+      for leaf in tree.sums[0].parts { forecasts[leaf] = 0 }
+      let result = hierarchy.sharedOut(forecasts, isNonnegative: isNonnegative)
+      #expect(result[0] == 20)
+      for sum in sums {
+        let parts = sum.parts.reduce(0) { $0 + result[$1] }
+        #expect(isClose(result[sum.total], parts, absolute: 1e-9), "seed \(seed)")
+      }
+      if isNonnegative { #expect(result.allSatisfy { $0 >= 0 }, "seed \(seed)") }
+    }
+  }
+
   @Test("is the closest coherent point: the move is orthogonal to every coherent direction")
   func orthogonal() throws {
     let tree = Self.tree(groups: 2, leaves: 2)

@@ -172,15 +172,29 @@ package struct Hierarchy: Equatable, Sendable {
 
   /// Forecasts that keep every sum: what is no part stays, and each total is shared out among its
   /// parts in proportion to their forecasts, equally where these come to nothing.
-  func sharedOut(_ forecasts: [Double], isNonnegative: Bool) -> [Double] {
+  ///
+  /// Each node is a part of one sum at most; the sums may be in any order.
+  ///
+  /// - Parameters:
+  ///   - forecasts: one per node.
+  ///   - isNonnegative: whether nodes are held at zero or above.
+  /// - Returns: the coherent forecasts.
+  package func sharedOut(_ forecasts: [Double], isNonnegative: Bool) -> [Double] {
     var result = isNonnegative ? forecasts.map { max(0, $0) } : forecasts
-    for sum in sums {
-      let size = sum.parts.reduce(0) { $0 + abs(result[$1]) }
-      let gap = result[sum.total] - sum.parts.reduce(0) { $0 + result[$1] }
-      for part in sum.parts {
-        let share = size > 0 ? abs(result[part]) / size : 1 / Double(sum.parts.count)
-        result[part] += gap * share
+    var left = sums
+    while !left.isEmpty {
+      // Totals that are no part of a sum to come: their forecasts are settled.
+      let parts = Set(left.flatMap(\.parts))
+      let settled = left.filter { !parts.contains($0.total) }
+      precondition(!settled.isEmpty, "a node is a part of itself")
+      for sum in settled {
+        let size = sum.parts.reduce(0) { $0 + abs(result[$1]) }
+        let gap = result[sum.total] - sum.parts.reduce(0) { $0 + result[$1] }
+        for part in sum.parts {
+          result[part] += gap * (size > 0 ? abs(result[part]) / size : 1 / Double(sum.parts.count))
+        }
       }
+      left.removeAll { !parts.contains($0.total) }
     }
     return isNonnegative ? result.map { max(0, $0) } : result
   }
