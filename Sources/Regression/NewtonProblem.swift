@@ -164,8 +164,15 @@ struct NewtonProblem {
   ) throws(RegressionError) -> Climb {
     var coefficients = start
     var pass = try self.pass(at: coefficients, formsInformation: true, usesFirth: usesFirth)
-    if !pass.objective.isFinite {
-      coefficients = [Double](repeating: 0, count: start.count)
+    let zeros = [Double](repeating: 0, count: start.count)
+    // A start that is worse than none is none.
+    if start != zeros, !usesFirth,
+      try
+        !(pass.objective
+        >= self.pass(at: zeros, formsInformation: false, usesFirth: false).objective)
+        || !pass.objective.isFinite
+    {
+      coefficients = zeros
       pass = try self.pass(at: coefficients, formsInformation: true, usesFirth: usesFirth)
     }
     guard pass.objective.isFinite else { throw .linearAlgebra(.notFinite) }

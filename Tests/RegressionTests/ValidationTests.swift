@@ -1,4 +1,5 @@
 import AlmanacCore
+import Glibc
 import LinearAlgebra
 import TestSupport
 import Testing
@@ -33,6 +34,47 @@ import Testing
       family: family, design: drawn.design, target: drawn.target, weights: drawn.weights,
       penaltyFactors: [0, 1, 1, 1, 1], fixedPenalties: [0, 0, 0, 0, 0], jobs: 1,
       judgedRows: 10_000)
+  }
+
+  @Test(
+    "rare outcomes and long tails do not lead away from the maximum", arguments: UInt64(0)..<40)
+  func rareOutcomes(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let rows = 2_000
+    func normal() -> Double {
+      (-2 * log(1 - random.nextUnit())).squareRoot() * cos(2 * .pi * random.nextUnit())
+    }
+    var columns = [[Double](repeating: 1, count: rows)]
+    for spread in 1...8 {
+      let values = (0..<rows).map { _ in exp(Double(spread) / 2 * normal()) }
+      let (mean, deviation) = moments(values)
+      columns.append(values.map { ($0 - mean) / deviation })
+    }
+    let target = (0..<rows).map { row in
+      let predictor = columns[1...].enumerated().reduce(-4.0) { sum, column in
+        sum + (column.offset % 2 == 0 ? 1.5 : -1.5) * column.element[row]
+      }
+      return random.nextUnit() < ModelFamily.logistic.mean(predictor) ? 1.0 : 0
+    }
+    let design = try Matrix(columns: columns)
+    let factors = [0.0] + [Double](repeating: 1, count: 8)
+    let path = PenaltyPath(
+      family: .logistic, design: design, target: target, weights: nil, penaltyFactors: factors,
+      fixedPenalties: [Double](repeating: 0, count: 9), jobs: 1, judgedRows: 10_000)
+    let zeros = [Double](repeating: 0, count: 9)
+    let (found, _) = try path.minimise(penalty: 0.1, start: zeros, curvature: nil)
+    let model = GeneralizedLinearModel(
+      family: .logistic, penalty: 0.1, penaltyFactors: factors, tolerance: 1e-9, jobs: 1)
+    let fitted = try model.fit(design, target)
+    #expect(fitted.status == .converged)
+    for (left, right) in zip(found, fitted.coefficients) {
+      #expect(abs(left - right) < 1e-3 * (1 + abs(right)), "seed \(seed)")
+    }
+    // A start from which no step leads back is left.
+    let far = try model.fit(
+      design, target, start: found.enumerated().map { $0 == 0 ? -2e9 : $1 })
+    #expect(far.status == .converged)
+    #expect(far.logLikelihood >= fitted.logLikelihood - 1e-6, "seed \(seed)")
   }
 
   @Test(

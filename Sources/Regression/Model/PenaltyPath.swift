@@ -72,6 +72,9 @@ struct PenaltyPath {
   }
 
   /// Newton steps with a Gram matrix that is kept while it serves; returns it with the solution.
+  ///
+  /// A step after which the objective is lower is halved: with a rare outcome whole steps can lead
+  /// ever further away. Small steps are not asked.
   func minimise(
     penalty: Double, start: [Double], curvature: Matrix?
   ) throws(RegressionError) -> ([Double], Matrix) {
@@ -80,8 +83,31 @@ struct PenaltyPath {
     var factor: PenalisedFactor?
     var lastSize = Double.infinity
     let rowWeight = max(1, weights?.reduce(0, +) ?? Double(design.rowCount))
+    var last: (position: [Double], step: [Double], objective: Double, isFresh: Bool)?
+    var fraction = 1.0
     for _ in 0..<60 {
-      let sums = try pass(coefficients, formsGram: gram == nil)
+      let isAsked = family != .linear && lastSize > 0.01
+      let isFresh = gram == nil
+      let sums = try pass(coefficients, formsGram: isFresh, judges: isAsked)
+      var objective = -Double.infinity
+      if isAsked {
+        objective = sums.total
+        for column in coefficients.indices {
+          objective -= strength(column, penalty) * coefficients[column] * coefficients[column] / 2
+        }
+        if let last, !(objective >= last.objective - 1e-12 * abs(last.objective)) {
+          fraction = last.isFresh ? fraction / 2 : 0
+          coefficients = zip(last.position, last.step).map { $0 + fraction * $1 }
+          if last.isFresh, fraction > 1e-9 { continue }
+          // The curvature was that of another place, or nothing nearby is better.
+          if last.isFresh { break }
+          gram = nil
+          factor = nil
+          lastSize = .infinity
+          continue
+        }
+      }
+      fraction = 1
       if gram == nil { gram = sums.gram }
       guard let current = gram else { break }
       var gradient = sums.moments
@@ -100,6 +126,7 @@ struct PenaltyPath {
         lastSize = .infinity
         continue
       }
+      last = isAsked ? (coefficients, step, objective, isFresh) : nil
       for column in step.indices { coefficients[column] += step[column] }
       lastSize = size
       if family == .linear || size < 1e-5 { break }
@@ -147,7 +174,7 @@ struct PenaltyPath {
   }
 
   private func pass(
-    _ coefficients: [Double], formsGram: Bool
+    _ coefficients: [Double], formsGram: Bool, judges: Bool = false
   ) throws(RegressionError) -> BlockSums {
     let family = family
     let target = target
@@ -156,13 +183,16 @@ struct PenaltyPath {
       try design.blockSums(
         coefficients: coefficients, formsGram: formsGram, jobs: jobs
       ) { block in
+        var total = 0.0
         for (position, row) in block.rows.enumerated() {
-          let mean = family.mean(block.linearPredictor[position])
+          let predictor = block.linearPredictor[position]
+          let mean = family.mean(predictor)
           let weight = weights?[row] ?? 1
           block.residuals[position] = weight * (target[row] - mean)
           block.rootWeights[position] = (weight * family.variance(mean)).squareRoot()
+          if judges { total -= weight * family.loss(target[row], predictor) }
         }
-        return 0
+        return total
       }
     }
   }
