@@ -59,8 +59,10 @@ struct QueryReading {
     guard head.count == 1 else {
       if known.contains(name) {
         return Answer(
-          fields: [Field(period, .date), Field("value", .decimal(scale: 4))], batches: [],
-          series: [], value: nil)
+          fields: [Field(period, .date)]
+            + (dimension.map {
+              [$0 == "company" ? Field("company_id", .uuid) : Field($0, .text)]
+            } ?? []) + [Field("value", .decimal(scale: 4))], batches: [], series: [], value: nil)
       }
       throw QueryError.unknown(
         kind: "metric", name: name,
