@@ -54,6 +54,19 @@ struct RollupStageTests {
       _ = try night()
       #expect(try history.differences() == [:])
     }
+    // Late rows of two groups on two days, one of which displaces an older row of the other group.
+    _ = try history.value(
+      """
+      INSERT INTO app.events
+      SELECT CASE n WHEN 1 THEN event_id ELSE gen_random_uuid() END,
+        CASE n WHEN 1 THEN 'Z_used' ELSE event_type END, company_id, user_id, module_id, metadata,
+        "timestamp" - (n - 1) * interval '1 day', created_at - interval '7 seconds'
+      FROM (SELECT * FROM app.events WHERE event_type = 'é' ORDER BY event_id LIMIT 1) AS e,
+        generate_series(1, 3) AS n
+      RETURNING 1
+      """)
+    _ = try night()
+    #expect(try history.differences() == [:])
     try history.correct(history.end.adding(days: -50), to: "0.7")
     _ = try night()
     #expect(try history.differences() == [:])

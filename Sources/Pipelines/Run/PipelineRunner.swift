@@ -161,8 +161,7 @@ package struct PipelineRunner {
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
-        settingsDigest: request.only == nil
-          ? settingsDigest : LedgerReading.partialDigest(settingsDigest), jobs: request.jobs,
+        settingsDigest: request.only == nil ? settingsDigest : "partial", jobs: request.jobs,
         isForced: request.isForced, programVersion: request.programVersion, host: request.host,
         processID: request.processID))
     do {
@@ -223,8 +222,8 @@ package struct PipelineRunner {
   /// The run that finished the date, or `nil` if something is left to do.
   ///
   /// A date is finished if the newest run for it did every stage with the present definitions from
-  /// the same source, no run of any date began since then with others, whose numbers would be in the
-  /// tables (DECISIONS.md, D-403), its forecasts or newer ones are published, and the data directory
+  /// the same source, and so did the last run of any date, whose numbers are in the tables
+  /// (DECISIONS.md, D-403), its forecasts or newer ones are published, and the data directory
   /// is as the newest extraction left it.
   private func finished(
     _ reading: LedgerReading, pipeline: PipelineDefinition, date: CalendarDate,
@@ -232,7 +231,7 @@ package struct PipelineRunner {
   ) throws -> LedgerReading.NewestRun? {
     guard let newest = try reading.newestRun(pipeline: pipeline.name, date: date),
       newest.hasSucceeded, newest.settingsDigest == settingsDigest, newest.source == source,
-      try !reading.hasOtherDefinitions(than: settingsDigest, since: newest.run)
+      try reading.lastRunWasWhole(settingsDigest)
     else { return nil }
     if pipeline.stage(.publish) != nil {
       guard let published = try reading.publishedDate(), published >= date else { return nil }

@@ -21,6 +21,8 @@ struct LateMonth: Sendable {
   var inputs: [CalendarDate: String]
   /// The groups that rows came late to, by the day that draws on them.
   var groups: [CalendarDate: Set<RollupGroup>] = [:]
+  /// How often each key occurs among the late rows, by its hash.
+  var keys: [UInt64: Int] = [:]
 }
 
 /// What was done for the late rows of a month.
@@ -36,16 +38,22 @@ struct LateWork: Sendable {
   let uses: [CalendarDate: [(currency: CurrencyCode, date: CalendarDate)]]
 
   /// The most rows of a month that are kept at once; where there are more, days are computed whole.
-  static let maximumRows = 2_000_000
+  let maximumRows: Int
 
   /// The month with the groups of its late rows, or `nil` where something is wrong with one of them,
   /// which computing whole days reports.
   func marked(_ month: LateMonth) throws -> LateMonth? {
     var month = month
+    var seen: Set<String> = []
     for day in month.days {
       var groups: Set<RollupGroup> = []
       for part in day.lateParts {
-        let batch = try work.reader.decode(part, columns: work.settings.columns)
+        let batch = try work.reader.decode(
+          part, columns: Set(work.settings.columns + work.key).sorted())
+        // Several local days may draw on one part.
+        if seen.insert(part.path).inserted {
+          for hash in batch.keyHashes(of: work.key) { month.keys[hash, default: 0] += 1 }
+        }
         guard let found = batch.rollupGroups(work.settings) else { return nil }
         groups.formUnion(found)
         do {
@@ -70,7 +78,9 @@ struct LateWork: Sendable {
       let last = whole.upperBound.adding(days: -1)
       dates.formUnion(work.settings.zones.rollupDays(of: whole.lowerBound...last))
     }
-    guard let rows = try rows(of: all, on: dates) else { return nil }
+    // Codes of companies, types and modules have 21 bits each.
+    guard all.count < 1 << 21, let rows = try rows(of: all, on: dates, late: month.keys)
+    else { return nil }
     var result = LateResult()
     result.days = try replaceDays(of: month, rows, on: connection)
     if var whole = month.month {
@@ -85,14 +95,16 @@ struct LateWork: Sendable {
 
   /// The rows of some groups by UTC day, each key once a day.
   ///
-  /// - Returns: `nil` where a key is in a row of them and in another one: only the row recorded first
-  ///   counts, so they hang together.
+  /// - Returns: `nil` where a key is in a row of them and in another one, or in a late row and in an
+  ///   older one: only the row recorded first counts, so what was counted before may be wrong, in a
+  ///   group or on a day that no late row names.
   private func rows(
-    of groups: Set<RollupGroup>, on dates: Set<CalendarDate>
+    of groups: Set<RollupGroup>, on dates: Set<CalendarDate>, late: [UInt64: Int]
   ) throws -> [CalendarDate: [Batch]]? {
     let filter = GroupFilter(groups)
     var kept: [CalendarDate: [Batch]] = [:]
     var count = 0
+    var left = late
     for day in work.reader.manifest.days(of: RollupStage.dataset).dates.sorted()
     where dates.contains(day) {
       let batches = try work.allRows(of: day...day)
@@ -106,9 +118,15 @@ struct LateWork: Sendable {
         chosen.append(batch.taking(rows))
         count += rows.count
       }
-      guard count <= LateWork.maximumRows else { return nil }
+      guard count <= maximumRows else { return nil }
       if chosen.isEmpty { continue }
-      let keys = KeyMarks(chosen.flatMap { $0.keyHashes(of: work.key) })
+      let hashes = chosen.flatMap { $0.keyHashes(of: work.key) }
+      for hash in hashes {
+        guard let count = left[hash] else { continue }
+        if count == 0 { return nil }
+        left[hash] = count - 1
+      }
+      let keys = KeyMarks(hashes)
       for (batch, isChosen) in zip(batches, marks)
       where keys.containsAny(of: batch, work.key, but: isChosen) {
         return nil

@@ -107,7 +107,7 @@ struct RollupWork: Sendable {
     settings.moduleColumn = nil
     settings.userColumn = nil
     settings.durationColumn = nil
-    for buckets in [hours(of: days), .days(days)] {
+    for buckets in grains.contains(.hour) ? [hours(of: days), .days(days)] : [.days(days)] {
       _ = try rollup(batches, into: buckets, settings: settings)
     }
   }

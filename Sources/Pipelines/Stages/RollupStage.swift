@@ -21,6 +21,8 @@ package struct RollupStage: Stage {
   /// Days that one transaction may replace.
   static let maximumChunkDays = 92
 
+  /// The most rows of groups with late rows that all threads keep together.
+  static let maximumLateRows = 4_000_000
   /// A day with more than one late row in so many is computed whole.
   let rowsPerLateRow: Int
 
@@ -58,8 +60,10 @@ package struct RollupStage: Stage {
     let dates = self.dates(content, known: known, zones, in: context)
     let first = zones.dates(ofUTCDay: coverage.days.lowerBound).lowerBound
     let entry = context.directory.manifest.datasets[RollupStage.dataset]
+    // Without days the rates that they took are not known.
     let addsOnly =
       entry?.layout?.mode == DatasetDefinition.Mode.append.rawValue && entry?.floor == nil
+      && grains.contains(.day)
     var pending: [RollupDay] = []
     var forced: Set<CalendarDate> = []
     var inputs: [CalendarDate: String] = [:]
@@ -93,7 +97,8 @@ package struct RollupStage: Stage {
     outcome.note("days", dates.count)
     outcome.note("days_computed", pending.count)
     let target = context.lock.settings
-    let lateWork = LateWork(work: work, uses: uses)
+    let lateWork = LateWork(
+      work: work, uses: uses, maximumRows: RollupStage.maximumLateRows / context.jobs)
     var late = try mapConcurrently(
       try lateMonths(pending, inputs: inputs, known: known, work, in: context), jobs: context.jobs,
       context: {}, work: { _, month in try lateWork.marked(month) }

@@ -220,20 +220,15 @@ package struct LedgerReading {
       source: rows[0, "source_system_identifier"])
   }
 
-  /// What stands for the digest of a run's definitions where it ran only some stages.
-  static func partialDigest(_ digest: String) -> String { "partial \(digest)" }
-
-  /// Whether a run of any pipeline and date began after another one with other definitions than
-  /// those of a digest, whatever came of it.
-  package func hasOtherDefinitions(than digest: String, since run: String) throws -> Bool {
+  /// Whether the last run of all, of whatever pipeline and date, did every stage with the definitions
+  /// of a digest.
+  package func lastRunWasWhole(_ digest: String) throws -> Bool {
     let rows = try connection.query(
       """
-      SELECT EXISTS (
-        SELECT FROM almanac.runs AS later
-        JOIN almanac.runs AS done ON done.run_id = $1 AND later.started_at >= done.started_at
-        WHERE later.run_id <> done.run_id AND later.settings_digest NOT IN ($2, $3)) AS found
-      """, [run, digest, LedgerReading.partialDigest(digest)])
-    return rows[0, "found"] != "f"
+      SELECT status = 'succeeded' AND settings_digest = $1 AS whole FROM almanac.runs
+      ORDER BY started_at DESC LIMIT 1
+      """, [digest])
+    return rows.count == 1 && rows[0, "whole"] == "t"
   }
 
   /// The newest date whose forecasts readers see, `nil` before the first publication.
