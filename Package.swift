@@ -69,7 +69,7 @@ let package = Package(
     module("Billing", ["AlmanacCore", "Columns"]),
     module("SampleSources", ["AlmanacCore", "Columns", "Codecs", "Billing"]),
     module("Simulation", ["AlmanacCore", "Columns", "Billing"]),
-    module("Predictions", ["AlmanacCore", "Columns", "Billing", "Forecasting"]),
+    module("Predictions", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Regression"]),
 
     // Layer 5: run.
     module(
@@ -118,7 +118,12 @@ let package = Package(
     tests(
       "SampleSourcesTests", ["AlmanacCore", "Columns", "Codecs", "Billing", "SampleSources"]),
     tests("SimulationTests", ["AlmanacCore", "Columns", "Billing", "Files", "Simulation"]),
-    tests("PredictionsTests", ["AlmanacCore", "Columns", "Billing", "Forecasting", "Predictions"]),
+    tests(
+      "PredictionsTests",
+      [
+        "AlmanacCore", "Columns", "Billing", "Forecasting", "Regression", "Simulation",
+        "Predictions",
+      ]),
     tests(
       "PipelinesTests",
       [

@@ -1,0 +1,71 @@
+package import AlmanacCore
+package import Billing
+
+/// What the churn model is to foretell, read from the MRR ledger (DECISIONS.md, D-511).
+package enum ChurnLabels {
+  /// Days after a fall on which MRR must still be 0 for it to count.
+  package static let confirmationDays = 7
+
+  /// Whether a company's MRR falls to 0 on a day of a span after T and is still 0 seven days later.
+  ///
+  /// - Parameters:
+  ///   - ledger: the company's MRR as now known; it must reach beyond the label's maturity.
+  ///   - instant: T.
+  ///   - first: the first day of the span, in days after T.
+  ///   - end: the end of the span, in days after T, excluded.
+  /// - Returns: whether there is such a day.
+  package static func falls(
+    _ ledger: CompanyLedger, after instant: Timestamp, from first: Int, to end: Int
+  ) -> Bool {
+    let start = instant.adding(days: first)
+    let stop = instant.adding(days: end)
+    var before: Int128 = 0
+    for step in ledger.steps {
+      if step.instant >= stop { return false }
+      if step.instant >= start, before > 0, step.amount == 0 {
+        // One microsecond more, as the level asked for is that before an instant.
+        let confirmed = step.instant.adding(days: confirmationDays).microseconds + 1
+        if ledger.amount(atEnd: Timestamp(microseconds: confirmed)) == 0 { return true }
+      }
+      before = step.amount
+    }
+    return false
+  }
+
+  /// When the label of a span that ends some days after T is known for good.
+  package static func maturity(of instant: Timestamp, spanEnd days: Int) -> Timestamp {
+    instant.adding(days: days + confirmationDays)
+  }
+
+  /// Whether a cancellation within the span was recorded by T and not withdrawn by then.
+  ///
+  /// - Parameters:
+  ///   - changes: the company's changes, in any order.
+  ///   - instant: T.
+  ///   - days: the length of the span after T.
+  /// - Returns: whether the company's end is already known at T.
+  package static func isScheduled(
+    _ changes: [SubscriptionChange], at instant: Timestamp, within days: Int
+  ) -> Bool {
+    let end = instant.adding(days: days)
+    var latest: [UUIDValue: SubscriptionChange] = [:]
+    for change in changes where change.recordedAt < instant {
+      switch change.kind {
+      case .cancel, .cancelWithdrawn, .reactivate, .new, .trialConvert:
+        if let other = latest[change.subscription], other.sequence > change.sequence { continue }
+        latest[change.subscription] = change
+      default: continue
+      }
+    }
+    return latest.values.contains {
+      $0.kind == .cancel && $0.effectiveAt >= instant && $0.effectiveAt < end
+    }
+  }
+}
+
+extension Timestamp {
+  /// The instant a number of days of 24 hours later.
+  func adding(days: Int) -> Timestamp {
+    Timestamp(microseconds: microseconds + Int64(days) * Timestamp.microsecondsPerDay)
+  }
+}

@@ -1,0 +1,68 @@
+package import AlmanacCore
+package import Regression
+
+/// Company-months to learn a yes or no from: rows of a panel with their outcomes.
+package struct RiskRows: Sendable {
+  /// The company and instant of each row.
+  package let rows: [PanelRow]
+  /// The features of each row.
+  package let table: Table
+  /// 0 or 1 for each row, NaN where it is not known yet.
+  package let outcomes: [Double]
+  /// A group of each row, such as its plan, for the baseline of last month's rate by group.
+  package let segments: [Int]
+  /// The instants, ascending.
+  package let asOf: [Timestamp]
+  /// When the outcomes of each instant are known for good.
+  package let maturity: [Timestamp]
+
+  /// Rows of the given parts, each with one entry per row or instant.
+  package init(
+    rows: [PanelRow], table: Table, outcomes: [Double], segments: [Int], asOf: [Timestamp],
+    maturity: [Timestamp]
+  ) {
+    precondition(rows.count == table.rowCount && rows.count == outcomes.count)
+    precondition(rows.count == segments.count && asOf.count == maturity.count)
+    self.rows = rows
+    self.table = table
+    self.outcomes = outcomes
+    self.segments = segments
+    self.asOf = asOf
+    self.maturity = maturity
+  }
+
+  /// The rows with an outcome that was known by an instant.
+  func known(by instant: Timestamp) -> [Int] {
+    rows.indices.filter { maturity[rows[$0].period] <= instant && !outcomes[$0].isNaN }
+  }
+
+  /// The number of rows whose outcome is yes.
+  func events(_ positions: [Int]) -> Int { positions.count { outcomes[$0] == 1 } }
+}
+
+/// Why a model was not fitted; its baseline stands in.
+package enum RiskRefusal: Equatable, Sendable {
+  /// Fewer months with known outcomes than a judgement needs.
+  case shortHistory(months: Int, needed: Int)
+  /// All rows are of one company, or there are none.
+  case tooFewCompanies(Int)
+  /// Too few rows have the rarer outcome.
+  case tooFewEvents(Int, needed: Int)
+  /// No feature differs between rows.
+  case noFeature
+}
+
+extension RiskRefusal: CustomStringConvertible {
+  /// One line.
+  package var description: String {
+    switch self {
+    case .shortHistory(let months, let needed):
+      "\(months) months have a known outcome, a model needs \(needed); wait for more history"
+    case .tooFewCompanies(let count):
+      "the history is of \(count) companies, a model needs at least 2"
+    case .tooFewEvents(let count, let needed):
+      "the rarer outcome occurred \(count) times, a model needs \(needed)"
+    case .noFeature: "no feature differs between companies, so nothing tells them apart"
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package import AlmanacCore
+
+/// What happened to each company and when it became known, added up as far as features need.
+///
+/// A row of a tally is kept as an amount of its local day, its subject, and the first of the
+/// panel's instants that may see it: the first one after both the happening and the recording. Rows
+/// that agree in these are one cell, so a history grows with companies and days, not with rows, and
+/// yet every instant sees exactly the rows that had happened and been recorded before it.
+///
+/// Amounts are whole numbers (counts, or money in ten-thousandths), so sums do not depend on order.
+package struct FeatureHistory: Sendable {
+  /// What a row adds to a tally.
+  struct Cell: Sendable {
+    var day: Int32
+    /// The position of the first instant that sees it.
+    var visible: Int32
+    /// Whose row it is; −1 for nobody's.
+    var subject: Int32
+    var amount: Int64
+
+    func isSamePlace(as other: Cell) -> Bool {
+      day == other.day && visible == other.visible && subject == other.subject
+    }
+
+    func precedes(_ other: Cell) -> Bool {
+      (day, visible, subject) < (other.day, other.visible, other.subject)
+    }
+  }
+
+  /// From when on a key of a state has a value.
+  struct Setting: Sendable {
+    var key: Int32
+    var sequence: Int64
+    var effective: Int64
+    var known: Int64
+    var value: Double
+  }
+
+  /// The instants as of which features are wanted, ascending: starts of local days.
+  package let asOf: [Timestamp]
+  /// The number of companies.
+  package let companyCount: Int
+  /// The start of each local day from the first that counts.
+  private let dayStarts: [Int64]
+  /// The position of each of ``asOf`` among the days.
+  let asOfDays: [Int32]
+  private(set) var tallies: [String: [[Cell]]]
+  private(set) var states: [String: [[Setting]]]
+  private var isSorted = true
+
+  /// An empty history.
+  ///
+  /// - Parameters:
+  ///   - companyCount: the number of companies; they are named by position.
+  ///   - days: the first days not known at the panel's instants (each instant is the start of one),
+  ///     ascending and different.
+  ///   - start: the first day whose rows count.
+  ///   - zone: whose days count.
+  ///   - tallies: the names of things that are counted or added up.
+  ///   - states: the names of things that have a value until the next change.
+  package init(
+    companyCount: Int, asOf days: [CalendarDate], from start: CalendarDate, zone: ZoneRules,
+    tallies: [String], states: [String]
+  ) {
+    precondition(zip(days, days.dropFirst()).allSatisfy { $0 < $1 }, "instants out of order")
+    precondition((days.first ?? start) >= start, "an instant before the history begins")
+    self.companyCount = companyCount
+    let end = days.last ?? start
+    dayStarts = (start..<end.adding(days: 1)).map { zone.start(of: $0).microseconds }
+    asOf = days.map { zone.start(of: $0) }
+    asOfDays = days.map { Int32(start.distance(to: $0)) }
+    self.tallies = Dictionary(
+      uniqueKeysWithValues: tallies.map { ($0, [[Cell]](repeating: [], count: companyCount)) })
+    self.states = Dictionary(
+      uniqueKeysWithValues: states.map { ($0, [[Setting]](repeating: [], count: companyCount)) })
+  }
+
+  /// Adds a row to a tally.
+  ///
+  /// A row before the first day, or that no instant sees, changes nothing.
+  ///
+  /// - Parameters:
+  ///   - tally: one of the tallies.
+  ///   - company: the company's position.
+  ///   - happened: when it happened.
+  ///   - recorded: when it was recorded.
+  ///   - subject: whose row it is, for numbers of different ones; `nil` for nobody's.
+  ///   - amount: what it adds; 1 to be counted.
+  package mutating func add(
+    to tally: String, company: Int, happened: Timestamp, recorded: Timestamp, subject: Int? = nil,
+    amount: Int64 = 1
+  ) {
+    guard let day = day(of: happened.microseconds),
+      let visible = firstSeeing(max(happened.microseconds, recorded.microseconds))
+    else { return }
+    let cell = Cell(
+      day: day, visible: visible, subject: subject.map { Int32($0) } ?? -1, amount: amount)
+    guard let index = tallies.index(forKey: tally) else {
+      preconditionFailure("no tally \(tally)")
+    }
+    // Rows mostly come in order of time, so most of them join the cell before.
+    let last = tallies.values[index][company].count - 1
+    if last >= 0, tallies.values[index][company][last].isSamePlace(as: cell) {
+      tallies.values[index][company][last].amount += amount
+    } else {
+      if last >= 0, cell.precedes(tallies.values[index][company][last]) { isSorted = false }
+      tallies.values[index][company].append(cell)
+    }
+  }
+
+  /// Sets the value of a key of a state from an instant on.
+  ///
+  /// At T the value of a key is that of the change with the largest sequence among those that are in
+  /// effect and recorded before T.
+  package mutating func set(
+    _ state: String, company: Int, key: Int, sequence: Int64, effective: Timestamp,
+    recorded: Timestamp, value: Double
+  ) {
+    guard let index = states.index(forKey: state) else { preconditionFailure("no state \(state)") }
+    states.values[index][company].append(
+      Setting(
+        key: Int32(key), sequence: sequence, effective: effective.microseconds,
+        known: recorded.microseconds, value: value))
+  }
+
+  /// Brings cells into order and joins those of one place; needed before features are read.
+  mutating func seal() {
+    guard !isSorted else { return }
+    for index in tallies.values.indices {
+      for company in 0..<companyCount {
+        let sorted = tallies.values[index][company].sorted { $0.precedes($1) }
+        var joined: [Cell] = []
+        joined.reserveCapacity(sorted.count)
+        for cell in sorted {
+          if let last = joined.last, last.isSamePlace(as: cell) {
+            joined[joined.count - 1].amount += cell.amount
+          } else {
+            joined.append(cell)
+          }
+        }
+        tallies.values[index][company] = joined
+      }
+    }
+    isSorted = true
+  }
+
+  /// The local day of an instant; `nil` before the first one and after the last instant.
+  private func day(of instant: Int64) -> Int32? {
+    guard let first = dayStarts.first, instant >= first, instant < (asOf.last?.microseconds ?? 0)
+    else { return nil }
+    // Days are about 24 hours long, so the guess is at most one off but for changes of a zone.
+    var guess = min(Int((instant - first) / 86_400_000_000), dayStarts.count - 1)
+    while dayStarts[guess] > instant { guess -= 1 }
+    while guess + 1 < dayStarts.count, dayStarts[guess + 1] <= instant { guess += 1 }
+    return Int32(guess)
+  }
+
+  /// The position of the first instant after a given one.
+  private func firstSeeing(_ instant: Int64) -> Int32? {
+    var low = 0
+    var high = asOf.count
+    while low < high {
+      let middle = (low + high) / 2
+      if asOf[middle].microseconds <= instant { low = middle + 1 } else { high = middle }
+    }
+    return low == asOf.count ? nil : Int32(low)
+  }
+}

@@ -1,0 +1,181 @@
+import AlmanacCore
+import Glibc
+package import Regression
+
+/// A row of a panel: a company as of an instant.
+package struct PanelRow: Hashable, Sendable {
+  /// The company's position.
+  package var company: Int
+  /// The position of the instant.
+  package var period: Int
+
+  /// The row of a company and an instant.
+  package init(company: Int, period: Int) {
+    self.company = company
+    self.period = period
+  }
+}
+
+/// The features of companies as of instants, each seeing only what had happened and been recorded
+/// before its instant (DECISIONS.md, D-510).
+package struct FeaturePanel: Sendable {
+  /// The rows, in the order of the request.
+  package let rows: [PanelRow]
+  /// One column of numbers for each feature, by name; NaN where a value is missing.
+  package let table: Table
+  /// The quantities each feature is made of, one or two, by the feature's position: what reasons
+  /// say in words.
+  package let quantities: [[[Double]]]
+
+  /// Computes features.
+  ///
+  /// - Parameters:
+  ///   - features: the columns.
+  ///   - history: what they are computed from.
+  ///   - rows: the rows wanted.
+  /// - Throws: ``FeatureError``.
+  /// - Complexity: linear in the rows times the cells of the windows.
+  package init(
+    _ features: [FeatureSpecification], of history: FeatureHistory, rows: [PanelRow]
+  ) throws(FeatureError) {
+    var history = history
+    history.seal()
+    var table = Table(rowCount: rows.count)
+    var quantities: [[[Double]]] = []
+    for feature in features {
+      guard table[feature.name] == nil else { throw .repeatedName(feature.name) }
+      let columns = try feature.kind.quantities.map { (quantity) throws(FeatureError) in
+        try history.values(of: quantity, feature: feature.name, rows: rows)
+      }
+      table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, columns)))
+      quantities.append(columns)
+    }
+    self.rows = rows
+    self.table = table
+    self.quantities = quantities
+  }
+
+  private static func combined(
+    _ kind: FeatureSpecification.Kind, _ columns: [[Double]]
+  ) -> [Double] {
+    switch kind {
+    case .plain: columns[0]
+    case .logarithm: columns[0].map { $0 < 0 ? .nan : log1p($0) }
+    case .share: zip(columns[0], columns[1]).map { $1 == 0 ? .nan : $0 / $1 }
+    case .logRatio(_, _, let prior):
+      zip(columns[0], columns[1]).map { one, other in
+        one + prior > 0 && other + prior > 0 ? log((one + prior) / (other + prior)) : .nan
+      }
+    }
+  }
+}
+
+extension FeatureHistory {
+  /// A quantity of each row.
+  fileprivate func values(
+    of quantity: FeatureQuantity, feature: String, rows: [PanelRow]
+  ) throws(FeatureError) -> [Double] {
+    switch quantity {
+    case .count(_, let days, _), .distinct(_, let days), .activeDays(_, let days),
+      .change(_, let days):
+      guard days > 0 else { throw .emptyWindow(feature: feature) }
+    case .slope(_, let weeks): guard weeks > 1 else { throw .emptyWindow(feature: feature) }
+    case .sinceLast, .sinceFirst, .level: break
+    }
+    if quantity.readsState {
+      guard let state = states[quantity.measure] else {
+        throw .unknownMeasure(feature: feature, measure: quantity.measure)
+      }
+      return rows.map { level(quantity, state[$0.company], at: $0.period) }
+    }
+    guard let tally = tallies[quantity.measure] else {
+      throw .unknownMeasure(feature: feature, measure: quantity.measure)
+    }
+    return rows.map { tallied(quantity, tally[$0.company], at: $0.period) }
+  }
+
+  private func level(_ quantity: FeatureQuantity, _ settings: [Setting], at period: Int) -> Double {
+    let known = asOf[period].microseconds
+    let now = FeatureHistory.level(settings, effectiveBefore: known, knownBefore: known)
+    guard case .change(_, let days) = quantity else { return now }
+    let before = known - Int64(days) * 86_400_000_000
+    return now - FeatureHistory.level(settings, effectiveBefore: before, knownBefore: known)
+  }
+
+  private static func level(
+    _ settings: [Setting], effectiveBefore end: Int64, knownBefore known: Int64
+  ) -> Double {
+    var latest: [Int32: Setting] = [:]
+    for setting in settings where setting.effective < end && setting.known < known {
+      if let other = latest[setting.key], other.sequence > setting.sequence { continue }
+      latest[setting.key] = setting
+    }
+    // Keys in order, so that the sum does not depend on the hashing.
+    return latest.keys.sorted().reduce(0) { $0 + (latest[$1]?.value ?? 0) }
+  }
+
+  private func tallied(_ quantity: FeatureQuantity, _ cells: [Cell], at period: Int) -> Double {
+    let end = asOfDays[period]
+    let visible = Int32(period)
+    /// The cells of some days that the instant sees.
+    func each(_ days: Int, before: Int = 0, _ body: (Cell) -> Void) {
+      let last = end - Int32(before)
+      let first = last - Int32(days)
+      var index = FeatureHistory.position(of: first, in: cells)
+      while index < cells.count, cells[index].day < last {
+        if cells[index].visible <= visible { body(cells[index]) }
+        index += 1
+      }
+    }
+    switch quantity {
+    case .count(_, let days, let before):
+      var sum: Int64 = 0
+      each(days, before: before) { sum += $0.amount }
+      return Double(sum)
+    case .distinct(_, let days):
+      var subjects: Set<Int32> = []
+      each(days) { if $0.subject >= 0 { subjects.insert($0.subject) } }
+      return Double(subjects.count)
+    case .activeDays(_, let days):
+      var count = 0
+      var latest: Int32 = -1
+      each(days) { cell in
+        if cell.day != latest { count += 1 }
+        latest = cell.day
+      }
+      return Double(count)
+    case .sinceLast(_, let cap):
+      var index = FeatureHistory.position(of: end, in: cells) - 1
+      while index >= 0, Int(end - cells[index].day) <= cap {
+        if cells[index].visible <= visible { return Double(end - cells[index].day) }
+        index -= 1
+      }
+      return Double(cap)
+    case .sinceFirst:
+      return cells.first { $0.visible <= visible }.map { Double(end - $0.day) } ?? .nan
+    case .slope(_, let weeks):
+      var sums = [Double](repeating: 0, count: weeks)
+      each(7 * weeks) { sums[weeks - 1 - Int(end - 1 - $0.day) / 7] += Double($0.amount) }
+      let middle = Double(weeks - 1) / 2
+      var product = 0.0
+      var square = 0.0
+      for week in 0..<weeks {
+        product += (Double(week) - middle) * sums[week]
+        square += (Double(week) - middle) * (Double(week) - middle)
+      }
+      return product / square
+    case .level, .change: preconditionFailure("a state read as a tally")
+    }
+  }
+
+  /// The position of the first cell of a day or a later one.
+  private static func position(of day: Int32, in cells: [Cell]) -> Int {
+    var low = 0
+    var high = cells.count
+    while low < high {
+      let middle = (low + high) / 2
+      if cells[middle].day < day { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}

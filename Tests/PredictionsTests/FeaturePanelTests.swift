@@ -1,0 +1,204 @@
+import AlmanacCore
+import Glibc
+import Predictions
+import Regression
+import Testing
+
+/// Features as of an instant, against a direct reading of every row.
+@Suite("Feature panel")
+struct FeaturePanelTests {
+  struct Row {
+    var company: Int
+    var happened: Int64
+    var recorded: Int64
+    var subject: Int
+    var amount: Int64
+  }
+
+  struct Change {
+    var company: Int
+    var key: Int
+    var sequence: Int64
+    var effective: Int64
+    var recorded: Int64
+    var value: Double
+  }
+
+  private static let day: Int64 = 86_400_000_000
+  private static let start = CalendarDate(daysSinceEpoch: 18_262)
+  /// Four ends of months and a cut within a month.
+  private static let instants = [31, 60, 91, 121, 130].map { start.adding(days: $0) }
+  private static let features = [
+    FeatureSpecification("uses", .plain(.count(tally: "use", days: 30))),
+    FeatureSpecification("users", .plain(.distinct(tally: "use", days: 14))),
+    FeatureSpecification("days", .plain(.activeDays(tally: "use", days: 21))),
+    FeatureSpecification("recency", .plain(.sinceLast(tally: "use", cap: 40))),
+    FeatureSpecification("tenure", .logarithm(.sinceFirst(tally: "use"))),
+    FeatureSpecification("slope", .plain(.slope(tally: "use", weeks: 4))),
+    FeatureSpecification("seats", .plain(.level(state: "seats"))),
+    FeatureSpecification("growth", .plain(.change(state: "seats", days: 45))),
+    FeatureSpecification(
+      "drop",
+      .logRatio(
+        .count(tally: "use", days: 30, before: 30), to: .count(tally: "use", days: 30), prior: 10)),
+    FeatureSpecification(
+      "per_seat", .share(.count(tally: "use", days: 30), of: .level(state: "seats"))),
+  ]
+
+  private func rows(_ random: inout SplitMix64) -> [Row] {
+    (0..<400).map { _ in
+      let happened =
+        Self.start.startUTC.microseconds + Int64.random(in: 0..<(140 * Self.day), using: &random)
+      let late = Int.random(in: 0..<5, using: &random) == 0
+      return Row(
+        company: Int.random(in: 0..<4, using: &random), happened: happened,
+        recorded: happened + (late ? Int64.random(in: 0..<(50 * Self.day), using: &random) : 5),
+        subject: Int.random(in: 0..<6, using: &random),
+        amount: Int64.random(in: 1..<9, using: &random))
+    }
+  }
+
+  private func changes(_ random: inout SplitMix64) -> [Change] {
+    (0..<60).map { index in
+      let recorded =
+        Self.start.startUTC.microseconds + Int64.random(in: 0..<(140 * Self.day), using: &random)
+      return Change(
+        company: Int.random(in: 0..<4, using: &random), key: Int.random(in: 0..<2, using: &random),
+        sequence: Int64(index),
+        effective: recorded + Int64.random(in: (-20 * Self.day)..<(40 * Self.day), using: &random),
+        recorded: recorded, value: Double(Int.random(in: 0..<30, using: &random)))
+    }
+  }
+
+  private func panel(_ rows: [Row], _ changes: [Change]) throws -> FeaturePanel {
+    var history = FeatureHistory(
+      companyCount: 4, asOf: Self.instants, from: Self.start, zone: .utc, tallies: ["use"],
+      states: ["seats"])
+    for row in rows {
+      history.add(
+        to: "use", company: row.company, happened: Timestamp(microseconds: row.happened),
+        recorded: Timestamp(microseconds: row.recorded), subject: row.subject, amount: row.amount)
+    }
+    for change in changes {
+      history.set(
+        "seats", company: change.company, key: change.key, sequence: change.sequence,
+        effective: Timestamp(microseconds: change.effective),
+        recorded: Timestamp(microseconds: change.recorded), value: change.value)
+    }
+    let wanted = (0..<4).flatMap { company in
+      Self.instants.indices.map { PanelRow(company: company, period: $0) }
+    }
+    return try FeaturePanel(Self.features, of: history, rows: wanted)
+  }
+
+  /// Each feature of a row by its definition, from the rows themselves.
+  private func oracle(_ row: PanelRow, _ rows: [Row], _ changes: [Change]) -> [Double] {
+    let end = Self.instants[row.period].startUTC.microseconds
+    let seen = rows.filter { $0.company == row.company && $0.happened < end && $0.recorded < end }
+    func within(_ days: Int64, before: Int64 = 0) -> [Row] {
+      seen.filter {
+        $0.happened >= end - (days + before) * Self.day && $0.happened < end - before * Self.day
+      }
+    }
+    func sum(_ rows: [Row]) -> Double { Double(rows.reduce(0) { $0 + $1.amount }) }
+    func age(_ row: Row) -> Double {
+      let first = row.happened - row.happened % Self.day
+      return Double((end - first) / Self.day)
+    }
+    func level(_ instant: Int64) -> Double {
+      (0..<2).reduce(0) { total, key in
+        let known = changes.filter {
+          $0.company == row.company && $0.key == key && $0.recorded < end && $0.effective < instant
+        }
+        return total + (known.max { $0.sequence < $1.sequence }?.value ?? 0)
+      }
+    }
+    let weeks = (0..<4).map { sum(within(7, before: 7 * (3 - $0))) }
+    let slope = (-1.5 * weeks[0] - 0.5 * weeks[1] + 0.5 * weeks[2] + 1.5 * weeks[3]) / 5
+    let uses = sum(within(30))
+    return [
+      uses, Double(Set(within(14).map(\.subject)).count), Double(Set(within(21).map(age)).count),
+      min(40, seen.map(age).min() ?? 40), seen.map(age).max().map { log1p($0) } ?? .nan, slope,
+      level(end), level(end) - level(end - 45 * Self.day),
+      log((sum(within(30, before: 30)) + 10) / (uses + 10)),
+      level(end) == 0 ? .nan : uses / level(end),
+    ]
+  }
+
+  private func isSame(_ left: Double, _ right: Double) -> Bool {
+    left.isNaN && right.isNaN || abs(left - right) <= 1e-12 * max(1, abs(left))
+  }
+
+  @Test("every feature is what the rows that had happened and been recorded say", arguments: 1...8)
+  func featuresMatchRows(seed: Int) throws {
+    var random = SplitMix64(seed: UInt64(seed))
+    let rows = rows(&random)
+    let changes = changes(&random)
+    let panel = try panel(rows, changes)
+    for (position, row) in panel.rows.enumerated() {
+      let expected = oracle(row, rows, changes)
+      for (feature, value) in zip(Self.features, expected) {
+        let found = try #require(panel.table[feature.name]).numbers[position]
+        #expect(isSame(found, value), "seed \(seed), \(feature.name) of \(row): \(found), \(value)")
+      }
+    }
+  }
+
+  @Test("rows that happened or were recorded at T or later change nothing", arguments: 1...8)
+  func nothingLeaks(seed: Int) throws {
+    var random = SplitMix64(seed: UInt64(seed))
+    let rows = rows(&random)
+    let changes = changes(&random)
+    let before = try panel(rows, changes)
+    for (period, date) in Self.instants.enumerated() {
+      let end = date.startUTC.microseconds
+      let otherRows =
+        rows.filter { $0.happened < end && $0.recorded < end }
+        + rows.filter { $0.happened >= end || $0.recorded >= end }.map {
+          var row = $0
+          row.amount += 1_000
+          row.subject += 50
+          row.company = (row.company + 1) % 4
+          row.recorded = max(row.recorded, end)
+          return row
+        }
+      let otherChanges = changes.filter { $0.recorded < end && $0.effective < end }
+      let after = try panel(otherRows.shuffled(using: &random), otherChanges.reversed())
+      for (position, row) in before.rows.enumerated() where row.period == period {
+        for feature in Self.features {
+          let old = try #require(before.table[feature.name]).numbers[position]
+          let new = try #require(after.table[feature.name]).numbers[position]
+          #expect(isSame(old, new), "seed \(seed), \(feature.name) as of \(date): \(old), \(new)")
+        }
+      }
+    }
+  }
+
+  @Test("a feature of an unknown measure, an empty window and a repeated name are refused")
+  func refusals() throws {
+    let history = FeatureHistory(
+      companyCount: 1, asOf: Self.instants, from: Self.start, zone: .utc, tallies: ["use"],
+      states: [])
+    func error(_ features: FeatureSpecification...) -> FeatureError? {
+      do throws(FeatureError) {
+        _ = try FeaturePanel(features, of: history, rows: [])
+        return nil
+      } catch {
+        return error
+      }
+    }
+    let good = FeatureSpecification("a", .plain(.count(tally: "use", days: 3)))
+    #expect(error(good) == nil)
+    #expect(error(good, good) == .repeatedName("a"))
+    // A tally is not a state.
+    #expect(
+      error(FeatureSpecification("b", .plain(.level(state: "use"))))
+        == .unknownMeasure(feature: "b", measure: "use"))
+    #expect(
+      error(FeatureSpecification("c", .plain(.count(tally: "use", days: 0))))
+        == .emptyWindow(feature: "c"))
+    #expect(
+      error(FeatureSpecification("d", .plain(.slope(tally: "use", weeks: 1))))
+        == .emptyWindow(feature: "d"))
+  }
+}

@@ -1,0 +1,123 @@
+import AlmanacCore
+import Glibc
+import Predictions
+import Regression
+import Simulation
+import Testing
+
+/// The churn recipe against the probabilities that a simulated world decides by.
+@Suite("Churn model")
+struct RiskModelTests {
+  private static let end = CalendarDate(daysSinceEpoch: 20_453)
+
+  /// One world for all cases.
+  private static let shared = Result {
+    try SimulatedChurn(
+      World(
+        WorldSettings(companies: 600, months: 16, seed: 4, kind: .logistic, end: end),
+        zone: { _ in .utc }))
+  }
+
+  private func model(_ data: RiskRows) throws -> RiskModel {
+    guard
+      case .model(let model) = try RiskRecipe().learn(data, by: Self.end.adding(days: 1).startUTC)
+    else {
+      Issue.record("no model was fitted")
+      throw RegressionError.unusableRows("no model")
+    }
+    return model
+  }
+
+  private func replacing(_ data: RiskRows, outcomes: [Double]) -> RiskRows {
+    RiskRows(
+      rows: data.rows, table: data.table, outcomes: outcomes, segments: data.segments,
+      asOf: data.asOf, maturity: data.maturity)
+  }
+
+  @Test("judged months come close to what the true probabilities could do")
+  func nearOracle() throws {
+    let churn = try Self.shared.get()
+    let model = try model(churn.data)
+    let rows = model.judged.filter { churn.truth[$0.row] != nil }
+    let outcomes = rows.map { churn.data.outcomes[$0.row] }
+    let truth = try BinaryScores.areaUnderROC(rows.map { churn.truth[$0.row] ?? 0 }, outcomes)
+    let found = try BinaryScores.areaUnderROC(rows.map(\.logOdds), outcomes)
+    #expect(truth > 0.65)
+    #expect(found - 0.5 >= 0.8 * (truth - 0.5), "\(found), the truth \(truth)")
+    #expect(model.gate.scores.expectedCalibrationError < 0.03)
+  }
+
+  @Test("reasons sum to the log-odds of the probability")
+  func reasonsSum() throws {
+    let churn = try Self.shared.get()
+    let model = try model(churn.data)
+    for score in try model.scores(churn.data.table) {
+      let sum = score.contributions.reduce(score.base, +)
+      #expect(abs(sum - log(score.probability / (1 - score.probability))) < 1e-9)
+    }
+  }
+
+  @Test("outcomes dealt out anew within each month are not published")
+  func noSignal() throws {
+    let data = try Self.shared.get().data
+    var random = SplitMix64(seed: 11)
+    var outcomes = data.outcomes
+    for period in data.asOf.indices {
+      let rows = data.rows.indices.filter { data.rows[$0].period == period }
+      for (row, other) in zip(rows, rows.shuffled(using: &random)) {
+        outcomes[row] = data.outcomes[other]
+      }
+    }
+    let model = try model(replacing(data, outcomes: outcomes))
+    #expect(!model.gate.failures.isEmpty)
+    #expect(abs(model.gate.scores.rocAUC - 0.5) < 0.08)
+  }
+
+  @Test("outcomes that were not known at a month's end do not change what was said at it")
+  func judgedWithoutHindsight() throws {
+    let data = try Self.shared.get().data
+    let first = try model(data)
+    // The last judged month: all outcomes that were not known by its end are turned round.
+    let period = try #require(first.judged.map { data.rows[$0.row].period }.max())
+    let changed = data.outcomes.indices.map { row in
+      data.maturity[data.rows[row].period] <= data.asOf[period] || data.outcomes[row].isNaN
+        ? data.outcomes[row] : 1 - data.outcomes[row]
+    }
+    let second = try model(replacing(data, outcomes: changed))
+    let before = first.judged.filter { data.rows[$0.row].period <= period }
+    #expect(before.map(\.row) == second.judged.map(\.row))
+    for (one, other) in zip(before, second.judged) { #expect(one.logOdds == other.logOdds) }
+  }
+
+  @Test("too little of anything is a refusal that names it, with the rate beside it")
+  func refusals() throws {
+    let data = try Self.shared.get().data
+    func refusal(_ data: RiskRows, by cut: Timestamp) throws -> RiskRefusal? {
+      guard case .baseline(_, let refusal) = try RiskRecipe().learn(data, by: cut) else {
+        return nil
+      }
+      return refusal
+    }
+    let end = Self.end.adding(days: 1).startUTC
+    let none = replacing(data, outcomes: data.outcomes.map { $0.isNaN ? .nan : 0 })
+    #expect(try refusal(none, by: end) == .tooFewEvents(0, needed: 20))
+    let early = try refusal(data, by: data.maturity[4])
+    guard case .shortHistory(let months, 8) = early else {
+      Issue.record("\(String(describing: early))")
+      return
+    }
+    #expect(months <= 5)
+    let company = data.rows[0].company
+    let lone = data.rows.indices.map { data.rows[$0].company == company ? data.outcomes[$0] : .nan }
+    #expect(try refusal(replacing(data, outcomes: lone), by: end) == .tooFewCompanies(1))
+    let still = RiskRows(
+      rows: data.rows,
+      table: {
+        var table = Table(rowCount: data.rows.count)
+        table.add("same", .numbers(data.rows.map { _ in 3 }))
+        return table
+      }(), outcomes: data.outcomes, segments: data.segments, asOf: data.asOf,
+      maturity: data.maturity)
+    #expect(try refusal(still, by: end) == .noFeature)
+  }
+}
