@@ -172,20 +172,10 @@ struct LateWork: Sendable {
         try connection.delete(from: table, marks, where: condition)
       }
       for (day, tables, recordings) in outputs {
-        for (grain, table) in tables {
-          result.written[grain, default: 0] += try connection.copyIn(
-            table.batch, into: QualifiedName(schema: "analytics", name: grain.tableName))
-        }
-        if let recordings, recordings.rowCount > 0 {
-          _ = try connection.copyIn(
-            recordings,
-            into: QualifiedName(schema: "analytics", name: "daily_rollup_recordings"))
-        }
+        try work.copy(tables, recordings, into: &result, on: connection)
         try work.record(
-          "rollup", day.date..<day.date.adding(days: 1),
-          inputs: result.inputs[day.date] ?? day.rowsDigest, rows: day.rows, on: connection)
-        try work.conversion.record(
-          (taken[day.date] ?? []).sorted(), of: day.date, on: connection)
+          day, inputs: result.inputs[day.date] ?? day.rowsDigest,
+          uses: (taken[day.date] ?? []).sorted(), on: connection)
       }
     }
     return result
@@ -196,19 +186,10 @@ extension RollupGroup {
   /// The companies, types and modules of groups as arrays in PostgreSQL's notation.
   static func arrays(_ groups: [RollupGroup]) -> [String] {
     [
-      groups.map(\.company.description),
-      groups.map { quoted(String(decoding: $0.type, as: UTF8.self)) },
-      groups.map(\.module.description),
-    ].map { "{" + $0.joined(separator: ",") + "}" }
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      if scalar == "\"" || scalar == "\\" { quoted += "\\" }
-      quoted.unicodeScalars.append(scalar)
-    }
-    return quoted + "\""
+      array(groups.map(\.company.description)),
+      array(groups.map { String(decoding: $0.type, as: UTF8.self) }),
+      array(groups.map(\.module.description)),
+    ]
   }
 }
 
@@ -219,14 +200,13 @@ extension Connection {
     from table: String, _ marks: [(date: CalendarDate, group: RollupGroup)],
     where condition: String
   ) throws {
-    let dates = "{" + marks.map(\.date.description).joined(separator: ",") + "}"
     try run(
       """
       DELETE FROM analytics.\(table) AS t
       USING unnest($1::uuid[], $2::text[], $3::uuid[], $4::date[]) AS g (company, type, module, day)
       WHERE t.company_id = g.company AND t.event_type = g.type AND t.module_id = g.module
         AND \(condition)
-      """, RollupGroup.arrays(marks.map(\.group)) + [dates])
+      """, RollupGroup.arrays(marks.map(\.group)) + [array(marks.map(\.date.description))])
   }
 }
 

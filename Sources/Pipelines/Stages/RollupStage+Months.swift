@@ -16,6 +16,26 @@ struct RollupMonth: Sendable {
   /// (DECISIONS.md, D-402).
   var isClosed: Bool
 
+  /// A month as far as its days are computed; `nil` where none is.
+  ///
+  /// - Parameters:
+  ///   - start: its first day.
+  ///   - days: the inputs of its days.
+  ///   - content: the events that are held.
+  ///   - zones: whose days count.
+  ///   - earlierEnd: the day after the last one that an earlier run computed it with.
+  ///   - closed: the last month that earlier runs closed.
+  init?(
+    _ start: CalendarDate, _ days: [CalendarDate: String], _ content: DatasetDays,
+    _ zones: CompanyZones, earlierEnd: CalendarDate?, closed: CalendarDate?
+  ) {
+    guard let last = days.keys.max() else { return nil }
+    dates = start..<last.adding(days: 1)
+    inputs = RollupMonth.digest(of: days)
+    rows = content.rowCount(zones.rollupDays(of: start...last))
+    isClosed = closed.map { start <= $0 } ?? false && earlierEnd == start.monthStart(adding: 1)
+  }
+
   /// The digest of the inputs of a month's days.
   static func digest(of inputs: [CalendarDate: String]) -> String {
     let lines = inputs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }
@@ -172,22 +192,17 @@ extension RollupStage {
     let ends = try ledger.intervalEnds(of: MonthWork.stage)
     let closed = try context.closedMonth(of: name)
     let content = context.directory.manifest.days(of: RollupStage.dataset)
-    let byMonth = Dictionary(grouping: inputs.keys, by: \.monthStart)
+    let byMonth = Dictionary(grouping: inputs, by: \.key.monthStart)
     var pending: [RollupMonth] = []
     for (start, days) in byMonth {
-      let days = days.sorted()
-      guard let last = days.last else { continue }
-      let ofMonth = inputs.filter { $0.key.monthStart == start }
-      let digests = IntervalDigests(
-        inputs: RollupMonth.digest(of: ofMonth), settings: work.settingsDigest)
-      if known[start] == digests, forced.isDisjoint(with: days) { continue }
-      let end = last.adding(days: 1)
-      pending.append(
-        RollupMonth(
-          dates: start..<end, inputs: digests.inputs,
-          rows: content.rowCount(work.settings.zones.rollupDays(of: start...last)),
-          isClosed: closed.map { start <= $0 } ?? false
-            && ends[start] == start.monthStart(adding: 1)))
+      let days = Dictionary(uniqueKeysWithValues: days)
+      guard
+        let month = RollupMonth(
+          start, days, content, work.settings.zones, earlierEnd: ends[start], closed: closed)
+      else { continue }
+      let digests = IntervalDigests(inputs: month.inputs, settings: work.settingsDigest)
+      if known[start] == digests, forced.isDisjoint(with: days.keys) { continue }
+      pending.append(month)
     }
     let gone = known.keys.filter { byMonth[$0] == nil }.sorted()
     if !gone.isEmpty { try removeMonths(gone, in: context) }

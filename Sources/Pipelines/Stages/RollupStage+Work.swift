@@ -132,21 +132,29 @@ struct RollupWork: Sendable {
     }
     try fence.write(on: connection) { connection in
       try delete(first..<after, on: connection)
-      for (grain, table) in tables {
-        result.written[grain] = try connection.copyIn(
-          table.batch, into: QualifiedName(schema: "analytics", name: grain.tableName))
-      }
-      if let recordings, recordings.rowCount > 0 {
-        _ = try connection.copyIn(
-          recordings, into: QualifiedName(schema: "analytics", name: "daily_rollup_recordings"))
-      }
+      try copy(tables, recordings, into: &result, on: connection)
       for day in days {
-        try record(day, inputs: result.inputs[day.date] ?? day.rowsDigest, on: connection)
-        try conversion.record(
-          day.isForgotten ? [] : uses[day.date] ?? [], of: day.date, on: connection)
+        try record(
+          day, inputs: result.inputs[day.date] ?? day.rowsDigest, uses: uses[day.date] ?? [],
+          on: connection)
       }
     }
     return result
+  }
+
+  /// Copies what was computed of some days into the tables, and counts it.
+  func copy(
+    _ tables: [(RollupGrain, RollupTable)], _ recordings: Batch?, into result: inout ChunkResult,
+    on connection: Connection
+  ) throws {
+    for (grain, table) in tables {
+      result.written[grain, default: 0] += try connection.copyIn(
+        table.batch, into: QualifiedName(schema: "analytics", name: grain.tableName))
+    }
+    if let recordings, recordings.rowCount > 0 {
+      _ = try connection.copyIn(
+        recordings, into: QualifiedName(schema: "analytics", name: "daily_rollup_recordings"))
+    }
   }
 
   /// What was recorded later than it happened, where days are written and there is such a clock.
@@ -176,7 +184,10 @@ struct RollupWork: Sendable {
     }
   }
 
-  private func record(_ day: RollupDay, inputs: String, on connection: Connection) throws {
+  /// Records a day as done, with the rates that its amounts were converted by, or forgets it.
+  func record(
+    _ day: RollupDay, inputs: String, uses: [RollupRateUse], on connection: Connection
+  ) throws {
     if day.isForgotten {
       try connection.run(
         "DELETE FROM almanac.intervals WHERE stage = 'rollup' AND interval_start = $1",
@@ -186,6 +197,7 @@ struct RollupWork: Sendable {
         "rollup", day.date..<day.date.adding(days: 1), inputs: inputs, rows: day.rows,
         on: connection)
     }
+    try conversion.record(day.isForgotten ? [] : uses, of: day.date, on: connection)
   }
 
   /// Records an interval as done.

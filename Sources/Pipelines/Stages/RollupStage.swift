@@ -163,20 +163,18 @@ package struct RollupStage: Stage {
     let content = context.directory.manifest.days(of: RollupStage.dataset)
     return byMonth.sorted { $0.key < $1.key }.compactMap { start, days in
       let late = days.filter { !$0.lateParts.isEmpty }
-      guard !late.isEmpty else { return nil }
       let inputs = inputs.filter { $0.key.monthStart == start }
-      guard let last = inputs.keys.max() else { return nil }
+      guard !late.isEmpty,
+        let month = RollupMonth(
+          start, inputs, content, work.settings.zones, earlierEnd: ends[start], closed: closed)
+      else { return nil }
       let before = inputs.keys.reduce(into: [:]) { $0[$1] = known[$1]?.inputs }
-      let end = last.adding(days: 1)
       let isWhole =
-        grains.contains(.month) && late.count == days.count && ends[start] == end
+        grains.contains(.month) && late.count == days.count
+        && ends[start] == month.dates.upperBound
         && months[start]
           == IntervalDigests(
             inputs: RollupMonth.digest(of: before), settings: work.settingsDigest)
-      let month = RollupMonth(
-        dates: start..<end, inputs: "",
-        rows: content.rowCount(work.settings.zones.rollupDays(of: start...last)),
-        isClosed: closed.map { start <= $0 } ?? false && end == start.monthStart(adding: 1))
       return LateMonth(days: late, month: isWhole ? month : nil, inputs: inputs)
     }
   }

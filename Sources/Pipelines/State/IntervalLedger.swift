@@ -87,7 +87,15 @@ struct IntervalLedger: Sendable {
   }
 }
 
-/// The text of an array of words without special characters.
-func array(_ words: [String]) -> String {
-  "{" + words.map { $0.isEmpty ? "\"\"" : $0 }.joined(separator: ",") + "}"
+/// The text of an array of texts, whatever they hold.
+func array(_ texts: [String]) -> String {
+  let quoted = texts.map { text in
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      if scalar == "\"" || scalar == "\\" { quoted += "\\" }
+      quoted.unicodeScalars.append(scalar)
+    }
+    return quoted + "\""
+  }
+  return "{" + quoted.joined(separator: ",") + "}"
 }
