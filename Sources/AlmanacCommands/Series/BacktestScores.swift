@@ -31,9 +31,6 @@ struct BacktestScores {
     var count = 0.0
   }
 
-  /// The draws of the bootstrap.
-  private static let draws = 1_000
-
   init(levels: [Double]) {
     self.levels = levels
     intervals = [Intervals](repeating: Intervals(), count: levels.count)
@@ -145,33 +142,19 @@ struct BacktestScores {
     lines += [""] + second.lines(indent: 0)
     let crps = (2 * losses + median) / Double(2 * levels.count + 1)
     lines += ["", "crps \(decimals(crps, 3)), in units of the mean change over a season"]
-    if let (skill, low, high) = skill() {
+    if let skill {
       lines.append(
-        "skill over seasonal naive \(decimals(100 * skill, 1)) %, 95 % interval "
-          + "\(decimals(100 * low, 1)) to \(decimals(100 * high, 1)) %")
+        "skill over seasonal naive \(decimals(100 * skill.value, 1)) %, 95 % interval "
+          + "\(decimals(100 * skill.low, 1)) to \(decimals(100 * skill.high, 1)) %")
     }
     return lines
   }
 
-  /// One minus the ratio of both MASE, with the interval of a bootstrap over series.
-  private func skill() -> (Double, low: Double, high: Double)? {
+  /// What share of the MASE is saved, with the interval of a bootstrap over series.
+  private var skill: ForecastSkill? {
     let pairs = perSeries.keys.sorted().compactMap { perSeries[$0] }
-    let naive = pairs.reduce(0) { $0 + $1.naive }
-    guard naive > 0 else { return nil }
-    let skill = 1 - pairs.reduce(0) { $0 + $1.ours } / naive
-    var random = SplitMix64(seed: 1)
-    var drawn = (0..<BacktestScores.draws).map { _ -> Double in
-      var ours = 0.0
-      var theirs = 0.0
-      for _ in pairs.indices {
-        let pair = pairs[Int(random.nextUnit() * Double(pairs.count))]
-        ours += pair.ours
-        theirs += pair.naive
-      }
-      return theirs > 0 ? 1 - ours / theirs : skill
-    }
-    drawn.sort()
-    return (skill, drawn[BacktestScores.draws / 40], drawn[BacktestScores.draws * 39 / 40])
+    return ForecastSkill(
+      baseline: .seasonalNaive, errors: pairs.map(\.ours), naive: pairs.map(\.naive))
   }
 
   /// A number with that many decimals; `-` where it is none.

@@ -11,13 +11,13 @@ extension HierarchyForecaster {
   }
 
   /// How often intervals of each group held at origins that do not overlap.
-  func coverage(_ chain: Chain, step: Int) -> [Int: RealisedCoverage] {
+  func coverage(_ chain: Chain) -> [Int: RealisedCoverage] {
     var result: [Int: RealisedCoverage] = [:]
     let aggregates = input.aggregateCount
     for pool in [0..<aggregates, aggregates..<input.nodes.count] where !pool.isEmpty {
       let nodes = sampled(pool)
       var hits: [Int: (count: Int, inside: [[Double]], known: [Double])] = [:]
-      for judged in judgedOrigins(chain, pool: nodes, step: step) {
+      for judged in judgedOrigins(chain, pool: nodes) {
         for (node, inside) in judged {
           let group = input.nodes[node].group
           var entry =
@@ -51,9 +51,9 @@ extension HierarchyForecaster {
   /// where they held too often (D-495).
   ///
   /// - SeeAlso: Gibbs & Candès, *NeurIPS* 34, 2021, arXiv:2106.00170.
-  func adapted(_ chain: Chain, pool: Range<Int>, step: Int) -> [Double] {
+  func adapted(_ chain: Chain, pool: Range<Int>) -> [Double] {
     var levels = settings.levels
-    for judged in judgedOrigins(chain, pool: sampled(pool), step: step) {
+    for judged in judgedOrigins(chain, pool: sampled(pool)) {
       for level in levels.indices {
         var (inside, known) = (0.0, 0.0)
         for (_, hits) in judged {
@@ -73,10 +73,12 @@ extension HierarchyForecaster {
   /// For each origin that does not overlap the next, and has origins whose targets all lie before
   /// it, per node and level whether each value lay inside; `nil` where it is unknown.
   private func judgedOrigins(
-    _ chain: Chain, pool: [Int], step: Int
+    _ chain: Chain, pool: [Int]
   ) -> [[(node: Int, inside: [[Bool?]])]] {
     var judged: [[(node: Int, inside: [[Bool?]])]] = []
     let last = ends.lastIndex { $0 + settings.horizon <= input.count } ?? -1
+    // So many origins on, forecasts no longer overlap.
+    let step = max(1, (settings.horizon + settings.step - 1) / settings.step)
     let chosen = ends.indices.filter { $0 <= last && (last - $0) % step == 0 }
     for index in chosen {
       let end = ends[index]

@@ -11,8 +11,10 @@ package struct ForecastSkill: Equatable, Sendable {
   /// The ends of its 95 % interval.
   package let low: Double, high: Double
 
-  /// The skill from the mean absolute errors of both at each origin, with 1,000 draws of origins;
-  /// `nil` where the naive method made no error.
+  private static let draws = 1_000
+
+  /// The skill from the mean absolute errors of both at each origin, or of each series, which are
+  /// drawn; `nil` where the naive method made no error.
   package init?(baseline: EnsembleMember, errors: [Double], naive: [Double]) {
     let total = naive.reduce(0, +)
     guard total > 0, errors.count == naive.count else { return nil }
@@ -20,7 +22,7 @@ package struct ForecastSkill: Equatable, Sendable {
     value = 1 - errors.reduce(0, +) / total
     var random = SplitMix64(seed: 1)
     var drawn: [Double] = []
-    for _ in 0..<1_000 {
+    for _ in 0..<ForecastSkill.draws {
       var (ours, theirs) = (0.0, 0.0)
       for _ in errors.indices {
         let index = Int(random.nextUnit() * Double(errors.count))
@@ -30,7 +32,7 @@ package struct ForecastSkill: Equatable, Sendable {
       drawn.append(theirs > 0 ? 1 - ours / theirs : value)
     }
     drawn.sort()
-    (low, high) = (drawn[25], drawn[974])
+    (low, high) = (drawn[ForecastSkill.draws / 40], drawn[ForecastSkill.draws * 39 / 40])
   }
 }
 
@@ -104,11 +106,10 @@ extension HierarchyForecaster {
     let forecast = try judged.modelPasses ? chain : naiveChain(judged.baseline, like: nodes)
     let ensembles = forecast.ensembles
     let aggregates = input.aggregateCount
-    let step = max(1, (settings.horizon + settings.step - 1) / settings.step)
     var method = IntervalMethod.studentT
     var widths = [[[Double]]](repeating: [], count: ensembles.count)
     for pool in [0..<aggregates, aggregates..<ensembles.count] where !pool.isEmpty {
-      let levels = adapted(forecast, pool: pool, step: step)
+      let levels = adapted(forecast, pool: pool)
       let members = sampled(pool)
       let found = PooledIntervals(
         members.map { ensembles[$0] }, levels: levels, horizon: settings.horizon)
@@ -140,7 +141,7 @@ extension HierarchyForecaster {
       reasons: isFallback ? nodes.map { _ in judged.reason } : nodes.map(\.reason),
       modelPasses: judged.modelPasses, baseline: judged.baseline, checks: judged.checks,
       scores: judged.scores, skills: judged.skills, origins: ends.count,
-      coverage: coverage(forecast, step: step), intervalMethod: method,
+      coverage: judged.modelPasses ? judged.coverage : coverage(forecast), intervalMethod: method,
       kernelName: BLASLibrary.kernelName)
   }
 

@@ -5,6 +5,8 @@ struct Judgement {
   private(set) var checks: [GateCheck] = []
   private(set) var skills: [ForecastSkill] = []
   let scores: (model: ForecastScores?, baseline: ForecastScores?)
+  /// How often the intervals of the combination held, by group.
+  let coverage: [Int: RealisedCoverage]
 
   /// The fewest forecasts that do not overlap by which coverage is judged.
   static let fewestCovered = 30
@@ -41,6 +43,7 @@ struct Judgement {
     baseline = settings.baselines[best]
     scores = (ForecastScores(ours.flatMap(\.self)), ForecastScores(naive[best].flatMap(\.self)))
 
+    coverage = forecaster.coverage(chain)
     let enough = origins.count >= settings.minimumOrigins
     checks.append(
       GateCheck(
@@ -64,20 +67,17 @@ struct Judgement {
           detail: "skill \(perCent(skill.value)), 95 % interval \(perCent(skill.low)) to "
             + perCent(skill.high)))
     }
-    let covered = coverage(forecaster, chain)
+    let covered = checkedCoverage(forecaster)
     checks.append(covered)
     modelPasses = enough && isBetter && covered.passed
   }
 
   /// Whether intervals of aggregates held as often as they say, within the band of chance.
-  private func coverage(
-    _ forecaster: HierarchyForecaster, _ chain: HierarchyForecaster.Chain
-  ) -> GateCheck {
+  private func checkedCoverage(_ forecaster: HierarchyForecaster) -> GateCheck {
     let settings = forecaster.settings
-    let step = max(1, (settings.horizon + settings.step - 1) / settings.step)
     let groups = Set(
       forecaster.input.nodes.prefix(forecaster.input.aggregateCount).map(\.group))
-    let found = forecaster.coverage(chain, step: step).filter { groups.contains($0.key) }
+    let found = coverage.filter { groups.contains($0.key) }
     let count = found.values.reduce(0) { $0 + $1.count }
     guard count >= Judgement.fewestCovered else {
       return GateCheck(
