@@ -57,6 +57,11 @@ final class Workplace {
 
   /// Runs a night into the folder's `data`.
   func night(_ date: String, _ more: String...) throws -> ProcessOutcome {
+    try night(date, more)
+  }
+
+  /// The same with a list of further arguments.
+  func night(_ date: String, _ more: [String]) throws -> ProcessOutcome {
     try almanac(
       ["run", "nightly", "--date", date, "--source", url, "--target", url, "--data", "data"] + more)
   }

@@ -1,5 +1,4 @@
 import AlmanacCore
-import Files
 import Pipelines
 import Postgres
 
@@ -22,7 +21,11 @@ package struct RunCommand: Command {
                      source)
       --data DIR     the folder of snapshots (default: var/data)
       --jobs N       threads and connections (default: the processors)
-      --only STAGES  only these stages, separated by commas
+      --only STAGES  only these stages, separated by commas; STAGE+ is a stage
+                     with all that read from it, +STAGE with all it reads from
+      --skip STAGES  not these stages, named in the same way
+      --dry-run      show what would be done and why, as `almanac plan` does;
+                     --format is table, csv or json
       --force        do a finished date again, and every day up to it
       --project DIR  the folder with pipelines, models and datasets (default: .)
       --quiet        no progress lines
@@ -34,66 +37,39 @@ package struct RunCommand: Command {
       almanac run nightly
       almanac run nightly --date 2026-01-31 --source service=shop
       almanac run nightly --date 2026-01-31 --only fit,predict,publish
+      almanac run nightly --only rollup+ --skip publish --dry-run
     """
 
-  private let pipeline: String
-  private let date: CalendarDate?
-  private let source: ConnectionSettings
-  private let target: ConnectionSettings
-  private let dataPath: String
-  private let projectPath: String
-  private let jobs: Int?
-  private let only: [String]?
-  private let isForced: Bool
+  private let options: RunOptions
+  private let isDry: Bool
+  private let format: OutputFormat?
   private let isQuiet: Bool
   private let isVerbose: Bool
-  private let environment: [String: String]
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
-    self.environment = environment
-    let options = ConnectionOptions(environment: environment)
-    date = try scanner.date("--date")
-    source = try options.settings(
-      option: "--source", value: try scanner.value("--source"), variable: "ALMANAC_SOURCE")
-    target = try options.settings(
-      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET",
-      fallback: source)
-    dataPath = try scanner.value("--data") ?? "var/data"
-    projectPath = try scanner.value("--project") ?? "."
-    jobs = try scanner.integer("--jobs", in: 1...256)
-    only = try scanner.value("--only")?.split(separator: ",", omittingEmptySubsequences: false)
-      .map(String.init)
-    isForced = try scanner.flag("--force")
     isQuiet = try scanner.flag("--quiet")
     isVerbose = try scanner.flag("--verbose")
-    guard let pipeline = scanner.operand() else {
-      throw UsageError("name the pipeline to run, such as `almanac run nightly`")
-    }
-    guard shown(pipeline).contains(pipeline) else {
-      throw UsageError(
-        "the pipeline's name is a connection string; put --source or --target before")
-    }
-    self.pipeline = pipeline
+    isDry = try scanner.flag("--dry-run")
+    format = try scanner.value("--format").map { try OutputFormat(option: $0) }
+    if format != nil, !isDry { throw UsageError("--format is for --dry-run") }
+    options = try RunOptions(&scanner, of: RunCommand.name, environment: environment)
   }
 
   package func run(in setting: CommandSetting) throws {
-    let project = try ProjectLoader(path: projectPath, environment: environment).load()
+    if isDry {
+      let plan = try options.runner(in: setting).plan()
+      setting.console.print(PlanText(plan).lines(format ?? .table))
+      return
+    }
     let progress = ProgressLine(setting, isQuiet: isQuiet)
     defer { progress.erase() }
     let log = progress.logSink(
       threshold: isQuiet ? .warning : isVerbose ? .debug : .info)
-    let runner = PipelineRunner(
-      project: project,
-      request: RunRequest(
-        pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
-        jobs: jobs ?? setting.processors, isForced: isForced, only: only,
-        programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
-      zones: systemZone, log: log, progress: progress.sink)
-    let report = try runner.run()
+    let report = try options.runner(in: setting, log: log, progress: progress.sink).run()
     progress.erase()
     // Keeps the progress apart from the result on a terminal; the result itself stays clean.
     if !report.stages.isEmpty { log(.info, "") }
-    let summary = try RunSummary(report, target: target, dataPath: dataPath)
+    let summary = try RunSummary(report, target: options.target, dataPath: options.dataPath)
     setting.console.print(summary.lines())
   }
 }

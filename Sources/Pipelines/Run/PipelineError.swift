@@ -43,6 +43,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case unknownPipeline(name: String, suggestion: String, known: [String])
   /// The pipeline has no stage of that name.
   case unknownStage(name: String, pipeline: String, suggestion: String, known: [String])
+  /// The stages that were asked for and not left out again are none.
+  case nothingSelected(pipeline: String)
   /// There is no time zone of that name.
   case unknownZone(name: String)
   /// Days are to be those of each company, and nothing says where companies are.
@@ -84,7 +86,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .notExtracted, .missingProject, .nothingToPublish, .noSuchRun, .unfinishedRun,
       .cannotRestore:
       .missingInput
-    case .dateNotOver, .unknownStage, .notYetKnown: .usage
+    case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected: .usage
     case .unexpectedAnswer: .internalError
     }
   }
@@ -145,6 +147,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .unknownStage(let name, let pipeline, let suggestion, let known):
       "pipeline \(pipeline) has no stage \"\(name)\"\(suggestion); "
         + "its stages: \(known.joined(separator: ", "))"
+    case .nothingSelected(let pipeline):
+      "no stage of pipeline \(pipeline) is left by --only and --skip; leave one of them out"
     case .unknownZone(let name):
       "there is no time zone \"\(name)\"; use a name such as Europe/London, or install tzdata"
     case .noCompanyZones(let reason):

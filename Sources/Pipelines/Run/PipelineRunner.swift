@@ -18,8 +18,8 @@ package struct RunRequest: Sendable {
   package var jobs: Int
   /// Whether a finished date is done again.
   package var isForced: Bool
-  /// The stages to run, or `nil` for all of the pipeline.
-  package var only: [String]?
+  /// The stages to run.
+  package var selection: StageSelection
   /// The program's version, for the ledger.
   package var programVersion: String
   /// The machine's name, for the ledger.
@@ -30,8 +30,8 @@ package struct RunRequest: Sendable {
   /// A request of the given parts.
   package init(
     pipeline: String, date: CalendarDate?, source: ConnectionSettings, target: ConnectionSettings,
-    dataPath: String, jobs: Int, isForced: Bool, only: [String]?, programVersion: String,
-    host: String, processID: Int32
+    dataPath: String, jobs: Int, isForced: Bool, selection: StageSelection = StageSelection(),
+    programVersion: String, host: String, processID: Int32
   ) {
     self.pipeline = pipeline
     self.date = date
@@ -40,7 +40,7 @@ package struct RunRequest: Sendable {
     self.dataPath = dataPath
     self.jobs = jobs
     self.isForced = isForced
-    self.only = only
+    self.selection = selection
     self.programVersion = programVersion
     self.host = host
     self.processID = processID
@@ -83,11 +83,11 @@ package struct RunReport: Sendable {
 
 /// Runs the stages of a pipeline for one date.
 package struct PipelineRunner {
-  private let project: Project
-  private let request: RunRequest
-  private let zones: (String) -> ZoneRules?
-  private let log: LogSink
-  private let progress: ProgressSink
+  let project: Project
+  let request: RunRequest
+  let zones: (String) -> ZoneRules?
+  let log: LogSink
+  let progress: ProgressSink
 
   /// A runner of one request.
   ///
@@ -115,26 +115,12 @@ package struct PipelineRunner {
   /// - Throws: what a stage threw, after the ledger has recorded it; every stage before it stays
   ///   done and nothing of the failed one is visible.
   package func run() throws -> RunReport {
-    guard let pipeline = project.pipeline(request.pipeline) else {
-      let known = project.pipelines.map(\.name)
-      throw PipelineError.unknownPipeline(
-        name: request.pipeline,
-        suggestion: Suggestion.didYouMean(request.pipeline, among: known), known: known)
-    }
-    if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
-      throw PipelineError.noCompanyZones(reason: reason)
-    }
-    guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
-      throw PipelineError.unknownZone(name: pipeline.zone)
-    }
-    let stages = try selectedStages(of: pipeline)
-    let connection = try Connection(request.target, purpose: .target)
-    try SchemaCheck.run(on: connection)
+    let opening = try open()
+    let (pipeline, connection, date) = (opening.pipeline, opening.connection, opening.date)
     let identifier = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")
     guard let run = identifier[0, "id"].flatMap({ UUIDValue($0) }) else {
       throw PipelineError.unexpectedAnswer(what: "no uuid")
     }
-    let (date, source) = try logicalDate(zone: zone)
     let settingsDigest = self.settingsDigest(pipeline)
     let lock = try RunLock(
       connection, settings: request.target, run: run,
@@ -143,10 +129,9 @@ package struct PipelineRunner {
     var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
     report.notices += RunReport.notices(crashed: try ledger.markCrashed())
     let directory = try DataDirectory(path: request.dataPath)
-    if !request.isForced, request.only == nil,
-      let last = try finished(
-        LedgerReading(connection), pipeline: pipeline, date: date, settingsDigest: settingsDigest,
-        source: source, directory: directory)
+    if !request.isForced, request.selection.isWhole,
+      case .finished(let last) = try nightState(
+        LedgerReading(connection), opening, settingsDigest: settingsDigest, directory: directory)
     {
       report.run = last.run
       report.wasFinished = true
@@ -155,17 +140,19 @@ package struct PipelineRunner {
       return report
     }
     let context = RunContext(
-      run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: request.jobs,
+      run: run, project: project, pipeline: pipeline, date: date, zone: opening.zone,
+      jobs: request.jobs,
       isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
       directory: directory, log: log, progress: progress, findZone: zones)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
-        settingsDigest: request.only == nil ? settingsDigest : "partial", jobs: request.jobs,
+        settingsDigest: request.selection.isWhole ? settingsDigest : LedgerReading.partialDigest,
+        jobs: request.jobs,
         isForced: request.isForced, programVersion: request.programVersion, host: request.host,
         processID: request.processID))
     do {
-      for (index, stage) in stages.enumerated() {
+      for (index, stage) in opening.stages.enumerated() {
         try ledger.beginStage(stage.name, sequence: index + 1)
         let clock = ContinuousClock()
         let start = clock.now
@@ -191,17 +178,45 @@ package struct PipelineRunner {
     return report
   }
 
-  /// The stages the request asks for, in the pipeline's order.
-  private func selectedStages(of pipeline: PipelineDefinition) throws -> [any Stage] {
-    let known = pipeline.stages.map(\.kind.rawValue)
-    for name in request.only ?? [] where !known.contains(name) {
-      throw PipelineError.unknownStage(
-        name: name, pipeline: pipeline.name,
-        suggestion: Suggestion.didYouMean(name, among: known), known: known)
+  /// What a run and a plan find before they look into the ledger.
+  struct Opening {
+    let pipeline: PipelineDefinition
+    let zone: ZoneRules
+    /// The stages that the request asks for, in the pipeline's order.
+    let stages: [any Stage]
+    /// The target, whose schema is the one this program needs.
+    let connection: Connection
+    let date: CalendarDate
+    /// Which database the source is.
+    let source: String
+  }
+
+  /// Checks the request, connects, and finds the date.
+  ///
+  /// - Throws: ``PipelineError`` for a name that is unknown or a date that is not over; what
+  ///   connecting throws.
+  func open() throws -> Opening {
+    guard let pipeline = project.pipeline(request.pipeline) else {
+      let known = project.pipelines.map(\.name)
+      throw PipelineError.unknownPipeline(
+        name: request.pipeline,
+        suggestion: Suggestion.didYouMean(request.pipeline, among: known), known: known)
     }
-    return pipeline.stages.filter { request.only?.contains($0.kind.rawValue) ?? true }.map {
+    if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
+      throw PipelineError.noCompanyZones(reason: reason)
+    }
+    guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
+      throw PipelineError.unknownZone(name: pipeline.zone)
+    }
+    let stages = try request.selection.stages(of: pipeline).map {
       makeStage($0, project: project)
     }
+    let connection = try Connection(request.target, purpose: .target)
+    try SchemaCheck.run(on: connection)
+    let (date, source) = try logicalDate(zone: zone)
+    return Opening(
+      pipeline: pipeline, zone: zone, stages: stages, connection: connection, date: date,
+      source: source)
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.
@@ -219,32 +234,56 @@ package struct PipelineRunner {
     return (date, source)
   }
 
-  /// The run that finished the date, or `nil` if something is left to do.
+  /// What is left to do for a date.
+  enum NightState {
+    /// Nothing; the run that finished it.
+    case finished(LedgerReading.NewestRun)
+    /// Something, and why, in words.
+    case open(reason: String)
+  }
+
+  /// Whether a date is finished.
   ///
   /// A date is finished if the newest run for it did every stage with the present definitions from
   /// the same source, and so did the last run of any date, whose numbers are in the tables
   /// (DECISIONS.md, D-403), its forecasts or newer ones are published, and the data directory
   /// is as the newest extraction left it.
-  private func finished(
-    _ reading: LedgerReading, pipeline: PipelineDefinition, date: CalendarDate,
-    settingsDigest: String, source: String, directory: DataDirectory
-  ) throws -> LedgerReading.NewestRun? {
-    guard let newest = try reading.newestRun(pipeline: pipeline.name, date: date),
-      newest.hasSucceeded, newest.settingsDigest == settingsDigest, newest.source == source,
-      try reading.lastRunWasWhole(settingsDigest)
-    else { return nil }
-    if pipeline.stage(.publish) != nil {
-      guard let published = try reading.publishedDate(), published >= date else { return nil }
+  func nightState(
+    _ reading: LedgerReading, _ opening: Opening, settingsDigest: String, directory: DataDirectory
+  ) throws -> NightState {
+    let date = opening.date
+    guard let newest = try reading.newestRun(pipeline: opening.pipeline.name, date: date) else {
+      return .open(reason: "there was no run for \(date) yet")
+    }
+    guard newest.hasSucceeded else {
+      return .open(reason: "the newest run for \(date) did not end well")
+    }
+    guard newest.settingsDigest == settingsDigest else {
+      return .open(
+        reason: newest.settingsDigest == LedgerReading.partialDigest
+          ? "the newest run for \(date) did some stages only"
+          : "the definitions changed since the newest run for \(date)")
+    }
+    guard newest.source == opening.source else {
+      return .open(reason: "the newest run for \(date) read another source")
+    }
+    guard try reading.lastRunWasWhole(settingsDigest) else {
+      return .open(reason: "a later run did some stages only, failed, or had other definitions")
+    }
+    if opening.pipeline.stage(.publish) != nil {
+      guard let published = try reading.publishedDate(), published >= date else {
+        return .open(reason: "the forecasts as of \(date) are not published")
+      }
     }
     guard let last = try reading.lastExtraction(),
       last.directoryID == directory.identity.description,
       last.manifestDigest == directory.extractedDigest
-    else { return nil }
-    return newest
+    else { return .open(reason: "the data folder is not as the last run left it") }
+    return .finished(newest)
   }
 
   /// The digest of the definitions that the pipeline's outcome depends on.
-  private func settingsDigest(_ pipeline: PipelineDefinition) -> String {
+  func settingsDigest(_ pipeline: PipelineDefinition) -> String {
     var text = pipeline.canonicalText
     text += project.datasets.map { $0.canonicalText + $0.checksText }.joined()
     text += project.models.map(\.canonicalText).joined()

@@ -21,7 +21,7 @@ extension RunContext {
   }
 
   /// The latest logical date for which a stage has succeeded.
-  private func newestSuccess(of stage: String) throws -> CalendarDate? {
+  func newestSuccess(of stage: String) throws -> CalendarDate? {
     let rows = try lock.connection.query(
       """
       SELECT max(r.logical_date) AS newest

@@ -5,8 +5,8 @@ import Columns
 import Postgres
 
 extension MetricsPlan {
-  private static let dayStage = "metrics/rows/day"
-  private static let monthStage = "metrics/rows/month"
+  static let dayStage = "metrics/rows/day"
+  static let monthStage = "metrics/rows/month"
 
   /// Computes the metrics of rows that are kept by day for the days whose input changed.
   func writeDays(

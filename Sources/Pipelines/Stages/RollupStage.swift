@@ -45,56 +45,14 @@ package struct RollupStage: Stage {
     _ = try context.extracted(RollupStage.dataset)
     let coverage = try context.checkCoverage(of: definition)
     outcome.notices += coverage.notices
-    let ledger = LedgerReading(context.lock.connection)
-    let known = try ledger.intervals(of: name)
-    let newest = max(context.date, known.keys.max() ?? context.date)
-    let zones = try context.zones()
-    let over = try context.datesOver(through: newest)
-    outcome.note(over, through: newest, in: context)
-    let uses = try ledger.rateUses(of: name)
-    let (conversion, notices) = try conversion(in: context)
-    outcome.notices += notices
-    let work = work(on: definition, conversion, zones, over, in: context)
-    let moves = try ZoneMoves(name, zones, table: "daily_rollups", in: context)
-    let content = context.directory.manifest.days(of: RollupStage.dataset)
-    let dates = self.dates(content, known: known, zones, in: context)
-    let first = zones.dates(ofUTCDay: coverage.days.lowerBound).lowerBound
-    let entry = context.directory.manifest.datasets[RollupStage.dataset]
-    // Without days the rates that they took are not known.
-    let addsOnly =
-      entry?.layout?.mode == DatasetDefinition.Mode.append.rawValue && entry?.floor == nil
-      && grains.contains(.day)
-    var pending: [RollupDay] = []
-    var forced: Set<CalendarDate> = []
-    var inputs: [CalendarDate: String] = [:]
-    for date in dates {
-      let utcDays = zones.rollupDays(of: date...date)
-      var rowsDigest = content.digest(utcDays)
-      if date > over.last { rowsDigest += " pending" }
-      let digests = IntervalDigests(
-        inputs: conversion.inputsDigest(rows: rowsDigest, uses: uses[date] ?? []),
-        settings: work.settingsDigest)
-      inputs[date] = digests.inputs
-      if context.isForced && date <= context.date || moves.concern(date) { forced.insert(date) }
-      guard known[date] != digests || forced.contains(date) else { continue }
-      let rows = content.rowCount(utcDays)
-      let isForgotten = rows == 0 && date < first
-      var day = RollupDay(
-        date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten)
-      if addsOnly, !isForgotten, date <= over.last, !forced.contains(date),
-        let before = known[date], before.settings == work.settingsDigest
-      {
-        day.lateParts =
-          content.added(to: utcDays) { digest in
-            conversion.inputsDigest(rows: digest, uses: uses[date] ?? []) == before.inputs
-          } ?? []
-        let late = day.lateParts.reduce(0) { $0 + $1.rows }
-        if late * rowsPerLateRow > rows { day.lateParts = [] }
-      }
-      pending.append(day)
-      if isForgotten { inputs[date] = nil }
-    }
-    outcome.note("days", dates.count)
+    let first = try context.zones().dates(ofUTCDay: coverage.days.lowerBound).lowerBound
+    let plan = try self.plan(on: definition, from: first, in: context)
+    outcome.note(plan.over, through: plan.newest, in: context)
+    outcome.notices += plan.notices
+    let (known, work, moves, uses) = (plan.known, plan.work, plan.moves, plan.uses)
+    let (pending, forced) = (plan.pending, plan.forced)
+    var inputs = plan.inputs
+    outcome.note("days", plan.dates.count)
     outcome.note("days_computed", pending.count)
     let target = context.lock.settings
     let lateWork = LateWork(
@@ -142,7 +100,7 @@ package struct RollupStage: Stage {
     try moves.finish(in: context)
     context.log(
       .info,
-      "rollup: \(pending.count) of \(dates.count) days computed, \(outcome.rowsOut) rows")
+      "rollup: \(pending.count) of \(plan.dates.count) days computed, \(outcome.rowsOut) rows")
     return outcome
   }
 
@@ -185,7 +143,7 @@ package struct RollupStage: Stage {
   /// that have events, since one event with a wrong year must not cost a millennium of days. And
   /// every day that is in the ledger: what the source no longer has, and later days that other
   /// settings computed.
-  private func dates(
+  func dates(
     _ content: DatasetDays, known: [CalendarDate: IntervalDigests], _ zones: CompanyZones,
     in context: RunContext
   ) -> [CalendarDate] {
@@ -206,7 +164,7 @@ package struct RollupStage: Stage {
   package static let continuousDays = 3_653
 
   /// The digest of everything besides the input that the rows depend on.
-  private func settingsDigest(_ context: RunContext) -> String {
+  func settingsDigest(_ context: RunContext) -> String {
     let text =
       "rollup 2\nzone \(context.zoneName)\ncurrency \(context.pipeline.currency)\n"
       + "grains \(grains.map(\.rawValue).sorted().joined(separator: ","))\n"
@@ -232,7 +190,7 @@ package struct RollupStage: Stage {
     return chunks
   }
 
-  private func work(
+  func work(
     on events: DatasetDefinition, _ conversion: RollupConversion, _ zones: CompanyZones,
     _ over: DatesOver, in context: RunContext
   ) -> RollupWork {

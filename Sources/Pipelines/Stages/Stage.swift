@@ -4,6 +4,8 @@ package protocol Stage {
   var name: String { get }
   /// Does the stage's work for the run.
   func run(in context: RunContext) throws -> StageOutcome
+  /// What the stage would do, for a plan; changes nothing.
+  func outlook(in context: RunContext) throws -> StageOutlook
 }
 
 /// What a stage did, for the ledger and the summary.

@@ -19,6 +19,12 @@ package struct UsageStage: Stage {
   /// A stage.
   package init() {}
 
+  /// The digest of everything besides rows that the numbers depend on.
+  static func settingsDigest(_ events: DatasetDefinition, zone: String) throws -> String {
+    SHA256.hexadecimalDigest(
+      of: "usage \(version)\nzone \(zone)\nagent \(try UsageReading.agentColumn(events) ?? "")\n")
+  }
+
   package func run(in context: RunContext) throws -> StageOutcome {
     var outcome = StageOutcome()
     let agentLedger = IntervalLedger(stage: "usage/agents", run: context.run)
@@ -43,9 +49,7 @@ package struct UsageStage: Stage {
         (periodLedger, knownMonths.keys.sorted()), in: context, &outcome)
       return outcome
     }
-    let settings = SHA256.hexadecimalDigest(
-      of: "usage \(UsageStage.version)\nzone \(context.zoneName)\n"
-        + "agent \(try UsageReading.agentColumn(events) ?? "")\n")
+    let settings = try UsageStage.settingsDigest(events, zone: context.zoneName)
     let content = context.directory.manifest.days(of: dataset)
     let zones = try context.zones()
     let moves = try ZoneMoves(name, zones, table: "agent_metrics", in: context)

@@ -60,6 +60,7 @@ struct ZoneMoves {
       }
       if dates?.isEmpty ?? false { return }
     }
+    guard context.lock.isHeld else { return }
     try context.lock.write { connection in
       try ZoneMoves.record(moved.map { ($0, "") }, stage, on: connection)
     }

@@ -20,7 +20,8 @@ package final class DataDirectory {
   package let extractedDigest: String?
   /// What was noticed on opening, in words.
   package private(set) var notices: [String] = []
-  private let lock: DirectoryLock
+  /// `nil` where the folder is only looked at.
+  private let lock: DirectoryLock?
 
   private static let manifestName = "manifest.json"
   private static let identityName = "directory-id"
@@ -81,6 +82,26 @@ package final class DataDirectory {
     manifest = found ?? Manifest(directoryID: settled.description)
   }
 
+  /// A folder as a plan sees it: nothing is created, locked or written; a folder that is not there,
+  /// or holds no manifest, counts as empty.
+  ///
+  /// - Throws: ``DataDirectoryError/unreadableManifest(path:)``,
+  ///   ``PipelineError/newerManifest(path:version:)``, `FileError`.
+  init(reading path: String) throws {
+    self.path = path
+    lock = nil
+    var found: Manifest?
+    if try FileSystem.exists(path + "/" + DataDirectory.manifestName) {
+      let reading = try DataDirectoryReading(path: path)
+      notices += reading.notice.map { [$0] } ?? []
+      found = reading.notice == nil ? reading.manifest : nil
+    }
+    identity = found.flatMap { UUIDValue($0.directoryID) } ?? .zero
+    foundDigest = try found?.digest()
+    extractedDigest = found?.maintainedFrom ?? foundDigest
+    manifest = found ?? Manifest(directoryID: UUIDValue.zero.description)
+  }
+
   /// Throws if a folder holds files but nothing that says it is a data directory.
   private static func checkIsOurs(_ path: String) throws {
     let names = try FileSystem.list(path).filter { !$0.hasPrefix(".") }
@@ -91,6 +112,7 @@ package final class DataDirectory {
 
   /// Replaces the manifest, then removes the files it no longer lists.
   package func commit(_ next: Manifest) throws {
+    precondition(lock != nil, "the folder is only looked at")
     try FileSystem.synchronizeAll(path)
     try DataDirectory.write(next, in: path)
     manifest = next
@@ -153,6 +175,6 @@ package final class DataDirectory {
 
   /// A view for reading that threads may share.
   package var reader: PartReader {
-    PartReader(path: path, manifest: manifest, makesIndexes: true)
+    PartReader(path: path, manifest: manifest, makesIndexes: lock != nil)
   }
 }

@@ -182,12 +182,15 @@ extension Ledger {
 
 /// What the ledger says about the past, for deciding what is left to do.
 package struct LedgerReading {
-  private let connection: Connection
+  let connection: Connection
 
   /// Reads the ledger through a connection.
   package init(_ connection: Connection) {
     self.connection = connection
   }
+
+  /// What stands for the digest of the definitions of a run that did some stages only.
+  static let partialDigest = "partial"
 
   /// The newest run of a date.
   package struct NewestRun: Sendable {

@@ -48,6 +48,18 @@ package final class RunLock {
     self.settings = settings
   }
 
+  /// The target as a plan sees it: no lock is taken, and every write is refused.
+  ///
+  /// Tokens count from 1, so the fence finds none like this one.
+  init(reading connection: Connection, settings: ConnectionSettings) {
+    token = 0
+    self.connection = connection
+    self.settings = settings
+  }
+
+  /// Whether this is the lock of a run, which may write.
+  var isHeld: Bool { token > 0 }
+
   /// Who took the lock last, in words.
   private static func holder(_ connection: Connection) throws -> String {
     let rows = try connection.query(

@@ -1,0 +1,100 @@
+import AlmanacCore
+package import Pipelines
+
+/// Renders a plan.
+package struct PlanText {
+  private let plan: PipelinePlan
+
+  /// A rendering of a plan.
+  package init(_ plan: PipelinePlan) {
+    self.plan = plan
+  }
+
+  /// The lines in a format: for people, as CSV a line for each stage, as JSON one object.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: tableLines()
+    case .csv:
+      ["stage,action,days,first_day,last_day,rows,seconds,reasons"]
+        + plan.stages.map { stage in
+          let cells = [
+            stage.name, stage.action.rawValue, stage.days.map { String($0.count) } ?? "",
+            stage.days?.first.description ?? "", stage.days?.last.description ?? "",
+            stage.rows.map { String($0) } ?? "",
+            stage.seconds.map { Display.fixed($0, decimals: 3) } ?? "",
+            stage.reasons.joined(separator: "; "),
+          ]
+          return cells.map { CellText.csv($0) }.joined(separator: ",")
+        }
+    case .json: [json]
+    }
+  }
+
+  private func tableLines() -> [String] {
+    let title = "Plan of \(plan.pipeline) for \(plan.date)"
+    let notices = plan.notices.flatMap { wrapped("note: \($0)", indent: "") }
+    if let finished = plan.finished {
+      return ["\(title): nothing to do"]
+        + wrapped("run \(finished.run.prefix(8)) finished it at \(finished.at)") + notices
+    }
+    var table = TextTable([
+      ("stage", .left), ("does", .left), ("days", .right), ("rows", .right), ("takes", .right),
+    ])
+    for stage in plan.stages {
+      table.add([
+        stage.name, PlanText.word(stage.action), stage.days.map { Display.count($0.count) } ?? "-",
+        stage.rows.map { Display.count($0) } ?? "-",
+        stage.seconds.map { Display.seconds($0) } ?? "-",
+      ])
+    }
+    var lines = wrapped("\(title): \(plan.reason)", indent: "") + table.lines() + ["", "Why"]
+    for stage in plan.stages {
+      for reason in stage.reasons { lines += wrapped("\(stage.name): \(reason)") }
+    }
+    lines.append("")
+    lines.append(
+      plan.seconds.map { seconds in
+        "In all about \(Display.seconds(seconds)), by the last runs"
+          + (plan.knowsAllTimes ? "." : "; some stages have none.")
+      } ?? "How long it takes is not known before the first run.")
+    return lines + notices
+  }
+
+  private static func word(_ action: StageOutlook.Action) -> String {
+    switch action {
+    case .run: "work"
+    case .look: "looks"
+    case .nothing: "nothing"
+    }
+  }
+
+  /// Seconds with three decimals, as JSON.
+  private static func milliseconds(_ seconds: Double?) -> String {
+    seconds.map { Display.fixed($0, decimals: 3) } ?? "null"
+  }
+
+  private var json: String {
+    var object = JSONText()
+    object.add("pipeline", text: plan.pipeline)
+    object.add("date", text: plan.date.description)
+    object.add("finished", raw: plan.finished == nil ? "false" : "true")
+    object.add("finished_by_run", text: plan.finished?.run)
+    object.add("reason", text: plan.finished == nil ? plan.reason : nil)
+    object.add("seconds", raw: PlanText.milliseconds(plan.seconds))
+    object.add("notices", texts: plan.notices)
+    let stages = plan.stages.map { stage in
+      var object = JSONText()
+      object.add("stage", text: stage.name)
+      object.add("action", text: stage.action.rawValue)
+      object.add("reasons", texts: stage.reasons)
+      object.add("days", raw: stage.days.map { String($0.count) } ?? "null")
+      object.add("first_day", text: stage.days?.first.description)
+      object.add("last_day", text: stage.days?.last.description)
+      object.add("rows", raw: stage.rows.map { String($0) } ?? "null")
+      object.add("seconds", raw: PlanText.milliseconds(stage.seconds))
+      return object.finish()
+    }
+    object.add("stages", raw: "[" + stages.joined(separator: ",") + "]")
+    return object.finish()
+  }
+}

@@ -1,0 +1,72 @@
+import AlmanacCore
+import Pipelines
+import Postgres
+
+/// The options that say what a run or a plan is about.
+struct RunOptions {
+  /// What is asked for; the number of threads is that of the machine unless given.
+  private let pipeline: String
+  private let date: CalendarDate?
+  private let source: ConnectionSettings
+  /// The database that is written.
+  let target: ConnectionSettings
+  /// The folder of snapshots.
+  let dataPath: String
+  private let projectPath: String
+  private let jobs: Int?
+  private let selection: StageSelection
+  private let isForced: Bool
+  private let environment: [String: String]
+
+  /// Takes the options and the pipeline's name.
+  ///
+  /// - Parameters:
+  ///   - scanner: the command line.
+  ///   - command: the command's name, for its errors.
+  ///   - environment: the environment by name.
+  /// - Throws: ``UsageError``.
+  init(
+    _ scanner: inout ArgumentScanner, of command: String, environment: [String: String]
+  ) throws {
+    self.environment = environment
+    let options = ConnectionOptions(environment: environment)
+    date = try scanner.date("--date")
+    source = try options.settings(
+      option: "--source", value: try scanner.value("--source"), variable: "ALMANAC_SOURCE")
+    target = try options.settings(
+      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET",
+      fallback: source)
+    dataPath = try scanner.value("--data") ?? "var/data"
+    projectPath = try scanner.value("--project") ?? "."
+    jobs = try scanner.integer("--jobs", in: 1...256)
+    func terms(_ option: String) throws -> [String]? {
+      try scanner.value(option)?.split(separator: ",", omittingEmptySubsequences: false)
+        .map(String.init)
+    }
+    selection = StageSelection(only: try terms("--only"), skip: try terms("--skip") ?? [])
+    isForced = try scanner.flag("--force")
+    guard let pipeline = scanner.operand() else {
+      throw UsageError("name the pipeline to \(command), such as `almanac \(command) nightly`")
+    }
+    guard shown(pipeline).contains(pipeline) else {
+      throw UsageError(
+        "the pipeline's name is a connection string; put --source or --target before")
+    }
+    self.pipeline = pipeline
+  }
+
+  /// A runner for these options.
+  ///
+  /// - Throws: what reading the definitions throws.
+  func runner(
+    in setting: CommandSetting, log: LogSink = .silent, progress: ProgressSink = .silent
+  ) throws -> PipelineRunner {
+    PipelineRunner(
+      project: try ProjectLoader(path: projectPath, environment: environment).load(),
+      request: RunRequest(
+        pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
+        jobs: jobs ?? setting.processors, isForced: isForced, selection: selection,
+        programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
+      zones: systemZone, log: log, progress: progress)
+  }
+}

@@ -1,0 +1,147 @@
+package import AlmanacCore
+import Postgres
+
+/// What a run would do now (DECISIONS.md, D-550).
+package struct PipelinePlan: Sendable {
+  /// The pipeline's name.
+  package var pipeline: String
+  /// The logical date.
+  package var date: CalendarDate
+  /// The run that finished the date, and when, where nothing is left to do.
+  package var finished: (run: String, at: String)?
+  /// Why there is something to do, in words.
+  package var reason: String
+  /// The stages, in order; none where nothing is left to do.
+  package var stages: [StageOutlook] = []
+  /// What a person should know.
+  package var notices: [String] = []
+
+  /// The seconds of all stages that earlier runs tell of, `nil` where none does.
+  package var seconds: Double? {
+    let known = stages.compactMap(\.seconds)
+    return known.isEmpty ? nil : known.reduce(0, +)
+  }
+
+  /// Whether every stage that has work has an estimate of its time.
+  package var knowsAllTimes: Bool {
+    stages.allSatisfy { $0.seconds != nil || $0.action == .nothing }
+  }
+}
+
+extension PipelineRunner {
+  /// Finds out what ``run()`` would do now, without changing the target, the source or the folder.
+  ///
+  /// The target is read in one read-only transaction, without the lock. What the source got since the
+  /// last extraction is not looked at, so rows that it will bring are not among the reasons.
+  ///
+  /// - Throws: what a run would throw before its first stage, or for lack of an extraction.
+  package func plan() throws -> PipelinePlan {
+    let opening = try open()
+    let directory = try DataDirectory(reading: request.dataPath)
+    return try opening.connection.transaction(.repeatableReadReadOnly(snapshot: nil)) {
+      try plan(opening, directory)
+    }
+  }
+
+  private func plan(_ opening: Opening, _ directory: DataDirectory) throws -> PipelinePlan {
+    var plan = PipelinePlan(pipeline: opening.pipeline.name, date: opening.date, reason: "")
+    plan.notices = directory.notices
+    let reading = LedgerReading(opening.connection)
+    let state = try nightState(
+      reading, opening, settingsDigest: settingsDigest(opening.pipeline), directory: directory)
+    switch state {
+    case .finished(let run) where !request.isForced && request.selection.isWhole:
+      plan.finished = (run.run, run.finishedAt)
+      return plan
+    case .finished: plan.reason = "asked for, though the date is finished"
+    case .open(let reason): plan.reason = reason
+    }
+    let lock = RunLock(reading: opening.connection, settings: request.target)
+    let context = RunContext(
+      run: .zero, project: project, pipeline: opening.pipeline, date: opening.date,
+      zone: opening.zone, jobs: request.jobs, isForced: request.isForced, source: request.source,
+      lock: lock, ledger: Ledger(lock, run: .zero), directory: directory, log: .silent,
+      findZone: zones)
+    let history = try reading.stageHistory(pipeline: opening.pipeline.name)
+    var working: Set<StageKind> = []
+    for (reference, stage) in zip(
+      try request.selection.stages(of: opening.pipeline), opening.stages)
+    {
+      let inputs = opening.pipeline.inputs(of: reference.kind)
+      var outlook: StageOutlook
+      do {
+        outlook = try stage.outlook(in: context)
+      } catch PipelineError.notExtracted(let dataset) where isExtracted(dataset, opening) {
+        outlook = StageOutlook(stage.name, .run, ["\(dataset) is extracted first"])
+      }
+      // What extract and check bring is not known before; what the others write is.
+      let sources = opening.pipeline.stages.map(\.kind).filter {
+        inputs.contains($0) && working.contains($0) && $0 != .extract && $0 != .check
+      }
+      if outlook.action == .look, let source = sources.last {
+        outlook.action = .run
+        outlook.reasons = ["reads what \(source.rawValue) writes"]
+      }
+      if outlook.action == .run { working.insert(reference.kind) }
+      outlook.estimate(by: history[stage.name])
+      plan.stages.append(outlook)
+    }
+    return plan
+  }
+
+  /// Whether the stages that are asked for extract a dataset.
+  private func isExtracted(_ dataset: String, _ opening: Opening) -> Bool {
+    opening.stages.contains { stage in
+      (stage as? ExtractStage)?.datasets.contains { $0.name == dataset } ?? false
+    }
+  }
+}
+
+extension StageOutlook {
+  /// Adds what earlier runs tell about rows and time.
+  ///
+  /// The time is the median of theirs; where the stage is known to read more rows than they did, it
+  /// grows with the rows.
+  mutating func estimate(by history: StageHistory?) {
+    guard action != .nothing, let history else { return }
+    seconds = history.seconds
+    if let rows, history.rows > 0, rows > history.rows {
+      seconds = history.seconds * Double(rows) / Double(history.rows)
+    } else if rows == nil {
+      rows = history.rows
+    }
+  }
+}
+
+/// What the last runs of a stage took, as medians.
+struct StageHistory: Sendable, Equatable {
+  /// Rows read.
+  var rows: Int
+  /// How long it took.
+  var seconds: Double
+}
+
+extension LedgerReading {
+  /// The medians of the last five successful runs of each stage of a pipeline.
+  func stageHistory(pipeline: String) throws -> [String: StageHistory] {
+    let rows = try connection.query(
+      """
+      SELECT stage, percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(rows_in, 0)) AS rows,
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+      FROM (
+        SELECT s.stage, s.rows_in, extract(epoch FROM s.finished_at - s.started_at)::float8 AS seconds,
+          row_number() OVER (PARTITION BY s.stage ORDER BY s.started_at DESC) AS age
+        FROM almanac.stage_runs AS s JOIN almanac.runs AS r ON r.run_id = s.run_id
+        WHERE r.pipeline = $1 AND s.status = 'succeeded') AS newest
+      WHERE age <= 5 GROUP BY stage
+      """, [pipeline])
+    var history: [String: StageHistory] = [:]
+    for row in 0..<rows.count {
+      guard let stage = rows[row, "stage"] else { continue }
+      history[stage] = StageHistory(
+        rows: rows[row, "rows"].flatMap { Int($0) } ?? 0,
+        seconds: rows[row, "seconds"].flatMap { Double($0) } ?? 0)
+    }
+    return history
+  }
+}
