@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Tests run on threads that block most signals. A program inherits that, and would then survive
 /// a SIGTERM that ends it anywhere else.
-func withoutBlockedSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
+package func withoutBlockedSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
   var none = sigset_t()
   var before = sigset_t()
   unsafe sigemptyset(&none)

@@ -65,6 +65,14 @@ package struct RunCommand: Command {
     defer { progress.erase() }
     let log = progress.logSink(
       threshold: isQuiet ? .warning : isVerbose ? .debug : .info)
+    Interruption.watch(
+      onSignal: { signal in
+        log(.warning, "\(signal.rawValue): stopping within 5 seconds; a second one stops at once")
+      },
+      onEnd: { signal in
+        progress.erase()
+        setting.console.report("almanac: \(PipelineError.interrupted(signal))")
+      })
     let report = try options.runner(in: setting, log: log, progress: progress.sink).run()
     progress.erase()
     // Keeps the progress apart from the result on a terminal; the result itself stays clean.

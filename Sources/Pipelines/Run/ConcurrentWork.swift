@@ -4,7 +4,8 @@ import Synchronization
 ///
 /// Items are taken in order and results come back in the order of the items, so the outcome does
 /// not depend on `jobs`. The first error in item order is thrown once every thread has stopped;
-/// items that were not begun by then are left. `makeContext` is called once on each thread that has
+/// items that were not begun by then are left, as they are once the process is asked to end.
+/// `makeContext` is called once on each thread that has
 /// work; one of the threads is the caller's own.
 package func mapConcurrently<Item: Sendable, Context, Output: Sendable>(
   _ items: [Item], jobs: Int, context makeContext: @escaping @Sendable () throws -> Context,
@@ -29,6 +30,7 @@ package func mapConcurrently<Item: Sendable, Context, Output: Sendable>(
     do {
       try session { context in
         while true {
+          try Interruption.check()
           let output = try body(context, items[index])
           let next = progress.withLock { state in
             state.outputs[index] = output

@@ -6,6 +6,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case alreadyRunning(holder: String)
   /// The run lost its lock to another one, so it may write nothing more.
   case lockLost
+  /// The process was asked to end.
+  case interrupted(Interruption.Signal)
   /// The manifest was written by a newer version of the program.
   case newerManifest(path: String, version: Int)
   /// A folder given for the data holds files of somebody else.
@@ -75,6 +77,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   package var exitStatus: ExitStatus {
     switch self {
     case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind: .temporaryFailure
+    case .interrupted(let signal): signal.exitStatus
     case .newerManifest, .unknownPipeline, .unknownZone, .noCompanyZones, .layoutChanged,
       .noTransactions, .columnsChanged:
       .configuration
@@ -98,6 +101,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "another run is at work (\(holder)); wait for it to end and try again"
     case .lockLost:
       "this run lost its lock to another run and wrote nothing more; run it again"
+    case .interrupted(let signal):
+      "interrupted by \(signal.rawValue); what was finished is kept, and the same command goes on"
     case .newerManifest(let path, let version):
       "\(path) has version \(version), this program knows \(Manifest.currentVersion); "
         + "use the newer program or another --data folder"

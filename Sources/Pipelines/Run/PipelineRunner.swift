@@ -151,8 +151,13 @@ package struct PipelineRunner {
         jobs: request.jobs,
         isForced: request.isForced, programVersion: request.programVersion, host: request.host,
         processID: request.processID))
+    let (target, fence, backend) = (request.target, lock.fence, try lock.backend())
+    Interruption.prepare { signal in
+      try? Ledger.recordInterruption(signal, of: run, fence, backend: backend, target)
+    }
     do {
       for (index, stage) in opening.stages.enumerated() {
+        try Interruption.check()
         try ledger.beginStage(stage.name, sequence: index + 1)
         let clock = ContinuousClock()
         let start = clock.now
@@ -167,12 +172,15 @@ package struct PipelineRunner {
         for notice in outcome.notices { log(.warning, "\(stage.name): \(notice)") }
       }
       try ledger.finish(failure: nil)
+      Interruption.end()
     } catch {
+      let error = Interruption.explain(error)
       if let error = error as? PipelineError, case .damagedPart(let path, _) = error {
         try? DamageList(directory: directory.path).add([path])
       }
       // The first error counts: recording it may fail for the same reason.
       try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
+      Interruption.end()
       throw error
     }
     return report

@@ -1,3 +1,4 @@
+import AlmanacCore
 import Glibc
 
 /// Runs `body` on `count` threads at once, one of which is the caller's own; returns when all ended.
@@ -26,7 +27,9 @@ private final class ThreadBody: Sendable {
   }
 }
 
-private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+/// Starts a thread; `nil` where none can be had.
+@discardableResult
+func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
   let box = unsafe Unmanaged.passRetained(ThreadBody(body))
   var thread = pthread_t()
   let status = unsafe pthread_create(
@@ -42,3 +45,56 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
   unsafe box.release()
   return nil
 }
+
+extension Interruption {
+  /// Waits for SIGINT or SIGTERM on a thread of its own.
+  ///
+  /// Blocking the signals would not do: libraries start threads before the program does, and any of
+  /// them may be given a signal. After the first one both end the process again. A signal that is
+  /// ignored, as SIGINT is in the background of a script, stays so.
+  static func watchSignals(_ body: @escaping @Sendable (Signal) -> Void) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { return }
+    let reading = ends[0]
+    unsafe signalPipe = ends[1]
+    for number in [SIGINT, SIGTERM] {
+      var before = sigaction()
+      guard unsafe sigaction(number, nil, &before) == 0,
+        unsafe unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) != ignored
+      else { continue }
+      var action = sigaction()
+      unsafe action.__sigaction_handler.sa_handler = { number in
+        let code = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = unsafe write(signalPipe, &byte, 1)
+        errno = code
+      }
+      action.sa_flags = SA_RESTART
+      _ = unsafe sigaction(number, &action, nil)
+    }
+    startThread {
+      var byte: UInt8 = 0
+      while unsafe read(reading, &byte, 1) != 1 {
+        guard errno == EINTR else { return }
+      }
+      for number in [SIGINT, SIGTERM] { _ = signal(number, SIG_DFL) }
+      body(Int32(byte) == SIGINT ? .interrupt : .terminate)
+    }
+  }
+
+  /// What stands for a handler where a signal is ignored: `SIG_IGN` of signal.h.
+  private static var ignored: Int { 1 }
+
+  /// Lets a thread rest.
+  static func pause(milliseconds: UInt32) {
+    usleep(milliseconds * 1_000)
+  }
+
+  /// Ends the process without waiting for its threads.
+  static func endProcess(_ status: ExitStatus) -> Never {
+    _exit(status.rawValue)
+  }
+}
+
+/// Where the handler of signals writes the number of one; it may call nothing that takes a lock.
+nonisolated(unsafe) private var signalPipe: Int32 = -1

@@ -168,6 +168,46 @@ package struct Ledger {
 }
 
 extension Ledger {
+  /// Records, through a connection of its own, that a run was interrupted which did not end by itself.
+  ///
+  /// The sessions of the run are ended first: that of the lock, and those that are within the fence,
+  /// whose writes are rolled back. Where another run has taken over, nothing is done.
+  static func recordInterruption(
+    _ signal: Interruption.Signal, of run: UUIDValue, _ fence: Fence, backend: Int32,
+    _ target: ConnectionSettings
+  ) throws {
+    let connection = try Connection(target, purpose: .target)
+    try connection.runScript("SET lock_timeout = 500; SET statement_timeout = 1000;")
+    let held = try connection.query(
+      "SELECT 1 AS held FROM almanac.locks WHERE name = 'run' AND token = $1",
+      [String(fence.token)])
+    guard held.count == 1 else { return }
+    _ = try connection.query(
+      """
+      SELECT pg_catalog.pg_terminate_backend(pid, 500) FROM (
+        SELECT pid FROM pg_catalog.pg_locks
+        WHERE relation = 'almanac.locks'::regclass AND mode = 'RowShareLock' AND granted
+        UNION SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = $1::integer) AS sessions
+      WHERE pid <> pg_catalog.pg_backend_pid()
+      """, [String(backend)])
+    try fence.write(on: connection) { connection in
+      let error = PipelineError.interrupted(signal).description
+      try connection.run(
+        """
+        UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $2
+        WHERE run_id = $1 AND status = 'running'
+        """, [run.description, error])
+      try connection.run(
+        """
+        UPDATE almanac.runs SET status = 'failed', finished_at = now(), error = $2
+        WHERE run_id = $1 AND status = 'running'
+        """, [run.description, error])
+      try connection.run(
+        "UPDATE almanac.locks SET released_at = now() WHERE name = 'run' AND token = $1",
+        [String(fence.token)])
+    }
+  }
+
   /// Records that the lock is free again, which it is once the connection is closed.
   package func release() throws {
     try lock.write { try release($0) }

@@ -93,6 +93,15 @@ package final class RunLock {
     }
   }
 
+  /// The server's process that serves the lock's session.
+  func backend() throws -> Int32 {
+    let rows = try connection.query("SELECT pg_catalog.pg_backend_pid() AS pid")
+    guard let pid = rows[0, "pid"].flatMap({ Int32($0) }) else {
+      throw PipelineError.unexpectedAnswer(what: "no process number")
+    }
+    return pid
+  }
+
   /// The fence of this run, for connections on other threads.
   package var fence: Fence { Fence(token: token) }
 

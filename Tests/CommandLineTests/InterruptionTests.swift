@@ -1,0 +1,113 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// SIGINT and SIGTERM while a run is at work.
+@Suite("Interrupted runs", .database)
+struct InterruptionTests {
+  /// A run that is under way.
+  private final class RunningNight {
+    let process = Process()
+    private let errors: URL
+
+    init(_ place: Workplace, _ date: String) throws {
+      errors = place.folder.url.appending(path: "stderr-\(UUID().uuidString)")
+      try Data().write(to: errors)
+      process.executableURL = try builtProgram()
+      process.arguments = [
+        "run", "nightly", "--date", date, "--source", place.url, "--data", "data", "--jobs", "2",
+      ]
+      process.currentDirectoryURL = place.folder.url
+      process.standardInput = FileHandle.nullDevice
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = try FileHandle(forWritingTo: errors)
+      try withoutBlockedSignals { try process.run() }
+    }
+
+    /// Waits for the end; the status, that of a signal which ended the process behind 128.
+    func end() -> Int32 {
+      process.waitUntilExit()
+      return process.terminationReason == .uncaughtSignal
+        ? 128 + process.terminationStatus : process.terminationStatus
+    }
+
+    func stderr() throws -> String { String(decoding: try Data(contentsOf: errors), as: UTF8.self) }
+  }
+
+  /// Waits until a query gives true.
+  private func waitUntil(_ place: Workplace, _ query: String) throws {
+    for _ in 0..<1_200 {
+      if try place.value(query) == "t" { return }
+      usleep(50_000)
+    }
+    Issue.record("never came true: \(query)")
+  }
+
+  private let isBlocked = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
+    """
+
+  @Test(
+    "a run that waits in a transaction rolls back, is recorded, and the next one goes on",
+    arguments: [(SIGTERM, Int32(143), "SIGTERM"), (SIGINT, 130, "SIGINT")])
+  func rollsBack(signal: Int32, status: Int32, name: String) throws {
+    let place = try Workplace()
+    let blocker = try TestDatabase.current.connect()
+    try blocker.run("BEGIN")
+    try blocker.run("LOCK TABLE analytics.daily_rollups IN ACCESS EXCLUSIVE MODE")
+    let night = try RunningNight(place, "2025-12-30")
+    try waitUntil(place, isBlocked)
+    kill(night.process.processIdentifier, signal)
+    #expect(night.end() == status)
+    let last = try night.stderr().split(separator: "\n").last ?? ""
+    #expect(
+      last
+        == "almanac: interrupted by \(name); what was finished is kept, and the same command goes on"
+    )
+    #expect(
+      try place.value(
+        """
+        SELECT string_agg(status || ' ' || (finished_at IS NOT NULL) || ' '
+          || starts_with(error, 'interrupted by \(name)'), ' ') FROM almanac.runs
+        """) == "failed true true")
+    #expect(
+      try place.value(
+        """
+        SELECT stage || ' ' || status FROM almanac.stage_runs ORDER BY sequence DESC LIMIT 1
+        """) == "rollup failed")
+    #expect(
+      try place.value("SELECT released_at IS NOT NULL FROM almanac.locks") == "t")
+    // No session of the run is left to write anything once the table is free.
+    try waitUntil(
+      place,
+      "SELECT count(*) = 0 FROM pg_stat_activity "
+        + "WHERE datname = current_database() AND application_name = 'almanac'")
+    try blocker.run("ROLLBACK")
+    #expect(try place.value("SELECT count(*) FROM analytics.hourly_rollups") == "0")
+    let next = try place.night("2025-12-30")
+    #expect(next.status == 0, "\(next.stderr)")
+    #expect(!next.stderr.contains("ended without a word"))
+    try place.verifyRollups(through: "2025-12-30")
+  }
+
+  @Test("a second signal ends the process at once")
+  func second() throws {
+    let place = try Workplace()
+    let blocker = try TestDatabase.current.connect()
+    try blocker.run("BEGIN")
+    try blocker.run("LOCK TABLE almanac.stage_runs, almanac.locks IN EXCLUSIVE MODE")
+    // Takes the lock and waits for its row.
+    let night = try RunningNight(place, "2025-12-30")
+    try waitUntil(place, isBlocked)
+    kill(night.process.processIdentifier, SIGTERM)
+    for _ in 0..<1_000 where try !night.stderr().contains("a second one stops at once") {
+      usleep(10_000)
+    }
+    kill(night.process.processIdentifier, SIGINT)
+    #expect(night.end() == 130)
+    #expect(night.process.terminationReason == .uncaughtSignal)
+    try blocker.run("ROLLBACK")
+  }
+}
