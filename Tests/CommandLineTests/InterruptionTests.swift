@@ -77,6 +77,14 @@ struct InterruptionTests {
         """
         SELECT stage || ' ' || status FROM almanac.stage_runs ORDER BY sequence DESC LIMIT 1
         """) == "rollup failed")
+    let log = try place.almanac(["logs", "last", "--target", place.url])
+    #expect(log.status == 0, "\(log.stderr)")
+    let lines = log.stdout.split(separator: "\n")
+    #expect(lines.first?.hasPrefix("Run ") == true)
+    #expect(lines.contains { $0.contains("  extract  succeeded in ") })
+    #expect(lines.contains { $0.contains("  rollup   error: interrupted by \(name)") })
+    #expect(lines.last?.contains("error: failed in ") == true)
+    #expect(try place.almanac(["logs", "00000000", "--target", place.url]).status == 66)
     #expect(
       try place.value("SELECT released_at IS NOT NULL FROM almanac.locks") == "t")
     // No session of the run is left to write anything once the table is free.
