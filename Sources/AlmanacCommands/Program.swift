@@ -10,7 +10,8 @@ package struct Program {
   package static let commands: [any Command.Type] = [
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, PlanCommand.self,
     RunCommand.self,
-    StatusCommand.self, LogsCommand.self, ScheduleCommand.self, PublishCommand.self, RollbackCommand.self,
+    StatusCommand.self, LogsCommand.self, ScheduleCommand.self, PublishCommand.self,
+    RollbackCommand.self,
     QueryCommand.self,
     ExportCommand.self,
     DigestCommand.self, DatasetsCommand.self,
