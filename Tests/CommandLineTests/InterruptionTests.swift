@@ -94,9 +94,15 @@ struct InterruptionTests {
         + "WHERE datname = current_database() AND application_name = 'almanac'")
     try blocker.run("ROLLBACK")
     #expect(try place.value("SELECT count(*) FROM analytics.hourly_rollups") == "0")
-    let next = try place.night("2025-12-30")
+    let next = try place.night("2025-12-30", "--metrics-file", "almanac.prom")
     #expect(next.status == 0, "\(next.stderr)")
     #expect(!next.stderr.contains("ended without a word"))
+    let metrics = try String(
+      contentsOf: place.folder.url.appending(path: "almanac.prom"), encoding: .utf8)
+    #expect(metrics.contains("\nalmanac_run_success{pipeline=\"nightly\"} 1.0\n"))
+    #expect(
+      metrics.split(separator: "\n").count { $0.hasPrefix("almanac_stage_rows_read{") } == 11)
+    #expect(metrics.contains("\nalmanac_publication_timestamp_seconds "))
     try place.verifyRollups(through: "2025-12-30")
   }
 

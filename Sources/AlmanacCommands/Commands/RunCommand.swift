@@ -1,4 +1,5 @@
 import AlmanacCore
+import Files
 import Pipelines
 import Postgres
 
@@ -27,6 +28,9 @@ package struct RunCommand: Command {
       --dry-run      show what would be done and why, as `almanac plan` does;
                      --format is table, csv or json
       --force        do a finished date again, and every day up to it
+      --metrics-file FILE
+                     write figures of the newest runs there when the run ends, as
+                     Prometheus' node exporter reads them (a name in .prom)
       --project DIR  the folder with pipelines, models and datasets (default: .)
       --quiet        no progress lines
       --verbose      more of them, and on a terminal the details of an error
@@ -43,6 +47,7 @@ package struct RunCommand: Command {
   private let options: RunOptions
   private let isDry: Bool
   private let format: OutputFormat?
+  private let metricsPath: String?
   private let isQuiet: Bool
   private let isVerbose: Bool
 
@@ -50,6 +55,7 @@ package struct RunCommand: Command {
     isQuiet = try scanner.flag("--quiet")
     isVerbose = try scanner.flag("--verbose")
     isDry = try scanner.flag("--dry-run")
+    metricsPath = try scanner.value("--metrics-file")
     format = try scanner.value("--format").map { try OutputFormat(option: $0) }
     if format != nil, !isDry { throw UsageError("--format is for --dry-run") }
     options = try RunOptions(&scanner, of: RunCommand.name, environment: environment)
@@ -73,11 +79,26 @@ package struct RunCommand: Command {
         progress.erase()
         setting.console.report("almanac: \(PipelineError.interrupted(signal))")
       })
-    let report = try options.runner(in: setting, log: log, progress: progress.sink).run()
+    let report: RunReport
+    do {
+      report = try options.runner(in: setting, log: log, progress: progress.sink).run()
+    } catch {
+      // The first error counts: without the target the file stays as it is.
+      try? writeMetrics()
+      throw error
+    }
+    try writeMetrics()
     progress.erase()
     // Keeps the progress apart from the result on a terminal; the result itself stays clean.
     if !report.stages.isEmpty { log(.info, "") }
     let summary = try RunSummary(report, target: options.target, dataPath: options.dataPath)
     setting.console.print(summary.lines())
+  }
+
+  /// Writes what monitoring asks, as the ledger has it now.
+  private func writeMetrics() throws {
+    guard let metricsPath else { return }
+    let metrics = try RunMetrics(Connection(options.target, purpose: .target))
+    try FileSystem.writeAtomically(Array(metrics.text.utf8), to: metricsPath)
   }
 }
