@@ -17,6 +17,7 @@ package struct Program {
     DigestCommand.self, DatasetsCommand.self,
     CompactCommand.self, ForecastCommand.self, BacktestCommand.self, DecomposeCommand.self,
     FitCommand.self, PredictCommand.self, EvaluateCommand.self, ShowCommand.self,
+    CompletionCommand.self,
   ]
 
   /// A program for one command line.
