@@ -229,7 +229,8 @@ private struct ModelFit {
     var best = single
     var bestLoss = meanLoss(single)
     for point in try points(
-      of: multiples, [4, 2, 1, 0.5], start: found.coefficients, curvature: found.gram)
+      of: multiples, [4, 2, 1, 0.5], start: found.coefficients,
+      curvature: found.curvature)
     where point.loss < bestLoss {
       bestLoss = point.loss
       best = Choice(
@@ -241,7 +242,8 @@ private struct ModelFit {
 
   /// The points of a path, judged by the declared rows or each row by itself.
   private func points(
-    of path: PenaltyPath, _ penalties: [Double], start: [Double], curvature: Matrix? = nil
+    of path: PenaltyPath, _ penalties: [Double], start: [Double],
+    curvature: PenaltyPath.Curvature? = nil
   ) throws(RegressionError) -> [PenaltyPath.Point] {
     guard let plan else {
       return try path.points(penalties: penalties, start: start, curvature: curvature)

@@ -37,8 +37,8 @@ extension PenaltyPath {
     var penalties: [Double]
     /// The fit with them.
     var coefficients: [Double]
-    /// The Gram matrix of the last steps.
-    var gram: Matrix
+    /// The curvature of the last steps.
+    var curvature: Curvature
   }
 
   /// The penalties of groups of columns by restricted likelihood: each group's coefficients count
@@ -60,15 +60,15 @@ extension PenaltyPath {
   ) throws(RegressionError) -> GroupPenalties {
     var path = self
     var coefficients = start
-    var gram: Matrix?
+    var last: Curvature?
     let largest = 1e3 * max(1, weights?.reduce(0, +) ?? Double(design.rowCount))
     for _ in 0..<rounds {
       let (position, curvature) = try path.minimise(
-        penalty: 0, start: coefficients, curvature: gram)
+        penalty: 0, start: coefficients, curvature: last)
       coefficients = position
-      gram = curvature
+      last = curvature
       let inverse = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
-        try equilibratedInverse(path.penalised(curvature, 0))
+        try equilibratedInverse(path.penalised(curvature.gram, 0))
       }
       var freedom = groups.map { group in
         group.reduce(Double(group.count)) {
@@ -88,9 +88,9 @@ extension PenaltyPath {
       }
       if change < 0.05 { break }
     }
-    let (position, curvature) = try path.minimise(penalty: 0, start: coefficients, curvature: gram)
+    let (position, curvature) = try path.minimise(penalty: 0, start: coefficients, curvature: last)
     return GroupPenalties(
-      penalties: path.fixedPenalties, coefficients: position, gram: curvature)
+      penalties: path.fixedPenalties, coefficients: position, curvature: curvature)
   }
 
   /// The variance of the errors of a linear fit; 1 for the other families.

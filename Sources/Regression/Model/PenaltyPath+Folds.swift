@@ -28,24 +28,27 @@ extension PenaltyPath {
       path.weights = target.indices.map {
         training.contains(plan.blocks[$0]) ? weights?[$0] ?? 1 : 0
       }
-      return (path: path, position: start, gram: Matrix?.none)
+      return (path: path, position: start, curvature: Curvature?.none)
     }
     var position = start
-    var curvature: Matrix?
+    var curvature: Curvature?
     var points: [Point] = []
+    var last: Double?
     for penalty in penalties {
+      defer { last = penalty }
       (position, curvature) = try minimise(
-        penalty: penalty, start: position, curvature: curvature)
+        penalty: penalty, start: position, curvature: curvature, solvedAt: last)
       var foldCoefficients: [[Double]] = []
       if let ridge {
         foldCoefficients = try ridge.coefficients(
           penalties: position.indices.map { strength($0, penalty) })
       } else {
         for index in fits.indices {
-          let (coefficients, gram) = try fits[index].path.minimise(
-            penalty: penalty, start: fits[index].position, curvature: fits[index].gram)
+          let (coefficients, curvature) = try fits[index].path.minimise(
+            penalty: penalty, start: fits[index].position, curvature: fits[index].curvature,
+            solvedAt: last)
           fits[index].position = coefficients
-          fits[index].gram = gram
+          fits[index].curvature = curvature
           foldCoefficients.append(coefficients)
         }
       }

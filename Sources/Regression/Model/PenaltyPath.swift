@@ -22,6 +22,13 @@ struct PenaltyPath {
     var loss: Double
   }
 
+  /// A Gram matrix that serves for several steps, and the share of each step that the next one
+  /// was with it.
+  struct Curvature {
+    var gram: Matrix
+    var ratio = 0.0
+  }
+
   let family: ModelFamily
   let design: Matrix
   let target: [Double]
@@ -51,19 +58,21 @@ struct PenaltyPath {
 
   /// The fits for penalties in descending order, up to where the loss has clearly turned up again.
   func points(
-    penalties: [Double], start: [Double], curvature known: Matrix? = nil
+    penalties: [Double], start: [Double], curvature known: Curvature? = nil
   ) throws(RegressionError) -> [Point] {
     var points: [Point] = []
     var position = start
     var curvature = known
     var least = Double.infinity
+    var last: Double?
     let rows = design.selecting(rows: judged)
     for penalty in penalties {
       let (coefficients, information) = try minimise(
-        penalty: penalty, start: position, curvature: curvature)
+        penalty: penalty, start: position, curvature: curvature, solvedAt: last)
       position = coefficients
+      last = penalty
       curvature = information
-      let point = try judge(penalty, coefficients, information, rows)
+      let point = try judge(penalty, coefficients, information.gram, rows)
       points.append(point)
       least = min(least, point.loss)
       if point.loss > least + 0.001 * abs(least) { break }
@@ -74,15 +83,36 @@ struct PenaltyPath {
   /// Newton steps with a Gram matrix that is kept while it serves; returns it with the solution.
   ///
   /// A step after which the objective is lower is halved: with a rare outcome whole steps can lead
-  /// ever further away. Small steps are not asked.
+  /// ever further away. Small steps are not asked. Where the start is the solution at another
+  /// penalty, `solvedAt`, the gradient there is known, and the first step takes no pass over the
+  /// rows.
   func minimise(
-    penalty: Double, start: [Double], curvature: Matrix?
-  ) throws(RegressionError) -> ([Double], Matrix) {
+    penalty: Double, start: [Double], curvature: Curvature?, solvedAt solved: Double? = nil
+  ) throws(RegressionError) -> ([Double], Curvature) {
     var coefficients = start
-    var gram = curvature
+    var gram = curvature?.gram
+    var ratio = curvature?.ratio ?? 0
     var factor: PenalisedFactor?
     var lastSize = Double.infinity
     let rowWeight = max(1, weights?.reduce(0, +) ?? Double(design.rowCount))
+    if let solved, let known = gram, family != .linear {
+      factor = try PenalisedFactor(penalised(known, penalty))
+      let gradient = start.indices.map {
+        (strength($0, solved) - strength($0, penalty)) * start[$0]
+      }
+      if let step = try factor?.solve(gradient) {
+        let size = stepSize(step, gradient, rowWeight)
+        // Further away the objective is to judge each step.
+        if size < 0.1 {
+          for column in step.indices { coefficients[column] += step[column] }
+          lastSize = size
+          if isWorn(ratio, after: size) {
+            gram = nil
+            factor = nil
+          }
+        }
+      }
+    }
     var last: (position: [Double], step: [Double], objective: Double, isFresh: Bool)?
     var fraction = 1.0
     for _ in 0..<60 {
@@ -116,10 +146,8 @@ struct PenaltyPath {
       }
       if factor == nil { factor = try PenalisedFactor(penalised(current, penalty)) }
       guard let step = try factor?.solve(gradient) else { break }
-      var decrement = 0.0
-      for column in step.indices { decrement += step[column] * gradient[column] }
-      let size = (max(0, decrement) / rowWeight).squareRoot()
-      if size > 0.5 * lastSize, size > 1e-5 {
+      let size = stepSize(step, gradient, rowWeight)
+      if size > 0.5 * lastSize, size > PenaltyPath.smallestStep {
         // The old curvature no longer fits: take the one of this place, and its whole step.
         gram = nil
         factor = nil
@@ -128,11 +156,39 @@ struct PenaltyPath {
       }
       last = isAsked ? (coefficients, step, objective, isFresh) : nil
       for column in step.indices { coefficients[column] += step[column] }
+      // Steps of one curvature shrink by about the same ratio each: the next one is foreseen.
+      ratio = lastSize.isFinite ? size / lastSize : 0
+      let next = ratio < 0.3 && lastSize.isFinite ? size * ratio : size
       lastSize = size
-      if family == .linear || size < 1e-5 { break }
+      if family == .linear || next < PenaltyPath.smallestStep { break }
+      if isWorn(ratio, after: size) {
+        gram = nil
+        factor = nil
+      }
     }
-    if let gram { return (coefficients, gram) }
-    return (coefficients, try pass(coefficients, formsGram: true).gram)
+    if let gram { return (coefficients, Curvature(gram: gram, ratio: ratio)) }
+    return (coefficients, Curvature(gram: try pass(coefficients, formsGram: true).gram))
+  }
+
+  /// The root mean square of a last step of `Xβ`.
+  private static let smallestStep = 1e-5
+
+  /// Whether a Gram matrix of the present place would cost less than the passes that steps with the
+  /// kept one still take, where each is the given share of the one before.
+  ///
+  /// A Gram matrix takes p operations for each that the gradient takes, all of them in the cache,
+  /// which for 40 columns was measured as three passes in all.
+  private func isWorn(_ ratio: Double, after size: Double) -> Bool {
+    guard ratio > 0, size > PenaltyPath.smallestStep else { return false }
+    let passes = ratio < 1 ? log(PenaltyPath.smallestStep / size) / log(ratio) : .infinity
+    return passes > 1 + Double(design.columnCount) / 20
+  }
+
+  /// How far a step moves `Xβ`: the root of its mean square by the curvature.
+  private func stepSize(_ step: [Double], _ gradient: [Double], _ rowWeight: Double) -> Double {
+    var decrement = 0.0
+    for column in step.indices { decrement += step[column] * gradient[column] }
+    return (max(0, decrement) / rowWeight).squareRoot()
   }
 
   private func judge(
