@@ -6,12 +6,12 @@ import Pipelines
 import Postgres
 import Synchronization
 
-/// A reader who looks at every view while nights publish and are killed.
+/// Readers who look at every view while nights publish and are killed.
 ///
-/// One thread asks 200 times a second, in turn with single statements and with all views in one
-/// `REPEATABLE READ` transaction. Meanwhile processes copy a run and publish it, some of which are
-/// killed at a random moment. What the reader may never see is a view without rows, rows of two
-/// publications, or an error.
+/// Several connections ask together 200 times a second, in turn with single statements and with all
+/// views in one `REPEATABLE READ` transaction. Meanwhile processes copy a run and publish it, some
+/// of which are killed at a random moment. What the readers may never see is a view without rows,
+/// rows of two publications, or an error.
 struct PublishReadersBenchmark {
   /// The sizes and paths of the run.
   let options: BenchmarkOptions
@@ -21,8 +21,10 @@ struct PublishReadersBenchmark {
   private static let publications = 50
   private static let kills = 10
   private static let requestsPerSecond = 200.0
+  /// Readers with a connection of their own: one would wait for each of its answers.
+  private static let readers = 8
 
-  /// What the reader met.
+  /// What readers met.
   private struct Sight: Sendable {
     var mixed = 0
     var empty = 0
@@ -30,21 +32,31 @@ struct PublishReadersBenchmark {
     var requests = 0
     var publications: Set<String> = []
     var longest = 0.0
+
+    mutating func add(_ other: Sight) {
+      mixed += other.mixed
+      empty += other.empty
+      errors += other.errors
+      requests += other.requests
+      publications.formUnion(other.publications)
+      longest = max(longest, other.longest)
+    }
   }
 
   /// Publishes with kills, reading all the while.
   func run() throws -> [Figure] {
     let place = try PublishPlace(options, database: "almanac_bench_readers")
-    let rows = max(1_000, options.rows / 50)
+    let rows = max(1_000, options.rows / 500)
     try PublishReadersBenchmark.publish(place.url, run: 0, rows: rows)
     try options.connect(database: place.database).runScript(PublishReadersBenchmark.analytics)
     let isOver = Atomic(false)
     let sight = Mutex(Sight())
-    let reader = DispatchGroup()
-    let thread = DispatchQueue(label: "reader")
-    thread.async(group: reader) {
-      let seen = read(place, until: isOver)
-      sight.withLock { $0 = seen }
+    let reading = DispatchGroup()
+    for number in 0..<Self.readers {
+      DispatchQueue(label: "reader \(number)").async(group: reading) {
+        let seen = read(place, from: number, until: isOver)
+        sight.withLock { $0.add(seen) }
+      }
     }
     var random = SplitMix64(seed: 7)
     var published = 0
@@ -66,7 +78,7 @@ struct PublishReadersBenchmark {
       }
     }.seconds
     isOver.store(true, ordering: .relaxed)
-    reader.wait()
+    reading.wait()
     let seen = sight.withLock { $0 }
     note("publish: \(seen.requests) requests in \(seconds) s, longest \(seen.longest) s")
     guard seen.publications.count >= Self.publications / 2, seen.requests > Self.publications else {
@@ -144,7 +156,9 @@ struct PublishReadersBenchmark {
 
   // MARK: Reading
 
-  private func read(_ place: PublishPlace, until isOver: borrowing Atomic<Bool>) -> Sight {
+  private func read(
+    _ place: PublishPlace, from first: Int, until isOver: borrowing Atomic<Bool>
+  ) -> Sight {
     var sight = Sight()
     guard let connection = try? options.connect(database: place.database),
       (try? connection.run("SET ROLE almanac_admin")) != nil,
@@ -160,7 +174,7 @@ struct PublishReadersBenchmark {
     let views = (0..<names.count).compactMap { names[$0, 0] }
     let clock = ContinuousClock()
     var due = clock.now
-    var turn = 0
+    var turn = first
     while !isOver.load(ordering: .relaxed) {
       let start = clock.now
       do {
@@ -177,7 +191,10 @@ struct PublishReadersBenchmark {
       turn += 1
       sight.requests += 1
       sight.longest = max(sight.longest, (clock.now - start) / .seconds(1))
-      due = max(due.advanced(by: .seconds(1 / Self.requestsPerSecond)), clock.now)
+      // What a slow answer delayed is made up for, up to a second.
+      due = max(
+        due.advanced(by: .seconds(Double(Self.readers) / Self.requestsPerSecond)),
+        clock.now.advanced(by: .seconds(-1)))
       pause(until: due)
     }
     return sight

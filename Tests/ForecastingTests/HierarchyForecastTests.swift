@@ -108,6 +108,41 @@ struct HierarchyForecastTests {
     }
   }
 
+  /// Two years of months whose order repeats and is otherwise wild: only the value of the year before
+  /// says anything, and the combination, which cannot have learnt the season by most origins, loses.
+  private static func wildSeason(seed: UInt64) -> HierarchyInput {
+    var random = SplitMix64(seed: seed)
+    let parts = (0..<3).map { part -> [Double] in
+      let season = (0..<12).map { _ in 100 + 900 * random.nextUnit() }
+      return (0..<24).map { season[$0 % 12] * Double(part + 1) * (0.9 + 0.2 * random.nextUnit()) }
+    }
+    let total = (0..<24).map { period in parts.reduce(0) { $0 + $1[period] } }
+    let nodes = [HierarchyInput.Node(role: .aggregate, values: total, group: 0)]
+    return HierarchyInput(
+      nodes: nodes + parts.map { HierarchyInput.Node(role: .aggregate, values: $0, group: 1) },
+      sums: [Hierarchy.Sum(total: 0, parts: [1, 2, 3])])
+  }
+
+  @Test("of a naive method have intervals as wide as its errors at the origins were")
+  func naiveIntervals() throws {
+    var judged = 0
+    for seed in UInt64(1)...6 {
+      let input = Self.wildSeason(seed: seed)
+      let result = try Self.forecast(input, HierarchySettings(horizon: 6, season: 12))
+      guard !result.modelPasses else { continue }
+      judged += 1
+      for (node, entry) in input.nodes.enumerated() {
+        // The differences to the year before are what seasonal naive was wrong by.
+        let errors = (12..<24).map { abs(entry.values[$0] - entry.values[$0 - 12]) }
+        let mean = errors.reduce(0, +) / 12
+        let widths = (0..<6).map { result.upper[0][node][$0] - result.points[node][$0] }
+        let width = widths.reduce(0, +) / 6
+        #expect(width > mean && width < 5 * mean, "seed \(seed), node \(node): \(width), \(mean)")
+      }
+    }
+    #expect(judged >= 3)
+  }
+
   @Test("of a history too short to judge are naive ones, and say so")
   func shortHistory() throws {
     let input = Self.business(seed: 6, companies: 4, periods: 9)

@@ -95,7 +95,8 @@ extension HierarchyForecaster {
         before.append(
           EnsembleForecast(
             points: target.predicted, members: [], weights: [], memberPoints: [],
-            origins: earlier, scales: target.scales, isNonnegative: settings.isNonnegative))
+            origins: earlier, scales: held(target.scales, node: node, to: earlier),
+            isNonnegative: settings.isNonnegative))
       }
       guard
         let intervals = PooledIntervals(

@@ -181,7 +181,8 @@ extension HierarchyForecaster {
       ensembles.append(
         EnsembleForecast(
           points: points[node], members: [], weights: [], memberPoints: [], origins: origins[node],
-          scales: nodes[node].scales, isNonnegative: settings.isNonnegative))
+          scales: held(nodes[node].scales, node: node, to: origins[node]),
+          isNonnegative: settings.isNonnegative))
     }
     return Chain(ensembles: ensembles)
   }
@@ -196,6 +197,9 @@ extension HierarchyForecaster {
       for (index, end) in ends.enumerated() where nodes[node].origins[index] != nil {
         naive[node].origins[index] = baseline(
           method, node: node, end: end, min(settings.horizon, input.count - end))
+      }
+      if let scales = naiveScales(method, node: node) {
+        (naive[node].scales, naive[node].originScales) = scales
       }
     }
     return try chain(naive)
