@@ -46,7 +46,7 @@ struct PublishReadersBenchmark {
   /// Publishes with kills, reading all the while.
   func run() throws -> [Figure] {
     let place = try PublishPlace(options, database: "almanac_bench_readers")
-    let rows = max(1_000, options.rows / 500)
+    let rows = max(1_000, options.rows / 200)
     try PublishReadersBenchmark.publish(place.url, run: 0, rows: rows)
     try options.connect(database: place.database).runScript(PublishReadersBenchmark.analytics)
     let isOver = Atomic(false)
@@ -228,6 +228,11 @@ struct PublishReadersBenchmark {
     let companies = "generate_series(1, 100) AS n"
     let company = "('0000000a-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid"
     return """
+      INSERT INTO predictions.revenue_forecasts (company_id, run_id, measure, scope, scope_id, grain,
+          period_start, horizon, predicted, lower_80, upper_80, lower_95, upper_95, currency,
+          model_used, as_of, recorded_cut, model, model_version, feature_digest, valid_until)
+        SELECT \(company), '\(run)', 'mrr', 'total', '', 'day', '2024-10-04', 1, 5, 4, 6, 3, 7, 'USD',
+          'ridge', \(origin) FROM \(companies);
       INSERT INTO predictions.churn_risk SELECT \(company), '\(run)', 0.5, 0.5, 'high', 1, '[]', '[]',
         \(origin) FROM \(companies);
       INSERT INTO predictions.upsell_opportunities SELECT \(company), '\(run)', 'tier_upgrade',
