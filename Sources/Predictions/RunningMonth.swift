@@ -13,6 +13,9 @@ package struct RunningMonth: Sendable, Equatable {
   /// Whether the whole month comes to at least ``known``: no day has ever taken revenue back.
   package let isFloor: Bool
 
+  /// The number of its days to come.
+  package var daysToCome: Int { start.daysInMonth - knownThrough.day }
+
   /// The amount that a forecast of the period starting on `period` cannot be below, if there is one.
   package func floor(of period: CalendarDate) -> Int128? {
     isFloor && period == start ? known : nil

@@ -130,6 +130,12 @@ struct ExportTests {
     #expect(second.stdout == "daily_metrics.csv: written already\nmrr_movements.csv: 1 row\n")
     #expect(try files(place, "out") == ["daily_metrics.csv", "export.json", "mrr_movements.csv"])
     #expect(try text(place, "out/daily_metrics.csv") == whole)
+    // A file of the same size that somebody changed is written anew.
+    try Data(whole.replacing("1", with: "2").utf8).write(
+      to: folder.appending(path: "daily_metrics.csv"))
+    let mended = try export(place, "metrics", "--format", "csv", "--to", "out")
+    #expect(mended.stdout == "daily_metrics.csv: 40,002 rows\nmrr_movements.csv: written already\n")
+    #expect(try text(place, "out/daily_metrics.csv") == whole)
     // A killed program leaves nothing that passes for a file, and the next one ends its work.
     try place.sql(
       """

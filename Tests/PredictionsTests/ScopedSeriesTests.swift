@@ -68,6 +68,64 @@ struct ScopedSeriesTests {
       ])
   }
 
+  @Test("of months and days agree on the month that has begun, and leave both alone otherwise")
+  func runningMonth() throws {
+    let start = try Self.day("2024-01-01")
+    let through = try Self.day("2025-02-09")
+    let companies = try (1...5).map { number in
+      CompanyAmounts(
+        company: try Self.identifier(number), segment: number % 2 == 0 ? "even" : "odd",
+        entries: stride(from: number, to: start.distance(to: through) + 1, by: number + 1).map {
+          CompanyAmounts.Entry(
+            day: start.adding(days: $0), amount: Int128(10_000 * number + $0 % 7 * 1_111))
+        }, splits: [])
+    }
+    func forecast(_ grain: Grain, horizon: Int) throws -> ScopedForecast {
+      let series = try #require(
+        ScopedSeries(
+          companies, measure: .revenue, grain: grain, scopes: ForecastScope.allCases,
+          through: through))
+      var settings = HierarchySettings(horizon: horizon, season: grain.seasonLength)
+      if grain == .day { settings.summed = 19 }
+      let forecaster = try HierarchyForecaster(series.input, settings: settings)
+      return ScopedForecast(
+        measure: .revenue, series: series,
+        forecast: try forecaster.combined((0..<forecaster.count).map { try forecaster.node($0) }))
+    }
+    let days = try forecast(.day, horizon: 28)
+    let months = try forecast(.month, horizon: 3)
+    let rows = try months.withRunningMonth(of: days).rows()
+    let before = try months.rows()
+    let daily = try days.rows().filter { $0.periodStart.month == 2 }
+    for (row, old) in zip(rows, before) {
+      guard row.horizon == 1 else {
+        #expect(row == old)
+        continue
+      }
+      let known =
+        companies.filter { company in
+          switch row.subject.scope {
+          case .total: true
+          case .segment: company.segment == row.subject.id
+          default: company.company == row.subject.company
+          }
+        }.flatMap(\.entries).filter { $0.day.year == 2025 && $0.day.month == 2 }
+        .reduce(0) { $0 + $1.amount }
+      let left = daily.filter { $0.subject == row.subject }
+      #expect(left.count == 19)
+      let sum = known + left.reduce(0) { $0 + $1.amounts.predicted }
+      #expect(abs(row.amounts.predicted - sum) <= 20, "\(row.subject)")
+      #expect(row.amounts.lower95 >= known && row.amounts.lower95 <= row.amounts.lower80)
+      #expect(row.modelUsed == left[0].modelUsed && row.fallbackReason?.contains("days") == true)
+    }
+    for sum in months.series.input.hierarchy.sums {
+      let first = rows.filter { $0.horizon == 1 }.map(\.amounts.predicted)
+      #expect(first[sum.total] == sum.parts.reduce(0) { $0 + first[$1] })
+    }
+    // Days that are not forecast to the end of the month say nothing of it.
+    #expect(try months.withRunningMonth(of: forecast(.day, horizon: 7)).rows() == before)
+  }
+
   @Test("of a level hold it until it changes")
   func levels() throws {
     let series = try #require(

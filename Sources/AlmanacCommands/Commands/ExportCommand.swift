@@ -141,7 +141,8 @@ package struct ExportCommand: Command {
       }
       let (rows, bytes) = try reading.copy(name, to: path + "/" + file, format: format)
       record.files.removeAll { $0.name == file }
-      record.files.append(ExportRecord.File(name: file, rows: rows, bytes: bytes))
+      record.files.append(
+        try ExportRecord.File(name: file, rows: rows, bytes: bytes, at: path + "/" + file))
       try record.write(in: path)
       console.print("\(file): \(Display.counted(rows, "row"))")
     }

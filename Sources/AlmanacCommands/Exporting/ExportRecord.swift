@@ -1,3 +1,4 @@
+import Codecs
 import Files
 import FoundationEssentials
 
@@ -8,6 +9,27 @@ struct ExportRecord: Codable, Equatable {
     var name: String
     var rows: Int
     var bytes: Int
+    /// The SHA-256 of its bytes; nil in the record of an older version, whose files are not trusted.
+    var sha256: String?
+
+    /// What has just been written to a path.
+    init(name: String, rows: Int, bytes: Int, at path: String) throws(FileError) {
+      (self.name, self.rows, self.bytes) = (name, rows, bytes)
+      sha256 = try File.digest(of: path)
+    }
+
+    /// The SHA-256 of a file's bytes, in hexadecimal digits.
+    static func digest(of path: String) throws(FileError) -> String {
+      let file = try RandomAccessFile(path)
+      var digest = SHA256()
+      for start in stride(from: 0, to: file.byteCount, by: block) {
+        let bytes = try file.read(start..<min(start + block, file.byteCount))
+        digest.update(bytes.span)
+      }
+      return SHA256.hexadecimal(digest.finalize())
+    }
+
+    private static let block = 1 << 20
   }
 
   /// The file's name in the folder.
@@ -47,11 +69,14 @@ struct ExportRecord: Codable, Equatable {
     return record
   }
 
-  /// Whether a file that the record lists is there in full.
+  /// Whether a file that the record lists is there as it was written.
   func holds(_ file: String, in folder: String) throws -> Bool {
     guard let listed = files.first(where: { $0.name == file }) else { return false }
     let path = folder + "/" + file
-    return try FileSystem.exists(path) && FileSystem.size(of: path) == listed.bytes
+    guard let digest = listed.sha256, try FileSystem.exists(path),
+      try FileSystem.size(of: path) == listed.bytes
+    else { return false }
+    return try File.digest(of: path) == digest
   }
 
   /// Writes the record.

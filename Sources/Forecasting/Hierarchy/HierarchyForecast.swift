@@ -54,11 +54,11 @@ package struct RealisedCoverage: Equatable, Sendable {
 /// The forecasts of a hierarchy, which add up, with their intervals.
 package struct HierarchyForecast: Equatable, Sendable {
   /// Per node one forecast per period.
-  package let points: [[Double]]
+  package private(set) var points: [[Double]]
   /// Per level and node the lower ends.
-  package let lower: [[[Double]]]
+  package private(set) var lower: [[[Double]]]
   /// Per level and node the upper ends.
-  package let upper: [[[Double]]]
+  package private(set) var upper: [[[Double]]]
   /// Per node what was used.
   package let models: [String]
   /// Per node why that is something else than the combination; `nil` for it.
@@ -79,8 +79,32 @@ package struct HierarchyForecast: Equatable, Sendable {
   package let coverage: [Int: RealisedCoverage]
   /// How the widths of the total's intervals were found.
   package let intervalMethod: IntervalMethod
+  /// Per level and node the half-width of the interval of the sum of the first periods, as many as
+  /// ``HierarchySettings/summed`` says; `nil` where none was asked for.
+  package let summedHalfWidths: [[Double]]?
   /// The processor kernel of BLAS; bytes are equal only between machines with the same one.
   package let kernelName: String
+
+  /// The same with another first period.
+  ///
+  /// - Parameters:
+  ///   - points: one per node, which have to add up.
+  ///   - halfWidths: per level one per node.
+  ///   - floors: what the first period comes to at least, per node.
+  /// - Returns: the forecast whose other periods are as before.
+  package func replacingFirstPeriod(
+    by points: [Double], halfWidths: [[Double]], floors: [Double]
+  ) -> HierarchyForecast {
+    var result = self
+    for node in points.indices {
+      result.points[node][0] = points[node]
+      for level in lower.indices {
+        result.lower[level][node][0] = max(floors[node], points[node] - halfWidths[level][node])
+        result.upper[level][node][0] = points[node] + halfWidths[level][node]
+      }
+    }
+    return result
+  }
 
   package static func == (left: HierarchyForecast, right: HierarchyForecast) -> Bool {
     left.points == right.points && left.lower == right.lower && left.upper == right.upper
@@ -105,20 +129,12 @@ extension HierarchyForecaster {
     let judged = Judgement(self, chain: chain)
     let forecast = try judged.modelPasses ? chain : naiveChain(judged.baseline, like: nodes)
     let ensembles = forecast.ensembles
-    let aggregates = input.aggregateCount
-    var method = IntervalMethod.studentT
-    var widths = [[[Double]]](repeating: [], count: ensembles.count)
-    for pool in [0..<aggregates, aggregates..<ensembles.count] where !pool.isEmpty {
-      let levels = adapted(forecast, pool: pool)
-      let members = sampled(pool)
-      let found = PooledIntervals(
-        members.map { ensembles[$0] }, levels: levels, horizon: settings.horizon)
-      if pool.lowerBound == 0, let found { method = found.method }
-      for node in pool {
-        widths[node] =
-          found?.halfWidths(ensembles[node])
-          ?? unjudgedWidths(ensembles[node], levels: levels, horizon: settings.horizon)
-      }
+    let (widths, method) = halfWidths(forecast, horizon: settings.horizon)
+    var summed: [[Double]]?
+    if let count = settings.summed, count > 0, count <= settings.horizon {
+      let sums = Chain(ensembles: ensembles.map { $0.summed(over: count) })
+      let found = halfWidths(sums, horizon: 1).widths
+      summed = settings.levels.indices.map { level in found.map { $0[level][0] } }
     }
     let isFallback = !judged.modelPasses
     func end(_ node: Int, _ level: Int, _ sign: Double) -> [Double] {
@@ -142,7 +158,32 @@ extension HierarchyForecaster {
       modelPasses: judged.modelPasses, baseline: judged.baseline, checks: judged.checks,
       scores: judged.scores, skills: judged.skills, origins: ends.count,
       coverage: judged.modelPasses ? judged.coverage : coverage(forecast), intervalMethod: method,
+      summedHalfWidths: summed,
       kernelName: BLASLibrary.kernelName)
+  }
+
+  /// The half-widths of all nodes, per level and period, and how those of the aggregates were found.
+  private func halfWidths(
+    _ forecast: Chain, horizon: Int
+  ) -> (widths: [[[Double]]], method: IntervalMethod) {
+    let ensembles = forecast.ensembles
+    let aggregates = input.aggregateCount
+    var method = IntervalMethod.studentT
+    var widths = [[[Double]]](repeating: [], count: ensembles.count)
+    for pool in [0..<aggregates, aggregates..<ensembles.count] where !pool.isEmpty {
+      // Levels of a sum are not adapted: its origins overlap less often than they are judged.
+      let levels = horizon == settings.horizon ? adapted(forecast, pool: pool) : settings.levels
+      let members = sampled(pool)
+      let found = PooledIntervals(
+        members.map { ensembles[$0] }, levels: levels, horizon: horizon)
+      if pool.lowerBound == 0, let found { method = found.method }
+      for node in pool {
+        widths[node] =
+          found?.halfWidths(ensembles[node])
+          ?? unjudgedWidths(ensembles[node], levels: levels, horizon: horizon)
+      }
+    }
+    return (widths, method)
   }
 
   /// Coherent forecasts of all nodes at the end and at the origins.

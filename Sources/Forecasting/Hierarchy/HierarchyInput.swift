@@ -113,6 +113,8 @@ package struct HierarchySettings: Equatable, Sendable {
   package var minimumOrigins = 4
   /// The most rolling origins.
   package var origins = 12
+  /// How many of the first periods are wanted as one sum with an interval of its own.
+  package var summed: Int?
 
   /// Settings with the usual numbers of origins.
   package init(

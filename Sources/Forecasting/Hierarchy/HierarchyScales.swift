@@ -45,3 +45,16 @@ extension HierarchyForecaster {
     }
   }
 }
+
+extension EnsembleForecast {
+  /// The same as a forecast of the sum of the first periods, judged at the origins that hold them all.
+  func summed(over count: Int) -> EnsembleForecast {
+    func sum(_ values: [Double]) -> [Double] { [values.prefix(count).reduce(0, +)] }
+    return EnsembleForecast(
+      points: sum(points), members: [], weights: [], memberPoints: [],
+      origins: origins.filter { $0.predicted.count >= count && $0.scales.count >= count }.map {
+        EnsembleOrigin(
+          end: $0.end, predicted: sum($0.predicted), actual: sum($0.actual), scales: sum($0.scales))
+      }, scales: sum(scales), isNonnegative: isNonnegative)
+  }
+}

@@ -72,9 +72,10 @@ extension ForecastReading {
         })
     }
     currency = rows.count > 0 ? rows[0, "currency"] ?? "" : ""
+    // The first month may be made from days: the last one names the method of its grain.
     let used = try connection.query(
       """
-      SELECT DISTINCT f.grain, f.model_used, f.fallback_reason,
+      SELECT DISTINCT ON (f.grain, f.model) f.grain, f.model_used, f.fallback_reason,
         v.gate -> f.grain ->> 'model_error' AS model_error,
         v.gate -> f.grain ->> 'baseline_error' AS baseline_error,
         v.scores -> f.grain ->> 'origins' AS origins
@@ -83,7 +84,7 @@ extension ForecastReading {
         ON v.model = f.model AND v.model_version = f.model_version
       WHERE f.run_id = $1 AND f.scope = 'total' AND f.measure = 'revenue'
         AND f.company_id = '00000000-0000-0000-0000-000000000000'
-      ORDER BY f.grain
+      ORDER BY f.grain, f.model, f.period_start DESC
       """, [run])
     methods = (0..<used.count).map { row in
       Method(

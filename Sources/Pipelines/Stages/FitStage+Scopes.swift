@@ -42,10 +42,13 @@ extension RunContext {
           let series = ScopedSeries(
             companies, measure: measure, grain: grain, scopes: model.scopes, through: date)
         else { continue }
-        let settings = model.settings(measure, grain, horizon: horizon)
-        scoped.append(
-          ScopedForecast(
-            measure: measure, series: series, forecast: try forecast(series, settings)))
+        var settings = model.settings(measure, grain, horizon: horizon)
+        let daysToCome = date.daysInMonth - date.day
+        if grain == .day, measure == .revenue, daysToCome > 0 { settings.summed = daysToCome }
+        let found = ScopedForecast(
+          measure: measure, series: series, forecast: try forecast(series, settings))
+        let days = scoped.last { $0.measure == measure && $0.series.grain == .day }
+        scoped.append(days.map { found.withRunningMonth(of: $0) } ?? found)
       }
     }
     let first = revenue.companies.compactMap { $0.entries.first?.day }.min() ?? date

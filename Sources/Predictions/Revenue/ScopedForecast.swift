@@ -28,7 +28,9 @@ package struct ScopedForecast: Sendable {
   /// What it is made from.
   package let series: ScopedSeries
   /// The forecasts, which add up.
-  package let forecast: HierarchyForecast
+  package private(set) var forecast: HierarchyForecast
+  /// Per node what made the first period where that is something else than the rest.
+  private var firstModels: [String]?
 
   /// A forecast of series.
   package init(measure: ForecastMeasure, series: ScopedSeries, forecast: HierarchyForecast) {
@@ -36,6 +38,50 @@ package struct ScopedForecast: Sendable {
     self.series = series
     self.forecast = forecast
   }
+
+  /// The same whose running month is what is known of it and the forecasts of its days to come.
+  ///
+  /// A forecast of whole months knows nothing of the days that are over: where they brought nearly as
+  /// much as the month of the year before, it would leave nothing to the rest. Forecasts of days
+  /// know them, and so both grains say the same (DECISIONS.md, D-499).
+  ///
+  /// - Parameter days: the forecast of the same measure by day, with the interval of the sum of the
+  ///   days to come.
+  /// - Returns: the same forecast where no month is running, days are not forecast to its end, or
+  ///   they and the months are not of the same subjects.
+  package func withRunningMonth(of days: ScopedForecast) -> ScopedForecast {
+    guard let month = series.runningMonth, series.grain == .month else { return self }
+    let left = month.daysToCome
+    guard let reach = days.forecast.points.first?.count, left <= reach,
+      let widths = days.forecast.summedHalfWidths
+    else { return self }
+    let nodes = Dictionary(
+      zip(days.series.subjects, days.series.subjects.indices),
+      uniquingKeysWith: { first, _ in first })
+    var points: [Double] = []
+    var models: [String] = []
+    var halfWidths = [[Double]](repeating: [], count: widths.count)
+    for (node, subject) in series.subjects.enumerated() {
+      guard let same = nodes[subject] else { return self }
+      points.append(series.known[node] + days.forecast.points[same][..<left].reduce(0, +))
+      models.append(days.forecast.models[same])
+      for level in widths.indices { halfWidths[level].append(widths[level][same]) }
+    }
+    let addsUp = series.input.hierarchy.sums.allSatisfy { sum in
+      let parts = sum.parts.reduce(0) { $0 + points[$1] }
+      return abs(parts - points[sum.total]) <= 1e-6 * max(1, abs(points[sum.total]))
+    }
+    guard addsUp else { return self }
+    var result = self
+    result.forecast = forecast.replacingFirstPeriod(
+      by: points, halfWidths: halfWidths,
+      floors: series.input.nodes.map { month.isFloor ? $0.floor : -.infinity })
+    result.firstModels = models
+    return result
+  }
+
+  /// Why the running month is not made by what the others are.
+  private static let runningMonthReason = "what is known of the month, and its days to come"
 
   /// The number of ten-thousandths beyond which whole units of a double and of a table end.
   private static let largest = 4e18
@@ -75,7 +121,9 @@ package struct ScopedForecast: Sendable {
               predicted: point, lower80: lower80, upper80: upper80,
               lower95: min(lower80, Int128(try end(forecast.lower, 1).rounded(.down))),
               upper95: max(upper80, Int128(try end(forecast.upper, 1).rounded(.up)))),
-            modelUsed: forecast.models[node], fallbackReason: forecast.reasons[node]))
+            modelUsed: (ahead == 0 ? firstModels?[node] : nil) ?? forecast.models[node],
+            fallbackReason: ahead == 0 && firstModels != nil
+              ? ScopedForecast.runningMonthReason : forecast.reasons[node]))
       }
     }
     return rows

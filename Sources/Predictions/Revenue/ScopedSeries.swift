@@ -11,6 +11,8 @@ package struct ScopedSeries: Sendable {
   package let subjects: [ForecastSubject]
   /// The series with their sums.
   package let input: HierarchyInput
+  /// What is known of the period after the last whole one, per node.
+  package let known: [Double]
   /// The first period.
   package let start: CalendarDate
   /// The length of a period.
@@ -48,7 +50,7 @@ package struct ScopedSeries: Sendable {
       case .total, .company: false
       }
     }
-    (subjects, input) = builder.finish(wanted.subtracting(missing))
+    (subjects, input, known) = builder.finish(wanted.subtracting(missing))
     start = periods.start
     self.grain = grain
     let isOver = date.adding(days: 1).day == 1
@@ -176,20 +178,22 @@ struct ScopeBuilder {
   }
 
   /// The nodes of the wanted scopes, aggregates first, with the sums among them.
-  func finish(_ scopes: Set<ForecastScope>) -> ([ForecastSubject], HierarchyInput) {
+  func finish(_ scopes: Set<ForecastScope>) -> ([ForecastSubject], HierarchyInput, [Double]) {
     var subjects: [ForecastSubject] = []
     var nodes: [HierarchyInput.Node] = []
     var sums: [Hierarchy.Sum] = []
+    var known: [Double] = []
     func add(
       _ scope: ForecastScope, _ id: String, _ company: UUIDValue, _ part: Part,
       _ role: HierarchyInput.Role
     ) {
       subjects.append(ForecastSubject(scope: scope, id: id, company: company))
+      known.append(ScopeBuilder.money(part.known))
       nodes.append(
         HierarchyInput.Node(
           role: role, values: part.values.map(ScopeBuilder.money),
           group: ForecastScope.allCases.firstIndex(of: scope) ?? 0,
-          floor: hasNegative || isLevel ? 0 : ScopeBuilder.money(part.known)))
+          floor: hasNegative || isLevel ? 0 : known[known.count - 1]))
     }
     add(.total, "", .zero, Part(values: total, known: runningTotal), .aggregate)
     let names = segments.keys.sorted()
@@ -208,7 +212,7 @@ struct ScopeBuilder {
     if scopes.contains(.company) {
       addCompanies(names, isSplit: scopes.contains(.segment), &sums, count: { nodes.count }, add)
     }
-    return (subjects, HierarchyInput(nodes: nodes, sums: sums))
+    return (subjects, HierarchyInput(nodes: nodes, sums: sums), known)
   }
 
   /// Adds companies below their segments, or below the total, and those still to come.
