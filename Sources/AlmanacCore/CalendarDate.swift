@@ -76,6 +76,9 @@ package struct CalendarDate: Hashable, Sendable {
     return CalendarDate.daysInMonth(year: year, month: month)
   }
 
+  /// The number of days of the month after this one; 0 for its last.
+  package var daysLeftInMonth: Int { daysInMonth - day }
+
   /// The first day of the month `months` after this day's month.
   package func monthStart(adding months: Int) -> CalendarDate {
     let (year, month, _) = parts

@@ -14,7 +14,7 @@ package struct RunningMonth: Sendable, Equatable {
   package let isFloor: Bool
 
   /// The number of its days to come.
-  package var daysToCome: Int { start.daysInMonth - knownThrough.day }
+  package var daysToCome: Int { knownThrough.daysLeftInMonth }
 
   /// The amount that a forecast of the period starting on `period` cannot be below, if there is one.
   package func floor(of period: CalendarDate) -> Int128? {

@@ -44,21 +44,30 @@ struct InterruptionTests {
     Issue.record("never came true: \(query)")
   }
 
-  private let isBlocked = """
-    SELECT EXISTS (SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
-    """
+  /// A run that waits for a lock, and the connection whose transaction holds it.
+  private func blockedNight(
+    _ place: Workplace, by lock: String
+  ) throws -> (blocker: Connection, night: RunningNight) {
+    let blocker = try TestDatabase.current.connect()
+    try blocker.run("BEGIN")
+    try blocker.run(lock)
+    let night = try RunningNight(place, "2025-12-30")
+    try waitUntil(
+      place,
+      """
+      SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
+      """)
+    return (blocker, night)
+  }
 
   @Test(
     "a run that waits in a transaction rolls back, is recorded, and the next one goes on",
     arguments: [(SIGTERM, Int32(143), "SIGTERM"), (SIGINT, 130, "SIGINT")])
   func rollsBack(signal: Int32, status: Int32, name: String) throws {
     let place = try Workplace()
-    let blocker = try TestDatabase.current.connect()
-    try blocker.run("BEGIN")
-    try blocker.run("LOCK TABLE analytics.daily_rollups IN ACCESS EXCLUSIVE MODE")
-    let night = try RunningNight(place, "2025-12-30")
-    try waitUntil(place, isBlocked)
+    let (blocker, night) = try blockedNight(
+      place, by: "LOCK TABLE analytics.daily_rollups IN ACCESS EXCLUSIVE MODE")
     kill(night.process.processIdentifier, signal)
     #expect(night.end() == status)
     let last = try night.stderr().split(separator: "\n").last ?? ""
@@ -109,12 +118,9 @@ struct InterruptionTests {
   @Test("a second signal ends the process at once")
   func second() throws {
     let place = try Workplace()
-    let blocker = try TestDatabase.current.connect()
-    try blocker.run("BEGIN")
-    try blocker.run("LOCK TABLE almanac.stage_runs, almanac.locks IN EXCLUSIVE MODE")
-    // Takes the lock and waits for its row.
-    let night = try RunningNight(place, "2025-12-30")
-    try waitUntil(place, isBlocked)
+    // The run takes the lock and waits for its row.
+    let (blocker, night) = try blockedNight(
+      place, by: "LOCK TABLE almanac.stage_runs, almanac.locks IN EXCLUSIVE MODE")
     kill(night.process.processIdentifier, SIGTERM)
     for _ in 0..<1_000 where try !night.stderr().contains("a second one stops at once") {
       usleep(10_000)

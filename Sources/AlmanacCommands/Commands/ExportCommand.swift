@@ -104,9 +104,9 @@ package struct ExportCommand: Command {
         try export(tables, reading, state: state, setting.console)
       } else {
         guard tables.count <= 1 else { throw ExportError.severalTables(tables) }
-        let (rows, _) = try reading.copy(
+        let written = try reading.copy(
           tables.first ?? table ?? subject.tables[0], to: path, format: format)
-        setting.console.print("\(path): \(Display.counted(rows, "row"))")
+        setting.console.print("\(path): \(Display.counted(written.rows, "row"))")
       }
     }
   }
@@ -139,12 +139,13 @@ package struct ExportCommand: Command {
         console.print("\(file): written already")
         continue
       }
-      let (rows, bytes) = try reading.copy(name, to: path + "/" + file, format: format)
+      let written = try reading.copy(name, to: path + "/" + file, format: format)
       record.files.removeAll { $0.name == file }
       record.files.append(
-        try ExportRecord.File(name: file, rows: rows, bytes: bytes, at: path + "/" + file))
+        ExportRecord.File(
+          name: file, rows: written.rows, bytes: written.bytes, sha256: written.sha256))
       try record.write(in: path)
-      console.print("\(file): \(Display.counted(rows, "row"))")
+      console.print("\(file): \(Display.counted(written.rows, "row"))")
     }
     try record.write(in: path)
   }

@@ -28,8 +28,8 @@ struct ExportReading {
     }
   }
 
-  /// Copies a table into a file; the numbers of its rows and bytes.
-  func copy(_ table: String, to path: String, format: ExportFormat) throws -> (Int, Int) {
+  /// Copies a table into a file.
+  func copy(_ table: String, to path: String, format: ExportFormat) throws -> WrittenFile {
     let key = try connection.query(
       """
       SELECT string_agg(quote_ident(a.attname) || CASE WHEN a.attcollation = 0 THEN ''
@@ -53,8 +53,7 @@ struct ExportReading {
     _ = try connection.copyOut(query, fields: fields, rowsPerBatch: 16_384, source: table) {
       try writer.append($0)
     }
-    let rows = writer.rows
-    return (rows, try writer.finish())
+    return try writer.finish()
   }
 
   /// The rows of a table: of predictions those that are published.

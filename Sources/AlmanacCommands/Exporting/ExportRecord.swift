@@ -12,12 +12,6 @@ struct ExportRecord: Codable, Equatable {
     /// The SHA-256 of its bytes; nil in the record of an older version, whose files are not trusted.
     var sha256: String?
 
-    /// What has just been written to a path.
-    init(name: String, rows: Int, bytes: Int, at path: String) throws(FileError) {
-      (self.name, self.rows, self.bytes) = (name, rows, bytes)
-      sha256 = try File.digest(of: path)
-    }
-
     /// The SHA-256 of a file's bytes, in hexadecimal digits.
     static func digest(of path: String) throws(FileError) -> String {
       let file = try RandomAccessFile(path)

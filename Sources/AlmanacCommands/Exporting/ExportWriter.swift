@@ -2,22 +2,30 @@ import Columns
 import Files
 import Parquet
 
+/// What was written into a file.
+struct WrittenFile {
+  var rows: Int
+  var bytes: Int
+  /// The SHA-256 of its bytes in hexadecimal digits.
+  var sha256: String
+}
+
 /// Writes the rows of one table into one file, batch by batch.
 struct ExportWriter: ~Copyable {
-  private var file: StreamedFile
+  private var file: DigestedFile
   private let fields: [Field]
   private let format: ExportFormat
   /// The columns that hold JSON, which goes into a JSON file as it is.
   private let documents: Set<String>
   private var parquet: ParquetWriter
   /// The number of rows so far.
-  private(set) var rows = 0
+  private var rows = 0
 
   /// Begins a file.
   init(
     _ path: String, _ fields: [Field], documents: Set<String>, format: ExportFormat
   ) throws(FileError) {
-    var file = try StreamedFile(path)
+    var file = try DigestedFile(path)
     switch format {
     case .csv:
       let header = fields.map { CellText.csv($0.name) }.joined(separator: ",") + "\n"
@@ -67,8 +75,8 @@ struct ExportWriter: ~Copyable {
     rows += batch.rowCount
   }
 
-  /// Ends the file, gives it its name and returns the number of its bytes.
-  consuming func finish() throws(FileError) -> Int {
+  /// Ends the file and gives it its name.
+  consuming func finish() throws(FileError) -> WrittenFile {
     // A writer of Parquet that was given no rows makes nothing that is kept.
     let pieces = parquet.finish()
     switch format {
@@ -76,8 +84,7 @@ struct ExportWriter: ~Copyable {
     case .json: try file.write(Array((rows == 0 ? "]\n" : "\n]\n").utf8))
     case .parquet: for piece in pieces { try file.write(piece) }
     }
-    let bytes = file.byteCount
-    try file.finish()
-    return bytes
+    let (bytes, sha256) = try file.finish()
+    return WrittenFile(rows: rows, bytes: bytes, sha256: sha256)
   }
 }

@@ -21,7 +21,7 @@ package struct PlanText {
             stage.name, stage.action.rawValue, stage.days.map { String($0.count) } ?? "",
             stage.days?.first.description ?? "", stage.days?.last.description ?? "",
             stage.rows.map { String($0) } ?? "",
-            stage.seconds.map { Display.fixed($0, decimals: 3) } ?? "",
+            PlanText.exact(stage.seconds) ?? "",
             stage.reasons.joined(separator: "; "),
           ]
           return cells.map { CellText.csv($0) }.joined(separator: ",")
@@ -68,9 +68,9 @@ package struct PlanText {
     }
   }
 
-  /// Seconds with three decimals, as JSON.
-  private static func milliseconds(_ seconds: Double?) -> String {
-    seconds.map { Display.fixed($0, decimals: 3) } ?? "null"
+  /// Seconds with three decimals, for programs.
+  private static func exact(_ seconds: Double?) -> String? {
+    seconds.map { Display.fixed($0, decimals: 3) }
   }
 
   private var json: String {
@@ -80,7 +80,7 @@ package struct PlanText {
     object.add("finished", raw: plan.finished == nil ? "false" : "true")
     object.add("finished_by_run", text: plan.finished?.run)
     object.add("reason", text: plan.finished == nil ? plan.reason : nil)
-    object.add("seconds", raw: PlanText.milliseconds(plan.seconds))
+    object.add("seconds", raw: PlanText.exact(plan.seconds) ?? "null")
     object.add("notices", texts: plan.notices)
     let stages = plan.stages.map { stage in
       var object = JSONText()
@@ -91,7 +91,7 @@ package struct PlanText {
       object.add("first_day", text: stage.days?.first.description)
       object.add("last_day", text: stage.days?.last.description)
       object.add("rows", raw: stage.rows.map { String($0) } ?? "null")
-      object.add("seconds", raw: PlanText.milliseconds(stage.seconds))
+      object.add("seconds", raw: PlanText.exact(stage.seconds) ?? "null")
       return object.finish()
     }
     object.add("stages", raw: "[" + stages.joined(separator: ",") + "]")

@@ -129,11 +129,11 @@ extension HierarchyForecaster {
     let judged = Judgement(self, chain: chain)
     let forecast = try judged.modelPasses ? chain : naiveChain(judged.baseline, like: nodes)
     let ensembles = forecast.ensembles
-    let (widths, method) = halfWidths(forecast, horizon: settings.horizon)
+    let (widths, method) = halfWidths(forecast, horizon: settings.horizon, isAdapted: true)
     var summed: [[Double]]?
     if let count = settings.summed, count > 0, count <= settings.horizon {
       let sums = Chain(ensembles: ensembles.map { $0.summed(over: count) })
-      let found = halfWidths(sums, horizon: 1).widths
+      let found = halfWidths(sums, horizon: 1, isAdapted: false).widths
       summed = settings.levels.indices.map { level in found.map { $0[level][0] } }
     }
     let isFallback = !judged.modelPasses
@@ -163,16 +163,17 @@ extension HierarchyForecaster {
   }
 
   /// The half-widths of all nodes, per level and period, and how those of the aggregates were found.
+  ///
+  /// Levels adapt to how often the intervals of single periods held; those of a sum stay as they are.
   private func halfWidths(
-    _ forecast: Chain, horizon: Int
+    _ forecast: Chain, horizon: Int, isAdapted: Bool
   ) -> (widths: [[[Double]]], method: IntervalMethod) {
     let ensembles = forecast.ensembles
     let aggregates = input.aggregateCount
     var method = IntervalMethod.studentT
     var widths = [[[Double]]](repeating: [], count: ensembles.count)
     for pool in [0..<aggregates, aggregates..<ensembles.count] where !pool.isEmpty {
-      // Levels of a sum are not adapted: its origins overlap less often than they are judged.
-      let levels = horizon == settings.horizon ? adapted(forecast, pool: pool) : settings.levels
+      let levels = isAdapted ? adapted(forecast, pool: pool) : settings.levels
       let members = sampled(pool)
       let found = PooledIntervals(
         members.map { ensembles[$0] }, levels: levels, horizon: horizon)

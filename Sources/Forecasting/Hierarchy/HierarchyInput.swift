@@ -113,7 +113,8 @@ package struct HierarchySettings: Equatable, Sendable {
   package var minimumOrigins = 4
   /// The most rolling origins.
   package var origins = 12
-  /// How many of the first periods are wanted as one sum with an interval of its own.
+  /// How many of the first periods are wanted as one sum with an interval of its own; none where it
+  /// is 0 or more than the horizon.
   package var summed: Int?
 
   /// Settings with the usual numbers of origins.

@@ -13,23 +13,25 @@ extension HierarchyForecaster {
     if case .newcomers = input.nodes[node].role { return nil }
     let first = min(input.firsts[node], input.count - 1)
     let values = Array(input.nodes[node].values[first...])
-    func size(before end: Int) -> Double {
-      guard end > first else { return 0 }
-      let last = input.nodes[node].values[max(first, end - max(1, settings.season))..<end]
-      return last.reduce(0) { $0 + abs($1) } / Double(last.count)
-    }
     let lag = method == .seasonalNaive || method == .mean ? settings.season : 1
     let change = changeScale(values, seasonLength: lag)
     let mean = values.reduce(0) { $0 + abs($1) } / Double(values.count)
     guard mean > 0 else { return nil }
     func scales(before end: Int, reach: Int) -> [Double] {
-      let size = size(before: end)
+      let size = recentSize(node, before: end)
       return [Double](repeating: change * (size > 0 ? size / mean : 1), count: reach)
     }
     return (
       scales(before: input.count, reach: settings.horizon),
       ends.map { scales(before: $0, reach: min(settings.horizon, input.count - $0)) }
     )
+  }
+
+  /// The mean size of a node's values in the season before `end`; 0 where it had not begun.
+  func recentSize(_ node: Int, before end: Int) -> Double {
+    let first = min(input.firsts[node], input.count - 1)
+    let last = input.nodes[node].values[max(first, end - settings.season)..<max(end, first)]
+    return last.reduce(0) { $0 + abs($1) } / Double(max(1, last.count))
   }
 
   /// The sizes of errors to expect of a node, not below those that half of its origins expected.

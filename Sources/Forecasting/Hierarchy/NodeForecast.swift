@@ -112,8 +112,7 @@ package struct HierarchyForecaster: Sendable {
       values, settings, begin: first, origin: firstLeafOrigin,
       model: settings.members[0].rawValue, reason: reason)
     func widen(_ scales: inout [Double], before end: Int) {
-      let last = input.nodes[node].values[max(first, end - self.settings.season)..<max(end, first)]
-      let size = last.reduce(0) { $0 + abs($1) } / Double(max(1, last.count))
+      let size = recentSize(node, before: end)
       for ahead in scales.indices {
         scales[ahead] = max(scales[ahead], HierarchyForecaster.smallestLeafScale * size)
       }

@@ -97,4 +97,6 @@ extension Interruption {
 }
 
 /// Where the handler of signals writes the number of one; it may call nothing that takes a lock.
+///
+/// Written once, before the handler is installed, and only read after that: so no access races.
 nonisolated(unsafe) private var signalPipe: Int32 = -1

@@ -43,8 +43,7 @@ extension RunContext {
             companies, measure: measure, grain: grain, scopes: model.scopes, through: date)
         else { continue }
         var settings = model.settings(measure, grain, horizon: horizon)
-        let daysToCome = date.daysInMonth - date.day
-        if grain == .day, measure == .revenue, daysToCome > 0 { settings.summed = daysToCome }
+        if grain == .day, measure == .revenue { settings.summed = date.daysLeftInMonth }
         let found = ScopedForecast(
           measure: measure, series: series, forecast: try forecast(series, settings))
         let days = scoped.last { $0.measure == measure && $0.series.grain == .day }

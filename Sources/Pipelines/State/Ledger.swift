@@ -150,20 +150,26 @@ package struct Ledger {
 
   /// Records that the run ended, with its error if it failed, and its open stage with it.
   package func finish(failure: String?) throws {
-    try lock.write { connection in
-      if let failure {
-        try connection.run(
-          """
-          UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $2
-          WHERE run_id = $1 AND status = 'running'
-          """, [run.description, failure])
-      }
+    try lock.write { try Ledger.finish(run, token: lock.token, failure: failure, on: $0) }
+  }
+
+  /// Records the end of a run that has none yet, and that the lock is free again.
+  private static func finish(
+    _ run: UUIDValue, token: Int64, failure: String?, on connection: Connection
+  ) throws {
+    if let failure {
       try connection.run(
         """
-        UPDATE almanac.runs SET status = $2, finished_at = now(), error = $3 WHERE run_id = $1
-        """, [run.description, failure == nil ? "succeeded" : "failed", failure])
-      try release(connection)
+        UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $2
+        WHERE run_id = $1 AND status = 'running'
+        """, [run.description, failure])
     }
+    try connection.run(
+      """
+      UPDATE almanac.runs SET status = $2, finished_at = now(), error = $3
+      WHERE run_id = $1 AND status = 'running'
+      """, [run.description, failure == nil ? "succeeded" : "failed", failure])
+    try release(token: token, on: connection)
   }
 }
 
@@ -190,33 +196,21 @@ extension Ledger {
         UNION SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = $1::integer) AS sessions
       WHERE pid <> pg_catalog.pg_backend_pid()
       """, [String(backend)])
-    try fence.write(on: connection) { connection in
-      let error = PipelineError.interrupted(signal).description
-      try connection.run(
-        """
-        UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $2
-        WHERE run_id = $1 AND status = 'running'
-        """, [run.description, error])
-      try connection.run(
-        """
-        UPDATE almanac.runs SET status = 'failed', finished_at = now(), error = $2
-        WHERE run_id = $1 AND status = 'running'
-        """, [run.description, error])
-      try connection.run(
-        "UPDATE almanac.locks SET released_at = now() WHERE name = 'run' AND token = $1",
-        [String(fence.token)])
+    try fence.write(on: connection) {
+      try finish(
+        run, token: fence.token, failure: PipelineError.interrupted(signal).description, on: $0)
     }
   }
 
   /// Records that the lock is free again, which it is once the connection is closed.
   package func release() throws {
-    try lock.write { try release($0) }
+    try lock.write { try Ledger.release(token: lock.token, on: $0) }
   }
 
-  private func release(_ connection: Connection) throws {
+  private static func release(token: Int64, on connection: Connection) throws {
     try connection.run(
       "UPDATE almanac.locks SET released_at = now() WHERE name = 'run' AND token = $1",
-      [String(lock.token)])
+      [String(token)])
   }
 }
 
