@@ -76,7 +76,7 @@ let package = Package(
       "Pipelines",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Rollups",
-        "Forecasting", "Billing", "Predictions",
+        "Forecasting", "Billing", "Predictions", "Regression",
       ]),
 
     // Layer 6: tool.

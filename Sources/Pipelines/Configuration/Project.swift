@@ -6,8 +6,10 @@ package import Documents
 package struct Project: Hashable, Sendable {
   /// The pipelines, in the order of their files.
   package var pipelines: [PipelineDefinition]
-  /// The models, in the order of their files.
+  /// The forecasts of amounts, in the order of their files.
   package var models: [ModelDefinition]
+  /// The models of what may happen to companies, in the order of their files.
+  package var risks: [RiskDefinition] = []
   /// The datasets, in the order of their files.
   package var datasets: [DatasetDefinition]
   /// The settings of metrics, and the declared ones.
@@ -18,11 +20,12 @@ package struct Project: Hashable, Sendable {
   /// The given definitions, not yet checked against each other.
   package init(
     pipelines: [PipelineDefinition], models: [ModelDefinition], datasets: [DatasetDefinition],
-    metrics: MetricsDefinition = MetricsDefinition(),
+    risks: [RiskDefinition] = [], metrics: MetricsDefinition = MetricsDefinition(),
     funnels: FunnelsDefinition = FunnelsDefinition()
   ) {
     self.pipelines = pipelines
     self.models = models
+    self.risks = risks
     self.datasets = datasets
     self.metrics = metrics
     self.funnels = funnels
@@ -35,6 +38,12 @@ package struct Project: Hashable, Sendable {
 
   /// The model of a name.
   package func model(_ name: String) -> ModelDefinition? { models.first { $0.name == name } }
+
+  /// The model of a name of what may happen to companies.
+  package func risk(_ name: String) -> RiskDefinition? { risks.first { $0.name == name } }
+
+  /// The names of all models.
+  private var modelNames: [String] { models.map(\.name) + risks.map(\.name) }
 
   /// The dataset of a name.
   package func dataset(_ name: String) -> DatasetDefinition? {
@@ -53,10 +62,12 @@ package struct Project: Hashable, Sendable {
   package var problems: [DocumentError] {
     var found: [DocumentError] = []
     found += Self.nameProblems("dataset", datasets.map { ($0.name, $0.mark) })
-    found += Self.nameProblems("model", models.map { ($0.name, $0.mark) })
+    found += Self.nameProblems(
+      "model", models.map { ($0.name, $0.mark) } + risks.map { ($0.name, $0.mark) })
     found += Self.nameProblems("pipeline", pipelines.map { ($0.name, $0.mark) })
     found += pipelines.flatMap(problems(of:))
     found += models.flatMap(problems(of:))
+    found += risks.flatMap { $0.problems(self) }
     found += datasets.flatMap(problems(of:))
     found += metrics.problems(self)
     found += funnels.problems(self)
@@ -95,7 +106,7 @@ package struct Project: Hashable, Sendable {
       case .extract(let names), .check(let names):
         (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
       case .fit(let names), .predict(let names):
-        names.compactMap { Self.missing($0, "model", models.map(\.name)) }
+        names.compactMap { Self.missing($0, "model", modelNames) }
       case .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .publish: []
       }
     }

@@ -57,8 +57,8 @@ package struct ProjectInspection: Sendable {
     let datasets = try read("dataset") { (node) throws(DocumentError) -> DatasetDefinition in
       try DatasetDefinition(node: node)
     }
-    let models = try read("model", .model) { (node) throws(DocumentError) -> ModelDefinition in
-      try ModelDefinition(node: node)
+    let models = try read("model", .model) { (node) throws(DocumentError) -> ModelFile in
+      try ModelFile(node: node)
     }
     let metrics = try read("model", .metrics) { (node) throws(DocumentError) -> MetricsDefinition in
       try MetricsDefinition(node: node)
@@ -70,8 +70,9 @@ package struct ProjectInspection: Sendable {
       try PipelineDefinition(node: node)
     }
     project = Project(
-      pipelines: pipelines, models: models, datasets: datasets,
-      metrics: metrics.first ?? MetricsDefinition(), funnels: funnels.first ?? FunnelsDefinition())
+      pipelines: pipelines, models: models.compactMap(\.forecast), datasets: datasets,
+      risks: models.compactMap(\.risk), metrics: metrics.first ?? MetricsDefinition(),
+      funnels: funnels.first ?? FunnelsDefinition())
     self.entries = entries
     addMisfits(zones)
   }
@@ -173,6 +174,9 @@ package struct ProjectInspection: Sendable {
       let series = model.series
       datasets?.formUnion(
         [series.dataset.name, series.alternative?.dataset.name].compactMap(\.self))
+    }
+    for model in project.risks where models.contains(model.name) {
+      datasets?.formUnion(RunContext.billingDatasets + model.datasetNames)
     }
     entries.removeAll { entry in
       switch entry.kind {

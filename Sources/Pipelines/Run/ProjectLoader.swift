@@ -21,12 +21,14 @@ package struct ProjectLoader {
   ///   if a folder is missing; there may be no `models`.
   package func load() throws -> Project {
     let models = try inspect("models")
+    let definitions = try models.filter { ModelsFile($0.name) == .model }.map {
+      try ModelFile(node: try $0.document())
+    }
     let project = Project(
       pipelines: try files(in: "pipelines").map { try PipelineDefinition(node: $0) },
-      models: try models.filter { ModelsFile($0.name) == .model }.map {
-        try ModelDefinition(node: try $0.document())
-      },
+      models: definitions.compactMap(\.forecast),
       datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) },
+      risks: definitions.compactMap(\.risk),
       metrics: try models.first { ModelsFile($0.name) == .metrics }.map {
         try MetricsDefinition(node: try $0.document())
       } ?? MetricsDefinition(),
@@ -80,4 +82,24 @@ enum ModelsFile {
     default: self = .model
     }
   }
+}
+
+/// A model of either kind.
+enum ModelFile {
+  case forecast(ModelDefinition)
+  case risk(RiskDefinition)
+
+  /// Reads a file of `models/` that holds a model.
+  ///
+  /// - Throws: `DocumentError` with the place of the first fault.
+  init(node: Node) throws(DocumentError) {
+    self =
+      RiskDefinition.describes(node)
+      ? .risk(try RiskDefinition(node: node)) : .forecast(try ModelDefinition(node: node))
+  }
+
+  /// The forecast of amounts, if it is one.
+  var forecast: ModelDefinition? { if case .forecast(let model) = self { model } else { nil } }
+  /// The model of what may happen to companies, if it is one.
+  var risk: RiskDefinition? { if case .risk(let model) = self { model } else { nil } }
 }

@@ -34,6 +34,8 @@ package final class RunContext {
   var findings: [String: DatasetFindings] = [:]
   /// What the fit stage found, for the predict stage of the same run.
   var fits: [String: FittedModel] = [:]
+  /// The same of models of what may happen to companies.
+  var riskFits: [String: FittedRisk] = [:]
   /// The billing records, for the stages of the same run that share them.
   var billingRecords: (settings: LedgerSettings, end: Timestamp, records: BillingRecords)?
   /// The zones of companies, once they were read.

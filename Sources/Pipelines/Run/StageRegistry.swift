@@ -14,9 +14,14 @@ func makeStage(_ reference: StageReference, project: Project) -> any Stage {
   case .funnels: return FunnelsStage(definition: project.funnels)
   case .usage: return UsageStage()
   case .anomalies: return AnomaliesStage()
-  case .fit(let models): return FitStage(models: models.compactMap { project.model($0.name) })
+  case .fit(let models):
+    return FitStage(
+      models: models.compactMap { project.model($0.name) },
+      risks: models.compactMap { project.risk($0.name) })
   case .predict(let models):
-    return PredictStage(models: models.compactMap { project.model($0.name) })
+    return PredictStage(
+      models: models.compactMap { project.model($0.name) },
+      risks: models.compactMap { project.risk($0.name) })
   case .publish: return PublishStage()
   }
 }

@@ -15,6 +15,8 @@ struct BillingRecords {
   let changes: [SubscriptionChange]
   /// MRR; `nil` where nothing says what subscriptions are worth.
   let ledger: RevenueLedger?
+  /// What the ledger is made of.
+  let ledgerInput: LedgerInput?
   /// Payments, refunds, invoices and credit notes.
   let books: PaymentBooks
   /// Whether there is a dataset that says what was paid.
@@ -97,6 +99,7 @@ extension BillingRecords {
     changes = recorded.isEmpty ? SubscriptionChange.shown(by: invoices) : recorded
     if changes.isEmpty {
       ledger = nil
+      ledgerInput = nil
       notices.append(
         "neither subscription_changes nor the periods of invoices say what subscriptions are "
           + "worth; MRR and what is made of it are switched off")
@@ -107,17 +110,18 @@ extension BillingRecords {
       }
       var deletions: [UUIDValue: Timestamp] = [:]
       for company in companies { deletions[company.id] = company.deletedAt }
-      let made = try RevenueLedger(
-        LedgerInput(
-          changes: changes, source: recorded.isEmpty ? .invoices : .changes,
-          origins: try SubscriptionOrigin.rows(
-            in: try context.rows(of: "subscriptions", ["id", "migrated_from"])),
-          deletions: deletions,
-          modules: try ModulePrice.rows(
-            in: try context.rows(of: "modules", ["id", "unit_amount", "currency"])),
-          rates: rates, zones: zones, knownBy: knownBy, end: end), settings: settings)
+      let input = LedgerInput(
+        changes: changes, source: recorded.isEmpty ? .invoices : .changes,
+        origins: try SubscriptionOrigin.rows(
+          in: try context.rows(of: "subscriptions", ["id", "migrated_from"])),
+        deletions: deletions,
+        modules: try ModulePrice.rows(
+          in: try context.rows(of: "modules", ["id", "unit_amount", "currency"])),
+        rates: rates, zones: zones, knownBy: knownBy, end: end)
+      let made = try RevenueLedger(input, settings: settings)
       notices += BillingRecords.notices(of: made.notes)
       ledger = made
+      ledgerInput = input
     }
     let attempts = try PaymentAttempt.rows(
       in: try context.rows(

@@ -8,12 +8,15 @@ import Predictions
 /// Fits the models and records each version with its scores and what its gate decided.
 package struct FitStage: Stage {
   package let name = "fit"
-  /// The models to fit.
+  /// The forecasts to fit.
   package let models: [ModelDefinition]
+  /// The models of what may happen to companies to fit.
+  package let risks: [RiskDefinition]
 
   /// A stage that fits the given models.
-  package init(models: [ModelDefinition]) {
+  package init(models: [ModelDefinition], risks: [RiskDefinition] = []) {
     self.models = models
+    self.risks = risks
   }
 
   package func run(in context: RunContext) throws -> StageOutcome {
@@ -32,6 +35,7 @@ package struct FitStage: Stage {
         context.log(.info, "fit: \(model.name) by \(grain.name), \(grain.modelUsed)")
       }
     }
+    for model in risks { try fit(model, in: context, &outcome) }
     return outcome
   }
 

@@ -7,12 +7,15 @@ import Predictions
 /// Writes the run's predictions, keyed by run, where no reader sees them yet.
 package struct PredictStage: Stage {
   package let name = "predict"
-  /// The models to predict with.
+  /// The forecasts to predict with.
   package let models: [ModelDefinition]
+  /// The models of what may happen to companies to predict with.
+  package let risks: [RiskDefinition]
 
   /// A stage that predicts with the given models.
-  package init(models: [ModelDefinition]) {
+  package init(models: [ModelDefinition], risks: [RiskDefinition] = []) {
     self.models = models
+    self.risks = risks
   }
 
   package func run(in context: RunContext) throws -> StageOutcome {
@@ -35,6 +38,7 @@ package struct PredictStage: Stage {
       outcome.note("\(model.name)_rows", written)
       context.log(.info, "predict: \(model.name), \(written) rows")
     }
+    for model in risks { try predict(model, in: context, &outcome) }
     return outcome
   }
 

@@ -6,7 +6,7 @@ package struct ChurnRisk: Equatable, Sendable {
   }
 
   /// The probabilities of the next 30 days from which each band but the lowest begins.
-  package struct Bands: Equatable, Sendable {
+  package struct Bands: Hashable, Sendable {
     package var medium = 0.03
     package var high = 0.08
     package var critical = 0.2

@@ -47,6 +47,7 @@ package struct FeatureHistory: Sendable {
   private(set) var tallies: [String: [[Cell]]]
   private(set) var states: [String: [[Setting]]]
   private var isSorted = true
+  private var subjects: [UUIDValue: Int] = [:]
 
   /// An empty history.
   ///
@@ -106,6 +107,22 @@ package struct FeatureHistory: Sendable {
       if last >= 0, cell.precedes(tallies.values[index][company][last]) { isSorted = false }
       tallies.values[index][company].append(cell)
     }
+  }
+
+  /// Adds a row to a tally whose subject has an identifier; see
+  /// ``add(to:company:happened:recorded:subject:amount:)``.
+  package mutating func add(
+    to tally: String, company: Int, happened: Timestamp, recorded: Timestamp, subject: UUIDValue?,
+    amount: Int64 = 1
+  ) {
+    var number: Int?
+    if let subject {
+      number = subjects[subject] ?? subjects.count
+      subjects[subject] = number
+    }
+    add(
+      to: tally, company: company, happened: happened, recorded: recorded, subject: number,
+      amount: amount)
   }
 
   /// Sets the value of a key of a state from an instant on.

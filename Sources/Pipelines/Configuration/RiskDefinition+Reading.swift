@@ -1,0 +1,227 @@
+import AlmanacCore
+package import Documents
+import Predictions
+
+extension RiskDefinition {
+  /// Reads the definition in a file of `models/`.
+  ///
+  /// - Throws: `DocumentError` with the place of the first fault.
+  package init(node: Node) throws(DocumentError) {
+    var reader = try MappingReader(node, of: "the model")
+    name = try reader.required("model", as: .name)
+    mark = reader.mark(of: "model")
+    kind = try reader.required("kind", as: .word)
+    question = try reader.required("question", as: .text)
+    months = try reader.optional("months", as: .integer(in: 8...120)) ?? RiskDefinition.usualMonths
+    let counts = try reader.required("counts", as: .node)
+    self.counts = try counts.entries(of: "the counts") { (entry) throws(DocumentError) in
+      try Count(entry)
+    }
+    let features = try reader.required("features", as: .node)
+    bands =
+      try reader.optional("bands", as: .mapping("the bands", ChurnRisk.Bands.init(reader:)))
+      ?? ChurnRisk.Bands()
+    try reader.finish()
+    let names = self.counts.map(\.name)
+    self.features = try features.entries(of: "the features") { (entry) throws(DocumentError) in
+      try FeatureReading(counts: names).feature(entry)
+    }
+    guard !self.features.isEmpty else {
+      throw .unexpected(
+        features.mark, found: "no feature", expected: "at least one", suggestion: nil)
+    }
+    canonicalText = node.canonicalText
+  }
+
+  /// Whether a document of `models/` is one of these rather than a forecast of amounts.
+  package static func describes(_ node: Node) -> Bool {
+    guard case .mapping(let entries) = node.content else { return false }
+    return entries.contains { ["kind", "features", "counts"].contains($0.key) }
+  }
+}
+
+extension ChurnRisk.Bands {
+  fileprivate init(reader: inout MappingReader) throws(DocumentError) {
+    self.init()
+    medium = try reader.required("medium", as: .percentage)
+    high = try reader.required("high", as: .percentage)
+    critical = try reader.required("critical", as: .percentage)
+    guard medium < high, high < critical else {
+      throw .unexpected(
+        reader.mark, found: "bands that do not rise", expected: "medium below high below critical",
+        suggestion: nil)
+    }
+  }
+}
+
+extension RiskDefinition.Count {
+  fileprivate init(_ entry: Node.Entry) throws(DocumentError) {
+    name = try entry.chosenName
+    var reader = try MappingReader(entry.value, of: "the count \(entry.key)")
+    dataset = try reader.required("of", as: .reference)
+    timeColumn = try reader.optional("at", as: .reference)
+    let conditions = try reader.optional("where", as: .node)
+    subject = try reader.optional("by", as: .reference)
+    try reader.finish()
+    self.conditions =
+      try conditions?.entries(of: "the condition") { (entry) throws(DocumentError) in
+        let column = NameReference(name: try entry.chosenName, mark: entry.keyMark)
+        if case .sequence = entry.value.content {
+          return Condition(
+            column: column, values: try ValueReader<[String]>.set(of: .text).read(entry.value))
+        }
+        return Condition(column: column, values: [try ValueReader<String>.text.read(entry.value)])
+      } ?? []
+  }
+}
+
+extension Node.Entry {
+  /// The key, which has to be a name.
+  fileprivate var chosenName: String {
+    get throws(DocumentError) {
+      guard isName(key) else {
+        throw .unexpected(
+          keyMark, found: quoted(key), expected: "a name of letters, digits and underscores",
+          suggestion: nil)
+      }
+      return key
+    }
+  }
+}
+
+/// Reads features, which refer to the counts of the same file.
+private struct FeatureReading {
+  /// The names of the counts.
+  let counts: [String]
+
+  /// The quantities that stand alone, the first key of each.
+  static let quantities = [
+    "count", "distinct", "days", "recency", "age", "slope", "level", "change",
+  ]
+  /// All kinds of feature.
+  static let kinds = quantities + ["ratio", "share"]
+
+  func feature(_ entry: Node.Entry) throws(DocumentError) -> FeatureSpecification {
+    let name = try entry.chosenName
+    let owner = "the feature \(entry.key)"
+    var reader = try MappingReader(entry.value, of: owner)
+    let kind = try self.kind(&reader, of: entry.value, among: FeatureReading.kinds, owner)
+    switch kind {
+    case "ratio":
+      let count = try reader.required("ratio", as: self.count)
+      let days = try reader.required("window", as: .days)
+      let prior = try reader.optional("prior", as: .integer(in: 1...1_000_000)) ?? 1
+      try reader.finish()
+      return FeatureSpecification(
+        name,
+        .logRatio(
+          .count(tally: count, days: days), to: .count(tally: count, days: days, before: days),
+          prior: Double(prior)))
+    case "share":
+      let part = try reader.required("share", as: quantity("the share"))
+      let whole = try reader.required("of", as: quantity("the whole"))
+      try reader.finish()
+      return FeatureSpecification(name, .share(part, of: whole))
+    default:
+      let quantity = try quantity(kind, &reader)
+      let isLogarithm = try reader.optional("log", as: .boolean) ?? false
+      try reader.finish()
+      return FeatureSpecification(name, isLogarithm ? .logarithm(quantity) : .plain(quantity))
+    }
+  }
+
+  /// The one kind that a mapping names.
+  private func kind(
+    _ reader: inout MappingReader, of node: Node, among kinds: [String], _ owner: String
+  ) throws(DocumentError) -> String {
+    let named = reader.keys.filter { kinds.contains($0) }
+    if named.count == 1 { return named[0] }
+    if named.isEmpty,
+      let close = reader.keys.first(where: { Suggestion.closest(to: $0, among: kinds) != nil })
+    {
+      throw .unknownKey(
+        reader.mark(of: close), key: close, allowed: kinds,
+        suggestion: Suggestion.closest(to: close, among: kinds))
+    }
+    throw .unexpected(
+      node.mark,
+      found: named.isEmpty
+        ? "no kind of feature" : "\(quoted(named[1])) besides \(quoted(named[0]))",
+      expected: "one of \(kinds.joined(separator: ", ")) in \(owner)", suggestion: nil)
+  }
+
+  /// A quantity in a mapping of its own.
+  private func quantity(_ owner: String) -> ValueReader<FeatureQuantity> {
+    ValueReader("a mapping such as {count: NAME, window: 30d}") {
+      (node) throws(DocumentError) -> FeatureQuantity in
+      var reader = try MappingReader(node, of: owner)
+      let kind = try self.kind(&reader, of: node, among: FeatureReading.quantities, owner)
+      let quantity = try self.quantity(kind, &reader)
+      try reader.finish()
+      return quantity
+    }
+  }
+
+  private func quantity(
+    _ kind: String, _ reader: inout MappingReader
+  ) throws(DocumentError) -> FeatureQuantity {
+    switch kind {
+    case "count":
+      let count = try reader.required("count", as: self.count)
+      let days = try reader.required("window", as: .days)
+      return .count(tally: count, days: days, before: try reader.optional("before", as: .days) ?? 0)
+    case "distinct":
+      let count = try reader.required("distinct", as: self.count)
+      return .distinct(tally: count, days: try reader.required("window", as: .days))
+    case "days":
+      let count = try reader.required("days", as: self.count)
+      return .activeDays(tally: count, days: try reader.required("window", as: .days))
+    case "recency":
+      let count = try reader.required("recency", as: self.count)
+      return .sinceLast(tally: count, cap: try reader.required("cap", as: .days))
+    case "age": return .sinceFirst(tally: try reader.required("age", as: self.count))
+    case "slope":
+      let count = try reader.required("slope", as: self.count)
+      return .slope(tally: count, weeks: try reader.required("window", as: .weeks))
+    case "level": return .level(state: try reader.required("level", as: state))
+    default:
+      let state = try reader.required("change", as: self.state)
+      return .change(state: state, days: try reader.required("window", as: .days))
+    }
+  }
+
+  private var count: ValueReader<String> {
+    let names = counts
+    let expected =
+      names.isEmpty ? "a name that counts: declares" : "\(listed(names)), as counts: declares"
+    return .scalar(expected, suggesting: names) { names.contains($0) ? $0 : nil }
+  }
+
+  private var state: ValueReader<String> {
+    let names = RiskDefinition.State.allCases.map(\.rawValue)
+    return .scalar(listed(names), suggesting: names) { names.contains($0) ? $0 : nil }
+  }
+}
+
+extension ValueReader where Value == Int {
+  /// A window of whole days, such as `30d`.
+  fileprivate static var days: ValueReader {
+    let longest = RiskDefinition.longestWindow
+    return .scalar("a window of 1d to \(longest)d") { text in
+      guard text.hasSuffix("d"), let days = Int(text.dropLast()), (1...longest).contains(days)
+      else { return nil }
+      return days
+    }
+  }
+
+  /// A window of whole weeks in days, such as `84d`, as the number of weeks.
+  fileprivate static var weeks: ValueReader {
+    let longest = RiskDefinition.longestWindow / 7 * 7
+    return .scalar("a window of two weeks or more in days, 14d, 21d … \(longest)d") { text in
+      guard text.hasSuffix("d"), let days = Int(text.dropLast()), days % 7 == 0,
+        (14...longest).contains(days)
+      else { return nil }
+      return days / 7
+    }
+  }
+}

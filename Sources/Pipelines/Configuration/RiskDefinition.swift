@@ -1,0 +1,128 @@
+import AlmanacCore
+import Columns
+package import Documents
+package import Predictions
+
+/// A model of something that may happen to a company, such as `models/churn.yaml`: what is counted
+/// of each company, and the features that are made of it.
+package struct RiskDefinition: Hashable, Sendable {
+  /// What may happen.
+  package enum Kind: String, CaseIterable, Sendable {
+    /// MRR falls to 0.
+    case churn
+  }
+
+  /// Rows of a dataset that are counted by company and day.
+  package struct Count: Hashable, Sendable {
+    /// A column and the values of which it has to have one.
+    package struct Condition: Hashable, Sendable {
+      /// The column.
+      package var column: NameReference
+      /// The values.
+      package var values: [String]
+    }
+
+    /// Its name, which features refer to.
+    package var name: String
+    /// The dataset of the rows.
+    package var dataset: NameReference
+    /// The column that says when a row happened; `nil` for the dataset's own time.
+    package var timeColumn: NameReference?
+    /// What rows have to fulfil, all of it.
+    package var conditions: [Condition]
+    /// The column that says whose row it is, for numbers of different ones; `nil` for nobody's.
+    package var subject: NameReference?
+  }
+
+  /// What a company has at an instant, whether or not anything happens: read from its ledger.
+  package enum State: String, CaseIterable, Sendable {
+    /// MRR in units of the reporting currency.
+    case mrr
+    /// Seats or units of its subscriptions.
+    case seats
+    /// The modules that have a part in its MRR.
+    case modules
+  }
+
+  /// The model's name.
+  package var name: String
+  /// Where the name stands.
+  package var mark: Mark
+  /// What may happen.
+  package var kind: Kind
+  /// What the model answers, for people.
+  package var question: String
+  /// The months that are learned from, the newest ones.
+  package var months: Int
+  /// What is counted.
+  package var counts: [Count]
+  /// What the model is made of.
+  package var features: [FeatureSpecification]
+  /// From which probabilities the bands begin.
+  package var bands: ChurnRisk.Bands
+  /// The definition as one text for a digest; see ``Node/canonicalText``.
+  package var canonicalText: String
+}
+
+extension RiskDefinition {
+  /// The months that are learned from where the definition does not say.
+  package static let usualMonths = 36
+
+  /// The longest window of a feature, in days.
+  package static let longestWindow = 730
+
+  /// The datasets whose rows are counted.
+  package var datasetNames: [String] { Array(Set(counts.map(\.dataset.name))).sorted() }
+
+  /// What does not fit the datasets, by position.
+  func problems(_ project: Project) -> [DocumentError] {
+    counts.flatMap { $0.problems(project) }
+  }
+}
+
+extension RiskDefinition.Count {
+  fileprivate func problems(_ project: Project) -> [DocumentError] {
+    guard let dataset = project.dataset(self.dataset.name) else {
+      return [Project.missing(self.dataset, "dataset", project.datasets.map(\.name))]
+        .compactMap(\.self)
+    }
+    var found: [DocumentError?] = [fault(of: dataset)]
+    if let timeColumn {
+      found.append(
+        Project.unsuitable(timeColumn, in: dataset, "timestamp") { $0.type == .timestamp })
+    }
+    found += conditions.map { condition in
+      Project.unsuitable(condition.column, in: dataset, "text or uuid") {
+        $0.type == .text || $0.type == .uuid
+      }
+    }
+    if let subject {
+      found.append(Project.unsuitable(subject, in: dataset, "uuid") { $0.type == .uuid })
+    }
+    return found.compactMap(\.self)
+  }
+
+  /// Why the rows of a dataset cannot be seen as they were at an instant (DECISIONS.md, D-515).
+  private func fault(of dataset: DatasetDefinition) -> DocumentError? {
+    let name = "the dataset \(quoted(dataset.name))"
+    func refusal(_ what: String, _ expected: String) -> DocumentError {
+      .unexpected(
+        self.dataset.mark, found: "\(name), \(what)", expected: expected, suggestion: nil)
+    }
+    if dataset.mode != .append {
+      return refusal(
+        "whose rows change afterwards (mode: \(dataset.mode.rawValue))",
+        "one of mode: append, of which it is known what an earlier day could see")
+    }
+    if dataset.tenantColumn == nil {
+      return refusal("which has no tenant:", "one whose rows belong to companies")
+    }
+    if dataset.recordedColumn == nil {
+      return refusal("which names no recorded: column", "one that says when a row was recorded")
+    }
+    if dataset.timeColumn == nil, timeColumn == nil {
+      return refusal("which has no time:", "at: with the column that says when a row happened")
+    }
+    return nil
+  }
+}

@@ -1,0 +1,234 @@
+import AlmanacCore
+import Billing
+import Columns
+import Predictions
+
+/// The panel of a model of churn, and where it comes from.
+struct ChurnReading {
+  /// The panel; `nil` where nothing can be said.
+  let panel: ChurnPanel?
+  /// Why there is none, in one line.
+  let refusal: String?
+  /// The rows it was counted from.
+  let rowsRead: Int
+  /// What a person should know.
+  let notices: [String]
+}
+
+extension RunContext {
+  /// What each company had done by the ends of months, and by the end of the logical date, as it was
+  /// known then (DECISIONS.md, D-515, D-516).
+  ///
+  /// - Throws: `BillingError`, `FeatureError`, ``PipelineError``.
+  func churnReading(_ model: RiskDefinition) throws -> ChurnReading {
+    func refused(_ reason: String) -> ChurnReading {
+      ChurnReading(panel: nil, refusal: reason, rowsRead: 0, notices: [])
+    }
+    let settings = project.metrics.ledgerSettings(pipeline.currency)
+    let absent = RunContext.billingDatasets.first { name in
+      project.dataset(name).map { !$0.isOptional && directory.manifest.datasets[name] == nil }
+        ?? false
+    }
+    if let absent { return refused("dataset \(absent) was not extracted; extract it first") }
+    guard var input = try billing(settings, through: date).ledgerInput else {
+      return refused(
+        "no subscription_changes say what companies pay and when they stop; "
+          + "map datasets/subscription_changes.yaml to a table that does")
+    }
+    // The end of a period that is paid for looks like a cancellation that was known all along.
+    guard input.source == .changes else {
+      return refused(
+        "MRR is counted from the periods of invoices, which do not say when a cancellation became "
+          + "known; map datasets/subscription_changes.yaml to a table that does")
+    }
+    let now = knowledgeEnd
+    input.changes.removeAll { $0.recordedAt >= now }
+    guard let first = input.changes.map(\.effectiveAt).min(), first < now else {
+      return refused("no change of a subscription happened and was recorded by the end of \(date)")
+    }
+    let instants = churnInstants(since: zone.localDate(at: first), model)
+    let all = input
+    let known = try mapConcurrently(
+      instants.map { zone.start(of: $0) }, jobs: jobs, context: {},
+      work: { _, instant in
+        var input = all
+        input.knownBy = Timestamp(microseconds: instant.microseconds - 1)
+        input.end = instant
+        return try RevenueLedger(input, settings: settings)
+      })
+    let companies = known[known.count - 1].companies.map(\.company)
+    var history = FeatureHistory(
+      companyCount: companies.count, asOf: instants,
+      from: try firstDay(of: model, since: zone.localDate(at: first)), zone: zone,
+      tallies: model.counts.map(\.name), states: ChurnStates.names)
+    ChurnStates.setSeats(in: &history, input.changes, companies: companies)
+    var notices: [String] = []
+    var rowsRead = input.changes.count
+    for name in model.datasetNames {
+      guard let dataset = project.dataset(name) else { continue }
+      guard try hasDataset(name) else {
+        notices.append(
+          "\(name): the source has no such table; features that count it are left out")
+        continue
+      }
+      let counter = RiskCounter(
+        model.counts.filter { $0.dataset.name == name }, dataset: dataset, companies: companies)
+      rowsRead += try count(dataset, counter, through: instants, into: &history)
+    }
+    let panel = try ChurnPanel(
+      model.features, of: history, companies: companies, changes: input.changes, known: known)
+    return ChurnReading(panel: panel, refusal: nil, rowsRead: rowsRead, notices: notices)
+  }
+
+  /// The first days not known: those of the newest months, and that after the logical date.
+  private func churnInstants(
+    since first: CalendarDate, _ model: RiskDefinition
+  ) -> [CalendarDate] {
+    let last = date.adding(days: 1)
+    var months: [CalendarDate] = []
+    var month = last.monthStart(adding: 0)
+    if month == last { month = last.monthStart(adding: -1) }
+    while month > first, months.count < model.months {
+      months.append(month)
+      month = month.monthStart(adding: -1)
+    }
+    return months.reversed() + [last]
+  }
+
+  /// The first day that is counted: ten years back at most, as forecasts do (DECISIONS.md, D-017).
+  private func firstDay(
+    of model: RiskDefinition, since first: CalendarDate
+  ) throws -> CalendarDate {
+    let days = model.datasetNames.compactMap {
+      directory.manifest.days(of: $0).range()?.lowerBound.adding(days: -1)
+    }
+    let earliest = date.adding(days: 1 - DailyRevenue.longestHistory)
+    return min(date, max(earliest, (days + [first.adding(days: -1)]).min() ?? first))
+  }
+
+  /// Counts the rows of a dataset month by month, read on `jobs` threads, and returns their number.
+  private func count(
+    _ dataset: DatasetDefinition, _ counter: RiskCounter, through instants: [CalendarDate],
+    into history: inout FeatureHistory
+  ) throws -> Int {
+    let reader = directory.reader
+    var rows = 0
+    guard dataset.timeColumn != nil, let days = reader.manifest.days(of: dataset.name).range()
+    else {
+      for batch in try reader.read(dataset.name, columns: counter.columns) {
+        rows += batch.rowCount
+        counter.add(batch, to: &history)
+      }
+      return rows
+    }
+    // What happens later than the last instant is seen by none.
+    let last = min(days.upperBound, instants[instants.count - 1])
+    var chunks: [ClosedRange<CalendarDate>] = []
+    var start = days.lowerBound
+    while start <= last {
+      let end = min(last, start.adding(days: 13))
+      chunks.append(start...end)
+      start = end.adding(days: 1)
+    }
+    for wave in stride(from: 0, to: chunks.count, by: max(1, jobs)) {
+      let some = Array(chunks[wave..<min(chunks.count, wave + max(1, jobs))])
+      let read = try mapConcurrently(
+        some, jobs: jobs, context: { reader },
+        work: { reader, days in
+          dropRepeated(
+            try reader.read(dataset.name, days: days, columns: counter.columns), key: dataset.key,
+            recorded: dataset.recordedColumn, time: dataset.timeColumn ?? ""
+          ).batches
+        })
+      for batch in read.joined() {
+        rows += batch.rowCount
+        counter.add(batch, to: &history)
+      }
+    }
+    return rows
+  }
+}
+
+/// Counts rows of one dataset.
+struct RiskCounter: Sendable {
+  private let counts: [RiskDefinition.Count]
+  private let dataset: DatasetDefinition
+  private let positions: [UUIDValue: Int]
+
+  /// A counter of companies that are named by position.
+  init(
+    _ counts: [RiskDefinition.Count], dataset: DatasetDefinition, companies: [UUIDValue]
+  ) {
+    self.counts = counts
+    self.dataset = dataset
+    positions = Dictionary(uniqueKeysWithValues: companies.enumerated().map { ($1, $0) })
+  }
+
+  /// The columns that batches must have.
+  var columns: [String] {
+    var names =
+      dataset.key
+      + [dataset.tenantColumn, dataset.timeColumn, dataset.recordedColumn]
+      .compactMap(\.self)
+    for count in counts {
+      names += [count.timeColumn?.name, count.subject?.name].compactMap(\.self)
+      names += count.conditions.map(\.column.name)
+    }
+    return Set(names).sorted()
+  }
+
+  /// Adds the rows of a batch that belong to a company and were dated and recorded.
+  func add(_ batch: Batch, to history: inout FeatureHistory) {
+    guard let tenant = dataset.tenantColumn.flatMap({ batch[$0] }),
+      case .uuid(let owners) = tenant.storage,
+      let recorded = dataset.recordedColumn.flatMap({ RiskCounter.instants(batch[$0]) })
+    else { return }
+    let companies = (0..<batch.rowCount).map { row in
+      tenant.isNull(row) ? nil : positions[owners.row(row)]
+    }
+    for count in counts {
+      guard
+        let happened = (count.timeColumn?.name ?? dataset.timeColumn)
+          .flatMap({ RiskCounter.instants(batch[$0]) })
+      else { continue }
+      let conditions = count.conditions.map { condition in
+        RiskCounter.matches(batch[condition.column.name], condition.values)
+      }
+      let subjects = count.subject.flatMap { batch[$0.name] }
+      rows: for row in 0..<batch.rowCount {
+        guard let company = companies[row] else { continue }
+        for holds in conditions where !holds(row) { continue rows }
+        guard let time = happened(row), let known = recorded(row) else { continue }
+        var subject: UUIDValue?
+        if let subjects, !subjects.isNull(row), case .uuid(let values) = subjects.storage {
+          subject = values.row(row)
+        }
+        history.add(
+          to: count.name, company: company, happened: time, recorded: known, subject: subject)
+      }
+    }
+  }
+
+  private static func instants(_ column: Column?) -> ((Int) -> Timestamp?)? {
+    guard let column, case .int64(let values) = column.storage else { return nil }
+    return { column.isNull($0) ? nil : Timestamp(microseconds: values[$0]) }
+  }
+
+  /// Whether a row has one of some values; a missing one never does.
+  private static func matches(_ column: Column?, _ values: [String]) -> (Int) -> Bool {
+    guard let column else { return { _ in false } }
+    switch column.storage {
+    case .text(let storage):
+      let holds = (0..<storage.entryCount).map {
+        values.contains(String(decoding: storage.entry($0), as: UTF8.self))
+      }
+      return { row in
+        !column.isNull(row) && holds[storage.codes.map { Int($0[row]) } ?? row]
+      }
+    case .uuid(let identifiers):
+      let wanted = Set(values.compactMap { UUIDValue($0) })
+      return { !column.isNull($0) && wanted.contains(identifiers.row($0)) }
+    default: return { _ in false }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+package import AlmanacCore
+package import Regression
+
+/// What the churn model learned, or why it did not, and what it says of the companies that pay now.
+package struct ChurnForecast: Sendable {
+  /// What gives one of the two probabilities.
+  package enum Source: Sendable {
+    /// The model, which passed its gate.
+    case model(RiskModel)
+    /// The share of companies to which it happened stands in; `nil` where none is known. The model
+    /// that was refused, if there was one.
+    case baseline(rate: Double?, reason: String, refused: RiskModel?)
+
+    /// Why the baseline stands in; `nil` for a model.
+    package var reason: String? {
+      if case .baseline(_, let reason, _) = self { return reason }
+      return nil
+    }
+
+    /// The model, published or refused.
+    package var fitted: RiskModel? {
+      switch self {
+      case .model(let model): model
+      case .baseline(_, _, let refused): refused
+      }
+    }
+  }
+
+  /// What is said of one company.
+  package struct Row: Sendable {
+    /// The company.
+    package var company: UUIDValue
+    /// The probability of the next 30 days.
+    package var probability: Double
+    /// That of the next 90; `nil` where nothing is known of days 31 to 90.
+    package var probability90: Double?
+    /// The band of ``probability``.
+    package var band: ChurnRisk.Band
+    /// MRR times ``probability90``, in ten-thousandths.
+    package var expectedLoss: Int128?
+    /// The calibrated log-odds of the average company.
+    package var base: Double
+    /// Why; with ``base`` the contributions sum to the log-odds of ``probability``.
+    package var reasons: [Reason]
+  }
+
+  /// What gives the probability of days 0 to 30.
+  package let first: Source
+  /// What gives that of days 31 to 90.
+  package let second: Source
+  /// One for each company that pays now, by identifier; none where no share is known.
+  package let rows: [Row]
+
+  /// Learns from a panel and scores its rows of now.
+  ///
+  /// - Parameters:
+  ///   - panel: the panel.
+  ///   - features: the features it has.
+  ///   - recipe: how a risk is learned.
+  ///   - bands: where bands begin.
+  /// - Throws: `RegressionError`.
+  package init(
+    _ panel: ChurnPanel, features: [FeatureSpecification], recipe: RiskRecipe = RiskRecipe(),
+    bands: ChurnRisk.Bands
+  ) throws(RegressionError) {
+    let cut = panel.first.asOf[panel.first.asOf.count - 1]
+    first = Source(try recipe.learn(panel.first, by: cut))
+    second = Source(try recipe.learn(panel.second, by: cut))
+    let today = Array(panel.today)
+    var table = Table(rowCount: today.count)
+    for name in panel.features.table.names {
+      if let column = panel.features.table[name] { table.add(name, column.selecting(today)) }
+    }
+    guard !today.isEmpty, let scores = try first.scores(table) else {
+      rows = []
+      return
+    }
+    let later = try second.scores(table)
+    var rows: [Row] = []
+    for (position, row) in today.enumerated() {
+      let score = scores[position]
+      var probability = score.probability
+      var reasons = first.reasons(score, features, panel.features, row: row)
+      if panel.scheduled[row] {
+        probability = panel.measured.rate
+        reasons = [
+          Reason(
+            feature: "scheduled", value: 1, contribution: logit(probability) - score.base,
+            text: "the end of its subscriptions within 30 days is recorded already")
+        ]
+      }
+      var second = later.map { $0[position].probability }
+      if panel.scheduledLater[row], !panel.scheduled[row] { second = panel.measuredLater.rate }
+      let risk = ChurnRisk(
+        first: probability, second: second ?? 0, mrr: panel.recurring[row], bands: bands)
+      rows.append(
+        Row(
+          company: panel.companies[panel.first.rows[row].company], probability: risk.probability,
+          probability90: second == nil ? nil : risk.probability90, band: risk.band,
+          expectedLoss: second == nil ? nil : risk.expectedLoss, base: score.base,
+          reasons: reasons))
+    }
+    self.rows = rows
+  }
+
+  /// The label of the share of companies that stands in for a model.
+  package static let baselineName = RiskBaseline.baseRate.rawValue
+}
+
+extension ChurnForecast.Source {
+  fileprivate init(_ result: RiskRecipe.Result) {
+    switch result {
+    case .baseline(let rate, let refusal):
+      self = .baseline(rate: rate, reason: refusal.description, refused: nil)
+    case .model(let model):
+      let failures = model.gate.failures
+      self =
+        failures.isEmpty
+        ? .model(model)
+        : .baseline(
+          rate: model.baseRate, reason: "the model is " + failures.joined(separator: ", "),
+          refused: model)
+    }
+  }
+
+  /// The score of each row; `nil` where nothing is known.
+  fileprivate func scores(_ table: Table) throws(RegressionError) -> [RiskModel.Score]? {
+    switch self {
+    case .model(let model): return try model.scores(table)
+    case .baseline(let rate, _, _):
+      guard let rate else { return nil }
+      let score = RiskModel.Score(probability: rate, base: logit(rate), contributions: [])
+      return [RiskModel.Score](repeating: score, count: table.rowCount)
+    }
+  }
+
+  fileprivate func reasons(
+    _ score: RiskModel.Score, _ features: [FeatureSpecification], _ panel: FeaturePanel, row: Int
+  ) -> [Reason] {
+    switch self {
+    case .model(let model):
+      Reason.all(
+        of: score, names: model.reasonNames, features: features, panel: panel, row: row)
+    case .baseline(_, let reason, _):
+      [
+        Reason(
+          feature: ChurnForecast.baselineName, value: score.probability, contribution: 0,
+          text: "the share of all companies, since there is no model: \(reason)")
+      ]
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import AlmanacCore
+import Documents
+import Pipelines
+import Predictions
+import Testing
+
+extension Sample {
+  static let risk = """
+    model: churn
+    kind: churn
+    question: who leaves?
+    counts:
+      logins: {of: payments, where: {note: [web, app]}, by: company_id}
+    features:
+      drop: {ratio: logins, window: 28d, prior: 5}
+      quiet: {recency: logins, cap: 60d}
+      trend: {slope: logins, window: 84d}
+      users_per_seat: {share: {distinct: logins, window: 28d}, of: {level: seats}}
+      mrr: {level: mrr, log: true}
+    bands: {medium: 3%, high: 8%, critical: 20%}
+
+    """
+}
+
+@Suite("The definition of a risk")
+struct RiskDefinitionTests {
+  @Test("gives the quantities that its features are made of")
+  func features() throws {
+    let model = try RiskDefinition(node: try Sample.node(Sample.risk))
+    #expect(model.name == "churn" && model.kind == .churn && model.months == 36)
+    #expect(
+      model.features == [
+        FeatureSpecification(
+          "drop",
+          .logRatio(
+            .count(tally: "logins", days: 28), to: .count(tally: "logins", days: 28, before: 28),
+            prior: 5)),
+        FeatureSpecification("quiet", .plain(.sinceLast(tally: "logins", cap: 60))),
+        FeatureSpecification("trend", .plain(.slope(tally: "logins", weeks: 12))),
+        FeatureSpecification(
+          "users_per_seat",
+          .share(.distinct(tally: "logins", days: 28), of: .level(state: "seats"))),
+        FeatureSpecification("mrr", .logarithm(.level(state: "mrr"))),
+      ])
+    #expect(model.counts[0].conditions.map(\.column.name) == ["note"])
+    #expect(model.counts[0].conditions.map(\.values) == [["web", "app"]])
+    #expect(model.bands == ChurnRisk.Bands())
+  }
+
+  static let broken: [BrokenDefinition] = [
+    BrokenDefinition(
+      "misspelt kind key", "kind: churn", "knid: churn",
+      #"f.yaml:2:1: found unknown key "knid", expected kind (did you mean "kind"?)"#),
+    BrokenDefinition(
+      "unknown kind", "kind: churn", "kind: chrun",
+      #"f.yaml:2:7: found "chrun", expected churn (did you mean "churn"?)"#),
+    BrokenDefinition(
+      "count of nothing", "of: payments, ", "",
+      #"f.yaml:5:11: found no key "of", expected it in the count logins"#),
+    BrokenDefinition(
+      "misspelt key of a count", "by: company_id", "bye: company_id",
+      #"f.yaml:5:53: found unknown key "bye", expected one of of, at, where, by (did you mean "by"?)"#
+    ),
+    BrokenDefinition(
+      "condition as a text", "{note: [web, app]}", "note = web",
+      "f.yaml:5:33: found \"note = web\", expected a mapping (key: value) for the condition"),
+    BrokenDefinition(
+      "misspelt kind of feature", "{recency: logins", "{recenzy: logins",
+      #"f.yaml:8:11: found unknown key "recenzy", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share (did you mean "recency"?)"#
+    ),
+    BrokenDefinition(
+      "two kinds of feature", "cap: 60d", "count: logins",
+      #"f.yaml:8:10: found "count" besides "recency", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share in the feature quiet"#
+    ),
+    BrokenDefinition(
+      "feature of an unknown count", "recency: logins", "recency: login",
+      #"f.yaml:8:20: found "login", expected logins, as counts: declares (did you mean "logins"?)"#),
+    BrokenDefinition(
+      "unknown state", "level: mrr", "level: mmr",
+      #"f.yaml:11:16: found "mmr", expected one of mrr, seats, modules (did you mean "mrr"?)"#),
+    BrokenDefinition(
+      "window of no days", "window: 28d, prior", "window: 0d, prior",
+      #"f.yaml:7:33: found "0d", expected a window of 1d to 730d"#),
+    BrokenDefinition(
+      "slope over half a week", "window: 84d", "window: 80d",
+      #"f.yaml:9:34: found "80d", expected a window of two weeks or more in days, 14d, 21d … 728d"#),
+    BrokenDefinition(
+      "feature without a window", "ratio: logins, window: 28d, ", "ratio: logins, ",
+      #"f.yaml:7:9: found no key "window", expected it in the feature drop"#),
+    BrokenDefinition(
+      "part of a share as a name", "{distinct: logins, window: 28d}", "logins",
+      #"f.yaml:10:27: found "logins", expected a mapping (key: value) for the share"#),
+    BrokenDefinition(
+      "bands that do not rise", "high: 8%", "high: 2%",
+      "f.yaml:12:8: found bands that do not rise, expected medium below high below critical"),
+  ]
+
+  @Test("that is broken is refused with place, finding and expectation", arguments: broken)
+  func message(_ definition: BrokenDefinition) throws {
+    let error = try definition.error(in: Sample.risk) { (node) throws(DocumentError) in
+      _ = try RiskDefinition(node: node)
+    }
+    #expect(error?.description == definition.message)
+    #expect(error?.exitStatus == .configuration)
+  }
+
+  @Test(
+    "that does not fit the datasets is refused with file and position",
+    arguments: [
+      (
+        "of: payments", "of: payment",
+        "models/churn.yaml:5:16: found the dataset \"payment\", which no file defines, expected "
+          + "payments (did you mean \"payments\"?)"
+      ),
+      (
+        "where: {note:", "where: {notes:",
+        "models/churn.yaml:5:34: found column \"notes\", which dataset payments has not, expected a "
+          + "column of type text or uuid (did you mean \"note\"?)"
+      ),
+      (
+        "by: company_id", "by: note",
+        "models/churn.yaml:5:57: found column \"note\" of dataset payments as text?, expected a "
+          + "column of type uuid"
+      ),
+      (
+        "mode: append", "mode: changes\ndeletes: none",
+        "models/churn.yaml:5:16: found the dataset \"payments\", whose rows change afterwards "
+          + "(mode: changes), expected one of mode: append, of which it is known what an earlier "
+          + "day could see"
+      ),
+      (
+        "recorded: created_at\n", "",
+        "models/churn.yaml:5:16: found the dataset \"payments\", which names no recorded: column, "
+          + "expected one that says when a row was recorded"
+      ),
+    ])
+  func misfits(_ part: String, _ replacement: String, _ message: String) throws {
+    func broken(_ text: String) -> String { text.replacing(part, with: replacement) }
+    let project = Project(
+      pipelines: [], models: [],
+      datasets: [
+        try DatasetDefinition(
+          node: try Sample.node(broken(Sample.dataset), file: "datasets/payments.yaml"))
+      ],
+      risks: [
+        try RiskDefinition(node: try Sample.node(broken(Sample.risk), file: "models/churn.yaml"))
+      ])
+    #expect(project.problems.map(\.description) == [message])
+  }
+}
