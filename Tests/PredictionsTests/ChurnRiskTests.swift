@@ -74,6 +74,38 @@ struct ChurnRiskTests {
     #expect(!ChurnLabels.isScheduled([unknown], at: instant, within: 30))
   }
 
+  @Test("a company is scheduled when each subscription that it pays for ends")
+  func scheduledWhole() throws {
+    let instant = try #require(Timestamp("2025-03-01T00:00:00Z"))
+    let new = try change(1, .new, recorded: start, effective: start)
+    let cancel = try change(
+      2, .cancel, recorded: "2025-02-20T00:00:00Z", effective: "2025-03-15T00:00:00Z")
+    let other = UUIDValue(high: 2, low: 2)
+    func second(_ kind: ChangeKind, recorded: String? = nil) throws -> SubscriptionChange {
+      var change = try change(1, kind, recorded: recorded ?? start, effective: start)
+      change.subscription = other
+      return change
+    }
+    func isScheduled(_ more: [SubscriptionChange], _ origins: [UUIDValue: UUIDValue] = [:]) -> Bool
+    {
+      ChurnLabels.isScheduled(
+        [cancel, new] + more, predecessors: origins, at: instant, within: 30)
+    }
+    #expect(isScheduled([]))
+    #expect(!isScheduled([try second(.new)]))
+    #expect(!isScheduled([try second(.upgrade)]))
+    #expect(isScheduled([try second(.trialStart), try second(.quantity)]))
+    #expect(isScheduled([try second(.new, recorded: "2025-03-02T00:00:00Z")]))
+    var ended = try second(.cancel)
+    ended.sequence = 5
+    #expect(isScheduled([try second(.new), ended]))
+    ended.effectiveAt = try #require(Timestamp("2025-03-20T00:00:00Z"))
+    #expect(isScheduled([try second(.new), ended]))
+    // The other was left for the one that ends.
+    #expect(isScheduled([try second(.new)], [cancel.subscription: other]))
+    #expect(!isScheduled([try second(.new)], [other: cancel.subscription]))
+  }
+
   @Test("two factors make the probability of 90 days, and MRR times it the loss")
   func factors() {
     let risk = ChurnRisk(first: 0.1, second: 0.2, mrr: 1_000_000)

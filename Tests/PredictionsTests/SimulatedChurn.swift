@@ -85,12 +85,18 @@ struct SimulatedChurn {
           end: settings.cut),
         settings: LedgerSettings(currency: currency))
       guard let ledger = ledgers.ledger(of: record.profile.id) else { continue }
+      let predecessors = Dictionary(
+        uniqueKeysWithValues: origins.map { ($0.subscription, $0.predecessor) })
       var decided: [Int64: Double] = [:]
       for decision in record.decisions where decision.question == .churn {
         decided[decision.at] = decision.probability
       }
       for (period, instant) in asOf.enumerated() where ledger.amount(atEnd: instant) > 0 {
-        if ChurnLabels.isScheduled(changes, at: instant, within: spanEnd) { continue }
+        if ChurnLabels.isScheduled(
+          changes, predecessors: predecessors, at: instant, within: spanEnd)
+        {
+          continue
+        }
         rows.append(PanelRow(company: company, period: period))
         let isKnown = maturity[period] <= settings.cut
         let falls = ChurnLabels.falls(ledger, after: instant, from: 0, to: spanEnd)

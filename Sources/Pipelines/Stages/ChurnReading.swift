@@ -76,7 +76,8 @@ extension RunContext {
       rowsRead += try count(dataset, counter, through: instants, into: &history)
     }
     let panel = try ChurnPanel(
-      model.features, of: history, companies: companies, changes: input.changes, known: known)
+      model.features, of: history, companies: companies, changes: input.changes,
+      origins: input.origins, known: known)
     return ChurnReading(panel: panel, refusal: nil, rowsRead: rowsRead, notices: notices)
   }
 
@@ -88,7 +89,8 @@ extension RunContext {
     var months: [CalendarDate] = []
     var month = last.monthStart(adding: 0)
     if month == last { month = last.monthStart(adding: -1) }
-    while month > first, months.count < model.months {
+    let oldest = max(first, last.adding(days: 1 - DailyRevenue.longestHistory))
+    while month > oldest, months.count < model.months {
       months.append(month)
       month = month.monthStart(adding: -1)
     }

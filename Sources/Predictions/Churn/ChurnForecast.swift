@@ -38,9 +38,10 @@ package struct ChurnForecast: Sendable {
     package var band: ChurnRisk.Band
     /// MRR times ``probability90``, in ten-thousandths.
     package var expectedLoss: Int128?
-    /// The calibrated log-odds of the average company.
-    package var base: Double
-    /// Why; with ``base`` the contributions sum to the log-odds of ``probability``.
+    /// Why, largest first and the base last.
+    ///
+    /// The base is the calibrated log-odds of the average company; the contributions sum to the
+    /// log-odds of ``probability`` (DECISIONS.md, D-520).
     package var reasons: [Reason]
   }
 
@@ -97,8 +98,8 @@ package struct ChurnForecast: Sendable {
         Row(
           company: panel.companies[panel.first.rows[row].company], probability: risk.probability,
           probability90: second == nil ? nil : risk.probability90, band: risk.band,
-          expectedLoss: second == nil ? nil : risk.expectedLoss, base: score.base,
-          reasons: reasons))
+          expectedLoss: second == nil ? nil : risk.expectedLoss,
+          reasons: reasons + [.base(score.base)]))
     }
     self.rows = rows
   }

@@ -37,28 +37,49 @@ package enum ChurnLabels {
     instant.adding(days: days + confirmationDays)
   }
 
-  /// Whether a cancellation within the span was recorded by T and not withdrawn by then.
+  /// Whether all that a company pays for ends within the span, as recorded by T: a cancellation of
+  /// each of its subscriptions that is not withdrawn (DECISIONS.md, D-519).
   ///
   /// - Parameters:
   ///   - changes: the company's changes, in any order.
+  ///   - predecessors: the subscriptions that others continue, by those others.
   ///   - instant: T.
   ///   - days: the length of the span after T.
   /// - Returns: whether the company's end is already known at T.
   package static func isScheduled(
-    _ changes: [SubscriptionChange], at instant: Timestamp, within days: Int
+    _ changes: [SubscriptionChange], predecessors: [UUIDValue: UUIDValue] = [:],
+    at instant: Timestamp, within days: Int
   ) -> Bool {
     let end = instant.adding(days: days)
     var latest: [UUIDValue: SubscriptionChange] = [:]
     for change in changes where change.recordedAt < instant {
-      switch change.kind {
-      case .cancel, .cancelWithdrawn, .reactivate, .new, .trialConvert:
-        if let other = latest[change.subscription], other.sequence > change.sequence { continue }
+      let other = latest[change.subscription]
+      if change.kind.isOfLife {
+        if let other, other.kind.isOfLife, other.sequence > change.sequence { continue }
         latest[change.subscription] = change
-      default: continue
+      } else if other == nil {
+        // Rows may begin in the middle: what is changed is paid for.
+        latest[change.subscription] = change
       }
     }
-    return latest.values.contains {
-      $0.kind == .cancel && $0.effectiveAt >= instant && $0.effectiveAt < end
+    let paid = latest.values.filter { $0.kind != .trialStart }
+    let continued = Set(paid.compactMap { predecessors[$0.subscription] })
+    var isEnding = false
+    for change in paid where !continued.contains(change.subscription) {
+      guard change.kind == .cancel, change.effectiveAt < end else { return false }
+      if change.effectiveAt >= instant { isEnding = true }
+    }
+    return isEnding
+  }
+}
+
+extension ChangeKind {
+  /// Whether it begins or ends what is paid for, or the trial of it.
+  fileprivate var isOfLife: Bool {
+    switch self {
+    case .trialStart, .trialConvert, .new, .reactivate, .cancel, .cancelWithdrawn: true
+    case .upgrade, .downgrade, .quantity, .moduleAdded, .moduleRemoved, .discount, .pause, .resume:
+      false
     }
   }
 }

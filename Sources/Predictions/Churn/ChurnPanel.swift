@@ -56,17 +56,21 @@ package struct ChurnPanel: Sendable {
   ///     states of ``ChurnStates`` are filled in here.
   ///   - companies: the companies by position.
   ///   - changes: all changes of subscriptions known now.
+  ///   - origins: the subscriptions that continue another.
   ///   - known: MRR as it was known at each instant, where its time ends; the last is that of now.
   /// - Throws: ``FeatureError``.
   package init(
     _ features: [FeatureSpecification], of history: FeatureHistory,
-    companies: [UUIDValue], changes: [SubscriptionChange], known: [RevenueLedger]
+    companies: [UUIDValue], changes: [SubscriptionChange], origins: [SubscriptionOrigin] = [],
+    known: [RevenueLedger]
   ) throws(FeatureError) {
     precondition(known.count == history.asOf.count && !known.isEmpty, "a ledger for each instant")
     let asOf = history.asOf
     let cut = asOf[asOf.count - 1]
     var history = history
     ChurnStates.fill(&history, companies: companies, known: known)
+    let predecessors = Dictionary(
+      origins.map { ($0.subscription, $0.predecessor) }, uniquingKeysWith: { $1 })
     let changesOf = Dictionary(grouping: changes, by: \.company)
     let mature = [ChurnPanel.firstSpan, ChurnPanel.secondSpan].map { days in
       asOf.map { ChurnLabels.maturity(of: $0, spanEnd: days) }
@@ -89,9 +93,9 @@ package struct ChurnPanel: Sendable {
         guard amount > 0 else { continue }
         let own = changesOf[id] ?? []
         let isScheduled = ChurnLabels.isScheduled(
-          own, at: instant, within: ChurnPanel.firstSpan)
+          own, predecessors: predecessors, at: instant, within: ChurnPanel.firstSpan)
         let isScheduledLater = ChurnLabels.isScheduled(
-          own, at: instant, within: ChurnPanel.secondSpan)
+          own, predecessors: predecessors, at: instant, within: ChurnPanel.secondSpan)
         let falls = ChurnLabels.falls(now, after: instant, from: 0, to: ChurnPanel.firstSpan)
         let fallsLater = ChurnLabels.falls(
           now, after: instant, from: ChurnPanel.firstSpan, to: ChurnPanel.secondSpan)

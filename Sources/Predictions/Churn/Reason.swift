@@ -11,6 +11,11 @@ package struct Reason: Equatable, Sendable {
   /// The value in words.
   package let text: String
 
+  /// What all companies share: the log-odds of the average one.
+  static func base(_ logOdds: Double) -> Reason {
+    Reason(feature: "base", value: .nan, contribution: logOdds, text: "the average company")
+  }
+
   /// The reasons of one row, largest first whatever their sign.
   ///
   /// All are given, so that with the base they sum to the log-odds. Equal ones are in the order of

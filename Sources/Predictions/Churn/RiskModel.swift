@@ -10,7 +10,8 @@ package struct RiskModel: Sendable {
   package var shift: Double
   /// The judgement of the recipe.
   package var gate: RiskGate
-  /// The share of yes among all known rows: the labelled baseline.
+  /// The share of yes among all known rows, half a yes in one more row mixed in, so that it is never
+  /// 0 or 1: the labelled baseline (DECISIONS.md, D-518).
   package var baseRate: Double
   /// The judged rows, by position, and their log-odds when judged.
   package var judged: [(row: Int, logOdds: Double)]
@@ -65,7 +66,8 @@ package struct RiskRecipe: Sendable {
   package enum Result: Sendable {
     /// A model with its judgement, which says whether it may be published.
     case model(RiskModel)
-    /// No model: the share of yes stands in; `nil` where no outcome is known.
+    /// No model: the share of yes stands in, as ``RiskModel/baseRate`` is one; `nil` where no outcome
+    /// is known.
     case baseline(rate: Double?, RiskRefusal)
   }
 
@@ -78,7 +80,7 @@ package struct RiskRecipe: Sendable {
   package func learn(_ data: RiskRows, by cut: Timestamp) throws(RegressionError) -> Result {
     let known = data.known(by: cut)
     let events = data.events(known)
-    let rate = known.isEmpty ? nil : Double(events) / Double(known.count)
+    let rate = known.isEmpty ? nil : (Double(events) + 0.5) / Double(known.count + 1)
     let companies = Set(known.map { data.rows[$0].company }).count
     let periods = Array(Set(known.map { data.rows[$0].period })).sorted()
     let rarer = min(events, known.count - events)
