@@ -59,7 +59,7 @@ extension RiskRefusal: CustomStringConvertible {
     case .shortHistory(let months, let needed):
       "\(months) months have a known outcome, a model needs \(needed); wait for more history"
     case .tooFewCompanies(let count):
-      "the history is of \(count) companies, a model needs at least 2"
+      "the history is of \(count) \(count == 1 ? "company" : "companies"), a model needs at least 2"
     case .tooFewEvents(let count, let needed):
       "the rarer outcome occurred \(count) times, a model needs \(needed)"
     case .noFeature: "no feature differs between companies, so nothing tells them apart"
