@@ -67,7 +67,8 @@ package struct Project: Hashable, Sendable {
     found += Self.nameProblems("pipeline", pipelines.map { ($0.name, $0.mark) })
     found += pipelines.flatMap(problems(of:))
     found += models.flatMap(problems(of:))
-    found += risks.flatMap { $0.problems(self) }
+    // The datasets of a business that predicts nothing of its companies may be of any kind.
+    found += risks.filter { isAskedFor($0.name) }.flatMap { $0.problems(self) }
     found += datasets.flatMap(problems(of:))
     found += metrics.problems(self)
     found += funnels.problems(self)
@@ -98,6 +99,18 @@ package struct Project: Hashable, Sendable {
       }
     }
     return problems
+  }
+
+  /// Whether a pipeline fits the model of a name or predicts with it.
+  private func isAskedFor(_ model: String) -> Bool {
+    pipelines.contains { pipeline in
+      pipeline.stages.contains { stage in
+        switch stage.settings {
+        case .fit(let names), .predict(let names): names.contains { $0.name == model }
+        default: false
+        }
+      }
+    }
   }
 
   private func problems(of pipeline: PipelineDefinition) -> [DocumentError] {

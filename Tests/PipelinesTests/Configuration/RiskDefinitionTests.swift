@@ -136,8 +136,12 @@ struct RiskDefinitionTests {
     ])
   func misfits(_ part: String, _ replacement: String, _ message: String) throws {
     func broken(_ text: String) -> String { text.replacing(part, with: replacement) }
-    let project = Project(
-      pipelines: [], models: [],
+    let pipeline = Sample.pipeline.replacing("[revenue]", with: "[churn]")
+    var project = Project(
+      pipelines: [
+        try PipelineDefinition(node: try Sample.node(pipeline, file: "pipelines/nightly.yaml"))
+      ],
+      models: [],
       datasets: [
         try DatasetDefinition(
           node: try Sample.node(broken(Sample.dataset), file: "datasets/payments.yaml"))
@@ -146,5 +150,7 @@ struct RiskDefinitionTests {
         try RiskDefinition(node: try Sample.node(broken(Sample.risk), file: "models/churn.yaml"))
       ])
     #expect(project.problems.map(\.description) == [message])
+    project.pipelines = []
+    #expect(project.problems.isEmpty, "no pipeline asks for the model")
   }
 }
