@@ -2,7 +2,6 @@ import AlmanacCore
 import Codecs
 import Columns
 import Forecasting
-import Postgres
 import Predictions
 
 /// Fits the models and records each version with its scores and what its gate decided.
@@ -27,9 +26,13 @@ package struct FitStage: Stage {
       outcome.rowsOut += 1
       outcome.notices += fitted.notices
       outcome.note("\(model.name)_version", fitted.version)
-      try context.lock.write { connection in
-        try record(fitted, of: model, context: context, on: connection)
-      }
+      let record = VersionRecord(
+        model: model.name, baseline: "seasonal_naive", version: fitted.version,
+        specificationJSON: fitted.specificationJSON, coefficientsJSON: fitted.coefficientsJSON,
+        training: (fitted.trainingStart, fitted.trainingEnd), dataDigest: fitted.dataDigest,
+        scoresJSON: fitted.scoresJSON, gateJSON: fitted.gateJSON, gateReason: fitted.gateReason,
+        isPublished: fitted.isPublished)
+      try context.lock.write { try record.write(run: context.run, on: $0) }
       for grain in fitted.grains {
         outcome.note("\(model.name)_\(grain.name)", grain.modelUsed)
         context.log(.info, "fit: \(model.name) by \(grain.name), \(grain.modelUsed)")
@@ -37,42 +40,6 @@ package struct FitStage: Stage {
     }
     for model in risks { try fit(model, in: context, &outcome) }
     return outcome
-  }
-
-  private func record(
-    _ fitted: FittedModel, of model: ModelDefinition, context: RunContext,
-    on connection: Connection
-  ) throws {
-    let passed = fitted.isPublished
-    try connection.run(
-      """
-      UPDATE almanac.model_versions SET status = 'retired'
-      WHERE model = $1 AND status = 'champion' AND model_version <> $2
-      """, [model.name, fitted.version])
-    try connection.run(
-      """
-      INSERT INTO almanac.model_versions (model, model_version, specification, coefficients,
-        training_start, training_end, data_digest, scores, gate, status, created_at, run_id)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now(), $11)
-      ON CONFLICT (model, model_version) DO UPDATE SET status = excluded.status,
-        run_id = excluded.run_id
-      """,
-      [
-        model.name, fitted.version, fitted.specificationJSON, fitted.coefficientsJSON,
-        fitted.trainingStart.description, fitted.trainingEnd.description, fitted.dataDigest,
-        fitted.scoresJSON, fitted.gateJSON, passed ? "champion" : "rejected",
-        context.run.description,
-      ])
-    try connection.run(
-      """
-      INSERT INTO almanac.gate_results (run_id, model, model_version, baseline, passed, decision,
-        reason, checks, decided_at)
-      VALUES ($1, $2, $3, 'seasonal_naive', $4, $5, $6, $7, now())
-      """,
-      [
-        context.run.description, model.name, fitted.version, String(passed),
-        passed ? "promoted" : "baseline", fitted.gateReason, fitted.gateJSON,
-      ])
   }
 }
 

@@ -1,6 +1,5 @@
 import AlmanacCore
 import Columns
-import Postgres
 import Predictions
 
 extension RunContext {
@@ -35,49 +34,15 @@ extension FitStage {
       outcome.rowsOut += 1
       outcome.note("\(model.name)_version", version)
     }
-    try context.lock.write { connection in
-      try record(fitted, of: model, run: context.run, on: connection)
-    }
+    let record = VersionRecord(
+      model: model.name, baseline: ChurnForecast.baselineName, version: fitted.version,
+      specificationJSON: fitted.specificationJSON, coefficientsJSON: fitted.coefficientsJSON,
+      training: fitted.training, dataDigest: fitted.dataDigest, scoresJSON: fitted.scoresJSON,
+      gateJSON: fitted.gateJSON, gateReason: fitted.gateReason, isPublished: fitted.isPublished)
+    try context.lock.write { try record.write(run: context.run, on: $0) }
     let shown = fitted.forecast == nil ? "none" : fitted.isPublished ? "model" : fitted.rowVersion
     outcome.note(model.name, shown)
     context.log(.info, "fit: \(model.name), \(shown)")
-  }
-
-  private func record(
-    _ fitted: FittedRisk, of model: RiskDefinition, run: UUIDValue, on connection: Connection
-  ) throws {
-    try connection.run(
-      """
-      UPDATE almanac.model_versions SET status = 'retired'
-      WHERE model = $1 AND status = 'champion' AND model_version <> $2
-      """, [model.name, fitted.version ?? ""])
-    if let version = fitted.version {
-      try connection.run(
-        """
-        INSERT INTO almanac.model_versions (model, model_version, specification, coefficients,
-          training_start, training_end, data_digest, scores, gate, status, created_at, run_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now(), $11)
-        ON CONFLICT (model, model_version) DO UPDATE SET status = excluded.status,
-          run_id = excluded.run_id
-        """,
-        [
-          model.name, version, fitted.specificationJSON, fitted.coefficientsJSON,
-          fitted.training.start.description, fitted.training.end.description, fitted.dataDigest,
-          fitted.scoresJSON, fitted.gateJSON, fitted.isPublished ? "champion" : "rejected",
-          run.description,
-        ])
-    }
-    try connection.run(
-      """
-      INSERT INTO almanac.gate_results (run_id, model, model_version, baseline, passed, decision,
-        reason, checks, decided_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())
-      """,
-      [
-        run.description, model.name, fitted.version, ChurnForecast.baselineName,
-        String(fitted.isPublished), fitted.isPublished ? "promoted" : "baseline",
-        fitted.gateReason, fitted.gateJSON,
-      ])
   }
 }
 
