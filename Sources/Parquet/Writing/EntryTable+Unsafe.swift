@@ -58,10 +58,11 @@ struct EntryTable<Entry: TableEntry> {
       let numbers = unsafe [UInt32](unsafeUninitializedCapacity: part.count) { target, written in
         unsafe slots.withUnsafeMutableBufferPointer { slots in
           unsafe storage.withUnsafeMutableBufferPointer { storage in
-            for index in part {
-              unsafe target[written] = EntryTable.code(
-                of: values[unchecked: index], slots, storage, &count)
-              written += 1
+            while written < part.count {
+              let block = written..<min(part.count, written + EntryTable.blockRows)
+              unsafe EntryTable.code(
+                block, of: values, from: position, slots, storage, &count, into: target)
+              written = block.upperBound
             }
           }
         }
@@ -77,6 +78,42 @@ struct EntryTable<Entry: TableEntry> {
     self.count = count
     storage.removeLast(storage.count - count)
     slots = []
+  }
+
+  /// The values whose places are looked up together, so that the processor waits for them at once.
+  private static var blockRows: Int { 128 }
+
+  /// Sets the numbers of a block of values, which begin at `start` of all.
+  ///
+  /// A table of many values lies beyond the processor's nearest memory. One by one, each look at it
+  /// is waited for; the looks of a block do not depend on each other.
+  private static func code(
+    _ block: Range<Int>, of values: Span<Entry>, from start: Int,
+    _ slots: UnsafeMutableBufferPointer<UInt32>, _ storage: UnsafeMutableBufferPointer<Entry>,
+    _ count: inout Int, into codes: UnsafeMutableBufferPointer<UInt32>
+  ) {
+    let mask = slots.count - 1
+    for index in block {
+      let hash = unsafe values[unchecked: start + index].tableHash
+      unsafe codes[index] = slots[Int(truncatingIfNeeded: hash &>> 32) & mask]
+    }
+    unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: block.count) { missed in
+      var missedCount = 0
+      for index in block {
+        // A free slot gives the first entry, for which there is room even while no value is.
+        let found = unsafe codes[index]
+        let code = found == 0 ? 0 : found - 1
+        let differs = unsafe !storage[Int(code)].isSame(as: values[unchecked: start + index])
+        unsafe codes[index] = code
+        unsafe missed[missedCount] = index
+        missedCount += differs || found == 0 ? 1 : 0
+      }
+      for position in 0..<missedCount {
+        let index = unsafe missed[position]
+        unsafe codes[index] = EntryTable.code(
+          of: values[unchecked: start + index], slots, storage, &count)
+      }
+    }
   }
 
   @inline(__always)

@@ -62,17 +62,27 @@ struct IdentifierValues: PageValues {
       return
     }
     var map = known.take(for: entries)
-    waitingCodes.reserveCapacity(waitingCodes.count + count)
+    // Those that the rows want and that are not known, in the order of the rows.
+    var wanted: [Int] = []
     for position in 0..<count {
       let code = Int(codes[rows.row(at: position)])
-      var mapped = map[code]
-      if mapped == .max {
-        mapped = table.code(of: entries[code])
-        map[code] = mapped
+      if map[code] == .max {
+        map[code] = .max - 1
+        wanted.append(code)
       }
-      waitingCodes.append(mapped)
     }
+    let found = numbers(of: wanted.map { entries[$0] })
+    for (position, code) in wanted.enumerated() { map[code] = found[position] }
+    waitingCodes.reserveCapacity(waitingCodes.count + count)
+    for position in 0..<count { waitingCodes.append(map[Int(codes[rows.row(at: position)])]) }
     known.put(map, for: entries)
+  }
+
+  /// The numbers of values in the dictionary, to which they are added where they are new.
+  private mutating func numbers(of values: [UUIDValue]) -> [UInt32] {
+    var numbers: [UInt32] = []
+    _ = table.appendCodes(of: values.span, to: &numbers, limit: .max)
+    return numbers
   }
 
   private mutating func add(_ values: [UUIDValue], _ rows: PresentRows) {
