@@ -380,6 +380,8 @@ COMMENT ON COLUMN billing.payment_attempts.created_at IS 'When it was recorded.'
 
 CREATE INDEX IF NOT EXISTS payment_attempts_company_id_attempted_at_idx
   ON billing.payment_attempts (company_id, attempted_at);
+CREATE INDEX IF NOT EXISTS payment_attempts_attempted_at_idx
+  ON billing.payment_attempts (attempted_at);
 CREATE INDEX IF NOT EXISTS payment_attempts_created_at_idx
   ON billing.payment_attempts (created_at);
 
@@ -469,6 +471,7 @@ COMMENT ON COLUMN billing.credit_notes.issued_at IS 'When it was issued.';
 COMMENT ON COLUMN billing.credit_notes.created_at IS 'When the row was recorded.';
 
 CREATE INDEX IF NOT EXISTS credit_notes_company_id_idx ON billing.credit_notes (company_id);
+CREATE INDEX IF NOT EXISTS credit_notes_issued_at_idx ON billing.credit_notes (issued_at);
 CREATE INDEX IF NOT EXISTS credit_notes_created_at_idx ON billing.credit_notes (created_at);
 
 -- Exchange rates ----------------------------------------------------------------------------------

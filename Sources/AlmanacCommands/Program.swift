@@ -8,7 +8,8 @@ package struct Program {
 
   /// Every command, in the order the overview lists them.
   package static let commands: [any Command.Type] = [
-    InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self, PlanCommand.self,
+    InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self,
+    DoctorCommand.self, PlanCommand.self,
     RunCommand.self,
     StatusCommand.self, LogsCommand.self, ScheduleCommand.self, PublishCommand.self,
     RollbackCommand.self,

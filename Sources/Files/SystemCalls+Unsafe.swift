@@ -136,6 +136,20 @@ enum SystemCalls {
       isDirectory: status.st_mode & S_IFMT == S_IFDIR, size: Int(status.st_size))
   }
 
+  /// The bytes that a user without privileges may still write on a file system.
+  static func freeBytes(_ path: String) throws(FileError) -> Int {
+    var status = statvfs()
+    _ = try check(.inspect, path) { Int(unsafe statvfs(path, &status)) }
+    return Int(
+      clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        .partialValue)
+  }
+
+  /// Whether the process may make files in a directory.
+  static func mayWrite(_ path: String) -> Bool {
+    unsafe access(path, W_OK | X_OK) == 0
+  }
+
   /// Size of an open file.
   static func size(of file: borrowing FileDescriptor, path: String) throws(FileError) -> Int {
     var status = stat()

@@ -27,6 +27,8 @@ struct ConnectionHandle: ~Copyable {
   var isOpen: Bool { unsafe PQstatus(connection) == CONNECTION_OK }
   /// The server's version, such as 150018; 0 without a connection.
   var serverVersion: Int { unsafe Int(PQserverVersion(connection)) }
+  /// The number of the server's process as it was told when the connection was made.
+  var serverProcess: Int32 { unsafe PQbackendPID(connection) }
   /// Whether a transaction is open, failed or not.
   var isInTransaction: Bool {
     let status = unsafe PQtransactionStatus(connection)

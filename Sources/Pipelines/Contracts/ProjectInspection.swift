@@ -21,7 +21,8 @@ package struct ProjectInspection: Sendable {
 
   /// The files: datasets, models, pipelines, each by name.
   package private(set) var entries: [Entry]
-  private let project: Project
+  /// The definitions that could be read.
+  package let project: Project
 
   /// Reads the files below a folder and holds them against each other.
   ///
