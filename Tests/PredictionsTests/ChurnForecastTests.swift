@@ -116,6 +116,22 @@ struct ChurnForecastTests {
     return reason
   }
 
+  @Test("of a kept model is what that model said, while nothing new is known")
+  func keptModel() throws {
+    let (panel, forecast) = try SmallWorld().forecast()
+    #expect(forecast.first.reason == nil)
+    let kept = try ChurnForecast(
+      panel, features: SmallWorld.features, kept: (forecast.first, forecast.second),
+      bands: ChurnRisk.Bands())
+    #expect(kept.rows.count == forecast.rows.count && !kept.rows.isEmpty)
+    for (one, other) in zip(kept.rows, forecast.rows) {
+      #expect(one.company == other.company)
+      #expect(one.reasons.map(\.text) == other.reasons.map(\.text))
+      #expect(one.reasons.map(\.contribution) == other.reasons.map(\.contribution))
+      #expect(one.probability == other.probability && one.expectedLoss == other.expectedLoss)
+    }
+  }
+
   @Test("without churn is the labelled share of none, which is not 0")
   func noChurn() throws {
     let (panel, forecast) = try SmallWorld(leaves: false).forecast()

@@ -89,6 +89,50 @@ struct RiskModelTests {
     for (one, other) in zip(before, second.judged) { #expect(one.logOdds == other.logOdds) }
   }
 
+  @Test("two recipes differ by the mean loss of the months that both were judged on")
+  func comparison() throws {
+    let data = try Self.shared.get().data
+    var table = Table(rowCount: data.rows.count)
+    table.add("seats", try #require(data.table["seats"]))
+    let poor = RiskRows(
+      rows: data.rows, table: table, outcomes: data.outcomes, segments: data.segments,
+      asOf: data.asOf, maturity: data.maturity)
+    let (full, single) = (try model(data), try model(poor))
+    let (one, other) = (
+      RiskComparison(judged: full, data), RiskComparison(judged: single, poor)
+    )
+    let gain = try #require(one.gain(over: other, data))
+    #expect(gain.lower > 0 && gain.lower < gain.estimate && gain.estimate < gain.upper)
+    let said = Dictionary(uniqueKeysWithValues: single.judged.map { ($0.row, $0.logOdds) })
+    func loss(_ row: Int, _ logOdds: Double) -> Double {
+      log(1 + exp(data.outcomes[row] == 1 ? -logOdds : logOdds))
+    }
+    let differences = full.judged.compactMap { row, logOdds in
+      said[row].map { loss(row, $0) - loss(row, logOdds) }
+    }
+    #expect(
+      abs(gain.estimate - differences.reduce(0, +) / Double(differences.count)) < 1e-12)
+    let back = try #require(other.gain(over: one, data))
+    #expect(abs(back.estimate + gain.estimate) < 1e-12 && back.upper < 0)
+    let same = try #require(one.gain(over: one, data))
+    #expect(same.estimate == 0 && same.lower == 0 && same.upper == 0)
+  }
+
+  @Test("a kept model is held to months it had not seen, and to no few of them")
+  func servedModel() throws {
+    let data = try Self.shared.get().data
+    let model = try model(data)
+    let judged = RiskComparison(judged: model, data)
+    // Learned from everything, it looks better than the recipe did on months it had not seen.
+    let all = try #require(
+      try RiskComparison(model, data, since: data.asOf[0]).gain(over: judged, data))
+    #expect(all.estimate > 0)
+    let last = try #require(data.maturity.last)
+    #expect(try RiskComparison(model, data, since: last).gain(over: judged, data) == nil)
+    let few = data.outcomes.enumerated().map { $0.offset % 40 == 0 ? $0.element : .nan }
+    #expect(judged.gain(over: judged, replacing(data, outcomes: few)) == nil)
+  }
+
   @Test("too little of anything is a refusal that names it, with the rate beside it")
   func refusals() throws {
     let data = try Self.shared.get().data

@@ -216,14 +216,15 @@ package struct Publisher {
     return result
   }
 
-  /// Makes the versions of a publication champions again that a later one retired.
+  /// Makes the versions of a publication champions that a later one retired, or that were kept
+  /// beside a champion.
   private func restoreChampions(of publication: String, on connection: Connection) throws {
-    let retired = """
+    let others = """
       SELECT v.model, v.model_version FROM almanac.published_runs AS r
       JOIN almanac.model_versions AS v ON v.model = r.model AND v.model_version = r.model_version
-      WHERE r.publication_id = $1 AND v.status = 'retired'
+      WHERE r.publication_id = $1 AND v.status IN ('retired', 'challenger')
       """
-    let versions = try connection.query(retired, [publication])
+    let versions = try connection.query(others, [publication])
     for row in 0..<versions.count {
       let model = versions[row, "model"]
       try connection.run(

@@ -41,6 +41,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case notYetKnown(moment: String, lastCut: String)
   /// A stage needs a dataset that no earlier run extracted.
   case notExtracted(dataset: String)
+  /// What the ledger keeps of a version of a model cannot be used.
+  case unreadableModel(model: String, version: String, reason: String)
   /// There is no pipeline of that name.
   case unknownPipeline(name: String, suggestion: String, known: [String])
   /// The pipeline has no stage of that name.
@@ -86,7 +88,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .mixedPredictions:
       .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
-      .notExtracted, .missingProject, .nothingToPublish, .noSuchRun, .unfinishedRun,
+      .notExtracted, .unreadableModel, .missingProject, .nothingToPublish, .noSuchRun,
+      .unfinishedRun,
       .cannotRestore:
       .missingInput
     case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected: .usage
@@ -145,6 +148,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .notYetKnown(let moment, let lastCut):
       "--as-of \(moment): the snapshots know the source up to \(lastCut); give an earlier day or "
         + "instant, or leave --as-of out for what is known now"
+    case .unreadableModel(let model, let version, let reason):
+      "version \(version) of the model \(model) cannot be used: \(reason)"
     case .notExtracted(let dataset):
       "dataset \(dataset) is not in the data folder; run the extract stage first"
     case .unknownPipeline(let name, let suggestion, let known):

@@ -30,8 +30,8 @@ package struct FitStage: Stage {
         model: model.name, baseline: "seasonal_naive", version: fitted.version,
         specificationJSON: fitted.specificationJSON, coefficientsJSON: fitted.coefficientsJSON,
         training: (fitted.trainingStart, fitted.trainingEnd), dataDigest: fitted.dataDigest,
-        scoresJSON: fitted.scoresJSON, gateJSON: fitted.gateJSON, gateReason: fitted.gateReason,
-        isPublished: fitted.isPublished)
+        scoresJSON: fitted.scoresJSON, gateJSON: fitted.gateJSON, isPublished: fitted.isPublished,
+        decision: fitted.isPublished ? .promoted : .baseline, reason: fitted.gateReason)
       try context.lock.write { try record.write(run: context.run, on: $0) }
       for grain in fitted.grains {
         outcome.note("\(model.name)_\(grain.name)", grain.modelUsed)

@@ -19,13 +19,17 @@ struct FittedRisk {
   /// The rows that were counted.
   let rowsRead: Int
   /// What a person should know.
-  let notices: [String]
+  var notices: [String]
   /// The first instant that is learned from, as a date, and the day after the logical date.
   let training: (start: CalendarDate, end: CalendarDate)
   /// The definition as JSON.
   let specificationJSON: String
   /// The models as JSON, as far as there are any.
   let coefficientsJSON: String
+  /// What serves from now on, and why.
+  var verdict: RiskVerdict
+  /// What the champion says where it is kept, its version and the digest of its features.
+  var shown: (forecast: ChurnForecast, version: String, digest: String)?
 
   /// Learns from a panel, or takes over why there is none.
   init(_ model: RiskDefinition, _ reading: ChurnReading, date: CalendarDate) throws {
@@ -36,6 +40,7 @@ struct FittedRisk {
     specification.add("definition", text: model.canonicalText)
     specificationJSON = specification.finish()
     let end = date.adding(days: 1)
+    verdict = RiskVerdict(decision: .baseline, reason: "")
     guard let panel = reading.panel else {
       forecast = nil
       version = nil
@@ -44,6 +49,7 @@ struct FittedRisk {
       training = (end, end)
       notices.append("\(model.name): \(reading.refusal ?? "no panel"); no company is scored")
       self.notices = notices
+      verdict = ownVerdict
       return
     }
     let forecast = try ChurnForecast(panel, features: model.features, bands: model.bands)
@@ -65,17 +71,23 @@ struct FittedRisk {
         "\(model.name): of \(span) the share of all companies is shown, not a model: \(reason)")
     }
     self.notices = notices
+    verdict = ownVerdict
   }
 
   /// What the rows name as their version: the model, or the baseline that stands in for it.
   var rowVersion: String {
-    guard let forecast, case .model = forecast.first, let version else {
-      return ChurnForecast.baselineName
-    }
+    if let shown { return shown.version }
+    guard isPublished, let version else { return ChurnForecast.baselineName }
     return version
   }
 
-  /// Whether the model is published.
+  /// The digest of the features that the rows are made from.
+  var rowDigest: String { shown?.digest ?? dataDigest }
+
+  /// Whether the rows are those of a model.
+  var servesModel: Bool { shown != nil || isPublished }
+
+  /// Whether the gate lets the candidate through.
   var isPublished: Bool {
     if case .model? = forecast?.first { return true }
     return false
@@ -93,7 +105,15 @@ struct FittedRisk {
   /// Each check of the gate with its figures.
   var gateJSON: String { spans { FittedRisk.gate($0) } }
 
-  private func spans(_ body: (ChurnForecast.Source) -> String) -> String {
+  /// The same with the comparison with the champion.
+  var checksJSON: String {
+    guard let gain = verdict.gain else { return gateJSON }
+    return spans({ FittedRisk.gate($0) }, gainOverChampion: gain)
+  }
+
+  private func spans(
+    _ body: (ChurnForecast.Source) -> String, gainOverChampion: RiskGate.Interval? = nil
+  ) -> String {
     guard let forecast else {
       var object = JSONText()
       object.add("reason", text: refusal)
@@ -102,6 +122,9 @@ struct FittedRisk {
     var object = JSONText()
     object.add("days_0_30", raw: body(forecast.first))
     object.add("days_31_90", raw: body(forecast.second))
+    if let gainOverChampion {
+      object.add("log_loss_gain_over_champion", raw: FittedRisk.interval(gainOverChampion))
+    }
     return object.finish()
   }
 
@@ -121,6 +144,7 @@ struct FittedRisk {
     var object = JSONText()
     object.add("published", text: source.reason == nil ? "model" : ChurnForecast.baselineName)
     object.add("reason", text: source.reason)
+    if case .baseline(let rate, _, _) = source { object.add("rate", number: rate) }
     guard let gate = source.fitted?.gate else { return object.finish() }
     var gains = JSONText()
     for baseline in RiskBaseline.allCases {
@@ -150,12 +174,14 @@ struct FittedRisk {
     object.add("shift", number: model.shift)
     object.add("base_rate", number: model.baseRate)
     object.add("constant_features", texts: model.constantFeatures)
+    object.add(
+      "judgement", raw: String(decoding: try encoder.encode(model.gate), as: UTF8.self))
     object.add("model", raw: String(decoding: try encoder.encode(model.fitted), as: UTF8.self))
     return object.finish()
   }
 
   /// The bytes that a digest of a panel is made of.
-  private static func bytes(of panel: ChurnPanel) -> [UInt8] {
+  static func bytes(of panel: ChurnPanel) -> [UInt8] {
     var bytes: [UInt8] = []
     func add(_ value: UInt64) {
       for shift in stride(from: 0, to: 64, by: 8) {
@@ -199,13 +225,13 @@ struct ChurnRiskRows {
   /// One row a company, by company.
   func batch(_ fitted: FittedRisk) -> Batch {
     var builders = ChurnRiskRows.fields.map { ColumnBuilder($0) }
-    for row in fitted.forecast?.rows ?? [] {
+    for row in (fitted.shown?.forecast ?? fitted.forecast)?.rows ?? [] {
       let values: [ColumnValue?] = [
         .uuid(row.company), .uuid(run), .float(row.probability),
         row.probability90.map { .float($0) }, .text(row.band.rawValue),
         row.expectedLoss.map { .integer($0) }, .text(ChurnRiskRows.json(row.reasons)), .text("[]"),
         .date(asOf), .timestamp(recordedCut), .text(model), .text(fitted.rowVersion),
-        .text(fitted.dataDigest), .timestamp(validUntil),
+        .text(fitted.rowDigest), .timestamp(validUntil),
       ]
       for (index, value) in values.enumerated() { builders[index].append(value) }
     }

@@ -1,16 +1,55 @@
 import AlmanacCore
 import Columns
+import Documents
 import Predictions
 
 extension RunContext {
   /// The fitted model, from the fit stage of this run or fitted now.
   ///
-  /// Fitting is a pure function of the data and the definition, so both are the same.
+  /// Fitting is a pure function of the data and the definition, and a champion that met it once is
+  /// met with the same result, so both are the same.
   func fit(_ model: RiskDefinition) throws -> FittedRisk {
     if let known = riskFits[model.name] { return known }
-    let fitted = try FittedRisk(model, try churnReading(model), date: date)
+    let reading = try churnReading(model)
+    let fitted = try meetChampion(
+      try FittedRisk(model, reading, date: date), model, reading.panel)
     riskFits[model.name] = fitted
     return fitted
+  }
+
+  /// Lets what was fitted meet the version that serves, if there is one and it can be compared.
+  private func meetChampion(
+    _ fitted: FittedRisk, _ model: RiskDefinition, _ panel: ChurnPanel?
+  ) throws -> FittedRisk {
+    var fitted = fitted
+    do {
+      guard let champion = try RiskChampion(of: model.name, zone: zone, on: lock.connection),
+        champion.version != fitted.version
+      else { return fitted }
+      guard let panel else {
+        fitted.verdict = RiskVerdict(
+          decision: .kept, reason: fitted.gateReason, champion: champion.version)
+        return fitted
+      }
+      // Of a night of long ago nothing is decided, and what it says is its own.
+      guard champion.cut <= knowledgeEnd else {
+        fitted.verdict = RiskVerdict(
+          decision: .kept, reason: "it was learned from later days than \(date)",
+          champion: champion.version)
+        return fitted
+      }
+      if let problem = champion.definition.problems(project).first {
+        throw PipelineError.unreadableModel(
+          model: model.name, version: champion.version, reason: problem.description)
+      }
+      return try fitted.meeting(champion, model, panel) {
+        try churnReading(champion.definition).panel
+      }
+    } catch let error as PipelineError {
+      guard case .unreadableModel = error else { throw error }
+      fitted.notices.append("\(error); it no longer serves")
+      return fitted
+    }
   }
 
   /// The instant by which a row had to be recorded to count: the earliest cut of the datasets that
@@ -34,13 +73,20 @@ extension FitStage {
       outcome.rowsOut += 1
       outcome.note("\(model.name)_version", version)
     }
+    let verdict = fitted.verdict
     let record = VersionRecord(
       model: model.name, baseline: ChurnForecast.baselineName, version: fitted.version,
       specificationJSON: fitted.specificationJSON, coefficientsJSON: fitted.coefficientsJSON,
       training: fitted.training, dataDigest: fitted.dataDigest, scoresJSON: fitted.scoresJSON,
-      gateJSON: fitted.gateJSON, gateReason: fitted.gateReason, isPublished: fitted.isPublished)
+      gateJSON: fitted.gateJSON, isPublished: fitted.isPublished, decision: verdict.decision,
+      reason: verdict.reason, champion: verdict.champion, checksJSON: fitted.checksJSON)
     try context.lock.write { try record.write(run: context.run, on: $0) }
-    let shown = fitted.forecast == nil ? "none" : fitted.isPublished ? "model" : fitted.rowVersion
+    if verdict.decision == .kept, let champion = verdict.champion {
+      outcome.notices.append("\(model.name): \(champion) stays the champion: \(verdict.reason)")
+      outcome.note("\(model.name)_champion", champion)
+    }
+    let shown =
+      fitted.forecast == nil ? "none" : fitted.servesModel ? "model" : ChurnForecast.baselineName
     outcome.note(model.name, shown)
     context.log(.info, "fit: \(model.name), \(shown)")
   }

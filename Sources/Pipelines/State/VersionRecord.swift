@@ -1,8 +1,18 @@
 import AlmanacCore
 import Postgres
 
-/// What the ledger keeps of one fit: the version with its scores, and what its gate decided.
+/// What the ledger keeps of one fit: the version with its scores, and what was decided of it.
 struct VersionRecord {
+  /// What serves from now on.
+  enum Decision: String {
+    /// What was fitted.
+    case promoted
+    /// The champion that was there.
+    case kept
+    /// Neither, but what stands in for a model.
+    case baseline
+  }
+
   /// The model's name.
   let model: String
   /// What stands in for a version that is not published.
@@ -21,20 +31,29 @@ struct VersionRecord {
   let scoresJSON: String
   /// Each check of the gate with its figures, as JSON.
   let gateJSON: String
-  /// Why the gate decided as it did, in one line.
-  let gateReason: String
-  /// Whether the gate passed.
+  /// Whether the gate let the version through.
   let isPublished: Bool
+  /// What serves from now on.
+  let decision: Decision
+  /// Why, in one line.
+  let reason: String
+  /// The champion that the version was held against; `nil` if there was none.
+  var champion: String?
+  /// The checks that led to the decision, as JSON; `nil` for those of ``gateJSON``.
+  var checksJSON: String?
 
-  /// Writes the version and the decision, and retires another version that was the champion.
+  /// Writes the version and the decision, and retires another version that was the champion unless
+  /// that one is kept.
   ///
   /// - Throws: `PostgresError`.
   func write(run: UUIDValue, on connection: Connection) throws {
-    try connection.run(
-      """
-      UPDATE almanac.model_versions SET status = 'retired'
-      WHERE model = $1 AND status = 'champion' AND model_version <> $2
-      """, [model, version ?? ""])
+    if decision != .kept {
+      try connection.run(
+        """
+        UPDATE almanac.model_versions SET status = 'retired'
+        WHERE model = $1 AND status = 'champion' AND model_version <> $2
+        """, [model, version ?? ""])
+    }
     if let version {
       try connection.run(
         """
@@ -46,19 +65,23 @@ struct VersionRecord {
         """,
         [
           model, version, specificationJSON, coefficientsJSON, training.start.description,
-          training.end.description, dataDigest, scoresJSON, gateJSON,
-          isPublished ? "champion" : "rejected", run.description,
+          training.end.description, dataDigest, scoresJSON, gateJSON, status, run.description,
         ])
     }
     try connection.run(
       """
-      INSERT INTO almanac.gate_results (run_id, model, model_version, baseline, passed, decision,
-        reason, checks, decided_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())
+      INSERT INTO almanac.gate_results (run_id, model, model_version, champion_version, baseline,
+        passed, decision, reason, checks, decided_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())
       """,
       [
-        run.description, model, version, baseline, String(isPublished),
-        isPublished ? "promoted" : "baseline", gateReason, gateJSON,
+        run.description, model, version, champion, baseline, String(isPublished),
+        decision.rawValue, reason, checksJSON ?? gateJSON,
       ])
+  }
+
+  private var status: String {
+    if decision == .promoted { return "champion" }
+    return isPublished ? "challenger" : "rejected"
   }
 }

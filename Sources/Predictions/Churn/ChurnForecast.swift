@@ -64,9 +64,35 @@ package struct ChurnForecast: Sendable {
     _ panel: ChurnPanel, features: [FeatureSpecification], recipe: RiskRecipe = RiskRecipe(),
     bands: ChurnRisk.Bands
   ) throws(RegressionError) {
-    let cut = panel.first.asOf[panel.first.asOf.count - 1]
-    first = Source(try recipe.learn(panel.first, by: cut))
-    second = Source(try recipe.learn(panel.second, by: cut))
+    try self.init(
+      panel, features: features, first: Source(try recipe.learn(panel.first, by: panel.cut)),
+      second: Source(try recipe.learn(panel.second, by: panel.cut)), bands: bands)
+  }
+
+  /// Scores the rows of now with models that were fitted before, their intercepts, and a share that
+  /// stands in for one, moved to what is known now.
+  ///
+  /// - Parameters:
+  ///   - panel: the panel.
+  ///   - features: the features it has, those of the models among them.
+  ///   - kept: what gives the two probabilities.
+  ///   - bands: where bands begin.
+  /// - Throws: `RegressionError`.
+  package init(
+    _ panel: ChurnPanel, features: [FeatureSpecification], kept: (first: Source, second: Source),
+    bands: ChurnRisk.Bands
+  ) throws(RegressionError) {
+    try self.init(
+      panel, features: features, first: try kept.first.refreshed(panel.first, by: panel.cut),
+      second: try kept.second.refreshed(panel.second, by: panel.cut), bands: bands)
+  }
+
+  private init(
+    _ panel: ChurnPanel, features: [FeatureSpecification], first: Source, second: Source,
+    bands: ChurnRisk.Bands
+  ) throws(RegressionError) {
+    self.first = first
+    self.second = second
     let today = Array(panel.today)
     var table = Table(rowCount: today.count)
     for name in panel.features.table.names {
@@ -121,6 +147,16 @@ extension ChurnForecast.Source {
         : .baseline(
           rate: model.baseRate, reason: "the model is " + failures.joined(separator: ", "),
           refused: model)
+    }
+  }
+
+  fileprivate func refreshed(
+    _ data: RiskRows, by cut: Timestamp
+  ) throws(RegressionError) -> ChurnForecast.Source {
+    switch self {
+    case .model(let model): .model(try RiskRecipe().refreshed(model, data, by: cut))
+    case .baseline(_, let reason, let refused):
+      .baseline(rate: RiskRecipe().baseRate(data, by: cut), reason: reason, refused: refused)
     }
   }
 

@@ -41,6 +41,9 @@ package struct ChurnPanel: Sendable {
   /// The end of the second span in days.
   package static let secondSpan = 90
 
+  /// Now: the last instant.
+  package var cut: Timestamp { first.asOf[first.asOf.count - 1] }
+
   /// The rows of now, by position.
   package var today: Range<Int> {
     let last = first.asOf.count - 1

@@ -3,7 +3,7 @@ import Glibc
 package import Regression
 
 /// What a model must beat.
-package enum RiskBaseline: String, CaseIterable, Sendable {
+package enum RiskBaseline: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
   /// The share of yes among all rows known at the time.
   case baseRate = "base_rate"
   /// The share of yes in the last known month, by segment.
@@ -13,9 +13,9 @@ package enum RiskBaseline: String, CaseIterable, Sendable {
 }
 
 /// The judgement of a recipe on months its fits had not seen (DECISIONS.md, D-512).
-package struct RiskGate: Equatable, Sendable {
+package struct RiskGate: Codable, Equatable, Sendable {
   /// An estimate and an interval around it.
-  package struct Interval: Equatable, Sendable {
+  package struct Interval: Codable, Equatable, Sendable {
     package var estimate: Double
     package var lower: Double
     package var upper: Double
@@ -89,7 +89,7 @@ package struct RiskGate: Equatable, Sendable {
   }
 
   /// The ratio of two sums over clusters, with the central 95 % of resamples.
-  private static func bootstrap(_ sums: [Double], _ counts: [Double]) -> Interval {
+  static func bootstrap(_ sums: [Double], _ counts: [Double]) -> Interval {
     var random = SplitMix64(seed: 0x5eed)
     let ratios = (0..<resamples).map { _ -> Double in
       var sum = 0.0

@@ -27,6 +27,19 @@ package struct RiskModel: Sendable {
     package var contributions: [Double]
   }
 
+  /// A model of parts that were kept.
+  package init(
+    fitted: FittedModel, shift: Double, gate: RiskGate, baseRate: Double,
+    judged: [(row: Int, logOdds: Double)] = [], constantFeatures: [String]
+  ) {
+    self.fitted = fitted
+    self.shift = shift
+    self.gate = gate
+    self.baseRate = baseRate
+    self.judged = judged
+    self.constantFeatures = constantFeatures
+  }
+
   /// The names of the contributions.
   package var reasonNames: [String] { fitted.reasonNames }
 
@@ -80,7 +93,7 @@ package struct RiskRecipe: Sendable {
   package func learn(_ data: RiskRows, by cut: Timestamp) throws(RegressionError) -> Result {
     let known = data.known(by: cut)
     let events = data.events(known)
-    let rate = known.isEmpty ? nil : (Double(events) + 0.5) / Double(known.count + 1)
+    let rate = baseRate(data, by: cut)
     let companies = Set(known.map { data.rows[$0].company }).count
     let periods = Array(Set(known.map { data.rows[$0].period })).sorted()
     let rarer = min(events, known.count - events)
@@ -139,6 +152,39 @@ package struct RiskRecipe: Sendable {
         fitted: final, shift: shift(data, final, raw, at: cut), gate: gate, baseRate: rate ?? 0,
         judged: judged.map { ($0.row, $0.logOdds) },
         constantFeatures: data.table.names.filter { !kept.contains($0) }))
+  }
+
+  /// A model that was fitted before, its intercept moved to the last months known by an instant
+  /// (DECISIONS.md, D-513).
+  package func refreshed(
+    _ model: RiskModel, _ data: RiskRows, by cut: Timestamp
+  ) throws(RegressionError) -> RiskModel {
+    var model = model
+    model.shift = shift(data, model.fitted, try model.fitted.linearPredictor(data.table), at: cut)
+    return model
+  }
+
+  /// What a model that was fitted before said of the months whose outcomes became known after an
+  /// instant: the rows, by position, and their log-odds, the intercept moved at each month's end.
+  func served(
+    _ model: RiskModel, _ data: RiskRows, since cut: Timestamp
+  ) throws(RegressionError) -> [(row: Int, logOdds: Double)] {
+    let raw = try model.fitted.linearPredictor(data.table)
+    let shifts = data.asOf.indices.map { period in
+      data.maturity[period] > cut ? shift(data, model.fitted, raw, at: data.asOf[period]) : nil
+    }
+    return data.rows.indices.compactMap { row in
+      shifts[data.rows[row].period].map { shift in
+        (row, model.fitted.calibration.logOdds(raw[row]) + shift)
+      }
+    }
+  }
+
+  /// The share of yes among the rows known by an instant, as ``RiskModel/baseRate`` is one; `nil`
+  /// where none is.
+  func baseRate(_ data: RiskRows, by cut: Timestamp) -> Double? {
+    let known = data.known(by: cut)
+    return known.isEmpty ? nil : (Double(data.events(known)) + 0.5) / Double(known.count + 1)
   }
 
   /// The features that differ between the given rows.
