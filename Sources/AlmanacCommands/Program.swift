@@ -41,6 +41,8 @@ package struct Program {
     do {
       try dispatch()
       return .ok
+    } catch let error as Reported {
+      return error.exitStatus
     } catch let error as any ExitStatusConvertible {
       // A name in the message may hold a line break, the message may not.
       let line = error.description.split(whereSeparator: \.isNewline).joined(separator: " ")

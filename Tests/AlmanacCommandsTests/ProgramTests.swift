@@ -78,6 +78,7 @@ struct ProgramTests {
       (["init", "--print", "--print"], "--print is given twice"),
       (["check", "--format", "jsno"], "--format is table, csv or json"),
       (["check", "nightly", "--sorce", "x"], "unknown option --sorce (did you mean"),
+      (["run", "nightly", "--log-format", "jsn"], "--log-format is text or json, found \"jsn\""),
       (["datasets", "verfiy"], "did you mean \"verify\""),
       (["datasets", "show"], "name the dataset to show"),
       (["datasets", "--format", "cvs"], "--format is table, csv or json, found \"cvs\""),

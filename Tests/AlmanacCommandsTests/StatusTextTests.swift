@@ -37,6 +37,12 @@ struct StatusTextTests {
     try expectGolden(lines.joined(separator: "\n"), "status")
   }
 
+  @Test("is one object in JSON and the runs in CSV", arguments: [OutputFormat.json, .csv])
+  func formats(format: OutputFormat) throws {
+    let lines = StatusText(Self.usual).lines(format)
+    try expectGolden(lines.joined(separator: "\n"), "status-\(format.rawValue)")
+  }
+
   @Test("shows why the newest run failed, what is stale and what is missing")
   func failed() throws {
     var status = Self.usual

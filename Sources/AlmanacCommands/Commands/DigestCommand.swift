@@ -7,7 +7,7 @@ package struct DigestCommand: Command {
   package static let name = "digest"
   package static let summary = "print the SHA-256 over a run's rows, table by table"
   package static let help = """
-    Usage: almanac digest [--target URL] [--run ID]
+    Usage: almanac digest [--target URL] [--run ID] [--format FORMAT]
 
     Prints a SHA-256 over the rows of each table, ordered by key, and below them
     one over all. It covers the tables of the schemas analytics and predictions:
@@ -17,9 +17,10 @@ package struct DigestCommand: Command {
     whatever --jobs said.
 
     Options:
-      --target URL  the database that was written (default: $ALMANAC_TARGET,
-                    else $ALMANAC_SOURCE, else PG*)
-      --run ID      the run whose predictions count (default: the published one)
+      --target URL     the database that was written (default: $ALMANAC_TARGET,
+                       else $ALMANAC_SOURCE, else PG*)
+      --run ID         the run whose predictions count (default: the published one)
+      --format FORMAT  table, csv or json (default: table)
 
     Example:
       almanac digest --target service=dw
@@ -27,18 +28,41 @@ package struct DigestCommand: Command {
 
   private let target: ConnectionSettings
   private let run: String?
+  private let format: OutputFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     target = try targetSettings(&scanner, environment: environment)
     run = try scanner.value("--run")
+    format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
   }
 
   package func run(in setting: CommandSetting) throws {
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let digest = try RunDigest(connection, run: run)
-    setting.console.print(
-      DigestCommand.lines(tables: digest.tables, sha256: digest.sha256, run: digest.run))
+    setting.console.print(DigestCommand.lines(digest, format))
+  }
+
+  /// The digest in a format; over all of them the table is named `all` in CSV.
+  static func lines(_ digest: RunDigest, _ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: return lines(tables: digest.tables, sha256: digest.sha256, run: digest.run)
+    case .csv:
+      return ["table,rows,sha256"]
+        + digest.tables.map { "\($0.name),\($0.rows),\($0.sha256)" } + ["all,,\(digest.sha256)"]
+    case .json:
+      let tables = digest.tables.map { table in
+        JSONTree.object([
+          ("table", .text(table.name)), ("rows", .integer(table.rows)),
+          ("sha256", .text(table.sha256)),
+        ])
+      }
+      return [
+        JSONTree.object([
+          ("run", .text(digest.run)), ("sha256", .text(digest.sha256)), ("tables", .array(tables)),
+        ]).lines()
+      ]
+    }
   }
 
   /// Each table with its digest below it, whole, and at the end the digest over all of them.

@@ -1,5 +1,4 @@
 import AlmanacCore
-import FoundationEssentials
 import Pipelines
 import Postgres
 
@@ -64,8 +63,7 @@ package struct DoctorCommand: Command {
       Diagnosis.Request(
         projectPath: projectPath, environment: environment, source: source, target: target,
         dataPath: dataPath, jobs: jobs ?? setting.processors,
-        clock: { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)) },
-        zones: systemZone))
+        clock: currentTime, zones: systemZone))
     setting.console.print(DiagnosisText(diagnosis).lines(format))
     guard diagnosis.level != .error else {
       throw Ailing(errors: diagnosis.count(.error), exitStatus: diagnosis.exitStatus)

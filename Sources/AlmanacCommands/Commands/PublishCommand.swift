@@ -23,16 +23,19 @@ package struct PublishCommand: Command {
                     digits do
       --target URL  the database that was written (default: $ALMANAC_TARGET,
                     else $ALMANAC_SOURCE, else PG*)
+      --format NAME table or json (default: table)
 
     Example:
       almanac publish --run 80cb874a --target service=dw
     """
 
   private let target: ConnectionSettings
+  private let format: OutputFormat
   private let run: String
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     target = try targetSettings(&scanner, environment: environment)
+    format = try publicationFormat(&scanner)
     guard let run = try scanner.value("--run") else {
       throw UsageError("--run is missing; `almanac status` lists the runs")
     }
@@ -50,6 +53,10 @@ package struct PublishCommand: Command {
       RunPredictions(connection, run: chosen.run.description), pipeline: chosen.pipeline,
       isByHand: true)
     try Ledger(lock, run: chosen.run).release()
+    if format == .json {
+      setting.console.print(publication.tree(restores: nil).lines())
+      return
+    }
     setting.console.print(
       "publication \(publication.id) shows run \(chosen.run.description.prefix(8)), as of "
         + publication.asOf)
@@ -73,16 +80,19 @@ package struct RollbackCommand: Command {
       --to N        the publication (default: the one before)
       --target URL  the database that was written (default: $ALMANAC_TARGET,
                     else $ALMANAC_SOURCE, else PG*)
+      --format NAME table or json (default: table)
 
     Example:
       almanac rollback --target service=dw
     """
 
   private let target: ConnectionSettings
+  private let format: OutputFormat
   private let publication: Int?
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     target = try targetSettings(&scanner, environment: environment)
+    format = try publicationFormat(&scanner)
     publication = try scanner.integer("--to", in: 1...Int.max)
   }
 
@@ -96,7 +106,17 @@ package struct RollbackCommand: Command {
     let result = try Publisher(lock).rollBack(to: publication)
     try Ledger(lock, run: run).release()
     guard let new = result.new else {
+      if format == .json {
+        setting.console.print(
+          JSONTree.object([("publication", .null), ("in_force", .integer(result.restored))])
+            .lines())
+        return
+      }
       setting.console.print("publication \(result.restored) is in force already")
+      return
+    }
+    if format == .json {
+      setting.console.print(new.tree(restores: result.restored).lines())
       return
     }
     setting.console.print(
@@ -105,7 +125,27 @@ package struct RollbackCommand: Command {
   }
 }
 
+/// The format of what was published: a table or JSON.
+private func publicationFormat(_ scanner: inout ArgumentScanner) throws -> OutputFormat {
+  let format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
+  guard format != .csv else {
+    throw UsageError("--format of a publication is table or json, found \"csv\"")
+  }
+  return format
+}
+
 extension Publication {
+  /// The publication for programs.
+  fileprivate func tree(restores: Int?) -> JSONTree {
+    let models = models.map { model in
+      JSONTree.object([("model", .text(model.name)), ("predictions", .integer(model.rows))])
+    }
+    return [
+      "publication": .integer(id), "as_of": .text(asOf),
+      "restores": restores.map { .integer($0) } ?? .null, "models": .array(models),
+    ]
+  }
+
   /// Each model with its number of rows.
   fileprivate var lines: [String] {
     var table = TextTable([("model", .left), ("predictions", .right)])

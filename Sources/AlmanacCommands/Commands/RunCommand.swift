@@ -25,9 +25,13 @@ package struct RunCommand: Command {
       --only STAGES  only these stages, separated by commas; STAGE+ is a stage
                      with all that read from it, +STAGE with all it reads from
       --skip STAGES  not these stages, named in the same way
-      --dry-run      show what would be done and why, as `almanac plan` does;
-                     --format is table, csv or json
+      --dry-run      show what would be done and why, as `almanac plan` does
       --force        do a finished date again, and every day up to it
+      --format FORMAT
+                     how the result is printed: table, csv (the stages) or json
+      --log-format text|json
+                     time, level, run and stage in each line about the work, the
+                     last one about an error included
       --metrics-file FILE
                      write figures of the newest runs there when the run ends, as
                      Prometheus' node exporter reads them (a name in .prom)
@@ -46,7 +50,8 @@ package struct RunCommand: Command {
 
   private let options: RunOptions
   private let isDry: Bool
-  private let format: OutputFormat?
+  private let format: OutputFormat
+  private let logLines: LogLines?
   private let metricsPath: String?
   private let isQuiet: Bool
   private let isVerbose: Bool
@@ -56,32 +61,47 @@ package struct RunCommand: Command {
     isVerbose = try scanner.flag("--verbose")
     isDry = try scanner.flag("--dry-run")
     metricsPath = try scanner.value("--metrics-file")
-    format = try scanner.value("--format").map { try OutputFormat(option: $0) }
-    if format != nil, !isDry { throw UsageError("--format is for --dry-run") }
+    format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
+    logLines = try LogLines.option(&scanner)
     options = try RunOptions(&scanner, of: RunCommand.name, environment: environment)
   }
 
   package func run(in setting: CommandSetting) throws {
+    guard let logLines else { return try work(in: setting) { _ in } }
+    var setting = setting
+    setting.console = setting.console.reporting(as: logLines.line)
+    do {
+      try work(in: setting, follow: logLines.follow)
+    } catch {
+      throw Reported(error, to: setting.console)
+    }
+  }
+
+  private func work(
+    in setting: CommandSetting, follow: @escaping @Sendable (RunPosition) -> Void
+  ) throws {
     if isDry {
       let plan = try options.runner(in: setting).plan()
-      setting.console.print(PlanText(plan).lines(format ?? .table))
+      setting.console.print(PlanText(plan).lines(format))
       return
     }
     let progress = ProgressLine(setting, isQuiet: isQuiet)
     defer { progress.erase() }
     let log = progress.logSink(
       threshold: isQuiet ? .warning : isVerbose ? .debug : .info)
+    let prefix = logLines == nil ? "almanac: " : ""
     Interruption.watch(
       onSignal: { signal in
         log(.warning, "\(signal.rawValue): stopping within 5 seconds; a second one stops at once")
       },
       onEnd: { signal in
         progress.erase()
-        setting.console.report("almanac: \(PipelineError.interrupted(signal))")
+        setting.console.report("\(prefix)\(PipelineError.interrupted(signal))", level: .error)
       })
     let report: RunReport
     do {
-      report = try options.runner(in: setting, log: log, progress: progress.sink).run()
+      report = try options.runner(in: setting, log: log, progress: progress.sink, follow: follow)
+        .run()
     } catch {
       // The first error counts: without the target the file stays as it is.
       try? writeMetrics()
@@ -89,8 +109,12 @@ package struct RunCommand: Command {
     }
     try writeMetrics()
     progress.erase()
+    guard format == .table else {
+      setting.console.print(RunReportText(report).lines(format))
+      return
+    }
     // Keeps the progress apart from the result on a terminal; the result itself stays clean.
-    if !report.stages.isEmpty { log(.info, "") }
+    if !report.stages.isEmpty, logLines == nil { log(.info, "") }
     let summary = try RunSummary(report, target: options.target, dataPath: options.dataPath)
     setting.console.print(summary.lines())
   }

@@ -8,6 +8,7 @@ package struct Console: Sendable {
   private let writeOut: @Sendable (String) -> Void
   private let writeError: @Sendable (String) -> Void
   private let writeErrorPart: @Sendable (String) -> Void
+  private let shape: (@Sendable (LogLevel, String) -> String)?
   /// Whether a person reads the lines about the work, who may see values of rows.
   package let reportsToTerminal: Bool
   /// Whether a person reads the result.
@@ -17,13 +18,21 @@ package struct Console: Sendable {
   package init(
     out: @escaping @Sendable (String) -> Void, error: @escaping @Sendable (String) -> Void,
     errorPart: @escaping @Sendable (String) -> Void = { _ in }, reportsToTerminal: Bool = false,
-    printsToTerminal: Bool = false
+    printsToTerminal: Bool = false, shape: (@Sendable (LogLevel, String) -> String)? = nil
   ) {
+    self.shape = shape
     writeOut = out
     writeError = error
     writeErrorPart = errorPart
     self.reportsToTerminal = reportsToTerminal
     self.printsToTerminal = printsToTerminal
+  }
+
+  /// The same with lines about the work as `shape` has them; none of them is for a terminal.
+  package func reporting(as shape: @escaping @Sendable (LogLevel, String) -> String) -> Console {
+    Console(
+      out: writeOut, error: writeError, errorPart: writeErrorPart, reportsToTerminal: false,
+      printsToTerminal: printsToTerminal, shape: shape)
   }
 
   /// The process's own standard output and standard error.
@@ -56,7 +65,9 @@ package struct Console: Sendable {
   package func print(_ lines: [String]) { lines.forEach(writeOut) }
 
   /// Writes a line about the work itself: progress, warnings, errors.
-  package func report(_ line: String) { writeError(line) }
+  package func report(_ line: String, level: LogLevel = .info) {
+    writeError(shape?(level, line) ?? line)
+  }
 
   /// Writes a part of such a line, on a terminal.
   package func reportPart(_ text: String) { writeErrorPart(text) }
@@ -64,7 +75,7 @@ package struct Console: Sendable {
   /// A log sink that reports lines at or above a level, marked with their level.
   package func logSink(threshold: LogLevel) -> LogSink {
     LogSink(threshold: threshold) { level, line in
-      report(level == .warning ? "warning: \(line)" : line)
+      report(level == .warning && shape == nil ? "warning: \(line)" : line, level: level)
     }
   }
 }

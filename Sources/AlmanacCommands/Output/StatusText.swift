@@ -10,7 +10,66 @@ package struct StatusText {
     self.status = status
   }
 
-  /// The lines.
+  /// The lines in a format: in CSV the runs, in JSON one object with everything.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: lines()
+    case .csv:
+      ["run,pipeline,date,started_at,seconds,status,error"]
+        + status.runs.map { run in
+          [
+            run.id, run.pipeline, run.date, run.startedAt, "\(run.seconds)", run.status,
+            run.error ?? "",
+          ].map { CellText.csv($0) }.joined(separator: ",")
+        }
+    case .json: [tree.lines()]
+    }
+  }
+
+  private var tree: JSONTree {
+    let runs = status.runs.map { run in
+      JSONTree.object([
+        ("run", .text(run.id)), ("pipeline", .text(run.pipeline)), ("date", .text(run.date)),
+        ("started_at", .text(run.startedAt)), ("seconds", .number(run.seconds)),
+        ("status", .text(run.status)), ("error", .optional(run.error)),
+      ])
+    }
+    let stages = status.stages.map { stage in
+      JSONTree.object([
+        ("stage", .text(stage.name)), ("status", .text(stage.status)),
+        ("rows_in", stage.rowsIn.map { .integer($0) } ?? .null),
+        ("rows_out", stage.rowsOut.map { .integer($0) } ?? .null),
+        ("seconds", .number(stage.seconds)),
+      ])
+    }
+    let publication = status.publication.map { publication in
+      JSONTree.object([
+        ("publication", .text(publication.id)), ("run", .text(publication.run)),
+        ("as_of", .text(publication.asOf)), ("published_at", .text(publication.publishedAt)),
+        ("is_stale", .truth(publication.isStale)),
+      ])
+    }
+    let contracts = status.contracts.map { contracts in
+      JSONTree.object([
+        ("checks", .integer(contracts.checks)),
+        ("failed", .array(contracts.failed.map { .text($0) })),
+        ("warned", .array(contracts.warned.map { .text($0) })),
+      ])
+    }
+    let rollups = status.rollupDays.map { days in
+      JSONTree.object([
+        ("days", .integer(days.count)), ("first", .text(days.first)), ("last", .text(days.last)),
+      ])
+    }
+    return [
+      "runs": .array(runs), "stages": .array(stages), "contracts": contracts ?? .null,
+      "publication": publication ?? .null, "rollups": rollups ?? .null,
+      "missing_days": .array(status.missingDays.map { .text($0) }),
+      "days_behind": .integer(status.daysBehind),
+    ]
+  }
+
+  /// The lines for people.
   package func lines() -> [String] {
     guard let newest = status.runs.first else {
       return ["No run yet. Start one with `almanac run nightly`."]

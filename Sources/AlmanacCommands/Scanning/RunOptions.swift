@@ -59,7 +59,8 @@ struct RunOptions {
   ///
   /// - Throws: what reading the definitions throws.
   func runner(
-    in setting: CommandSetting, log: LogSink = .silent, progress: ProgressSink = .silent
+    in setting: CommandSetting, log: LogSink = .silent, progress: ProgressSink = .silent,
+    follow: @escaping @Sendable (RunPosition) -> Void = { _ in }
   ) throws -> PipelineRunner {
     PipelineRunner(
       project: try ProjectLoader(path: projectPath, environment: environment).load(),
@@ -67,6 +68,6 @@ struct RunOptions {
         pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
         jobs: jobs ?? setting.processors, isForced: isForced, selection: selection,
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
-      zones: systemZone, log: log, progress: progress)
+      zones: systemZone, log: log, progress: progress, follow: follow)
   }
 }

@@ -5,6 +5,8 @@ indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, ExpressibleByBoole
   case text(String)
   case truth(Bool)
   case integer(Int)
+  case number(Double)
+  case null
   case array([JSONTree])
   case object([(String, JSONTree)])
 
@@ -20,6 +22,8 @@ indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, ExpressibleByBoole
     case .text(let text): return CellText.json(text)
     case .truth(let value): return value ? "true" : "false"
     case .integer(let value): return String(value)
+    case .number(let value): return value.isFinite ? "\(value)" : "null"
+    case .null: return "null"
     case .array(let elements) where elements.allSatisfy(\.isPlain):
       return "[" + elements.map { $0.lines() }.joined(separator: ", ") + "]"
     case .array(let elements):
@@ -33,6 +37,20 @@ indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, ExpressibleByBoole
       return "{\n" + inner.joined(separator: ",\n") + "\n\(indent)}"
     }
   }
+
+  /// The value in one line.
+  func line() -> String {
+    switch self {
+    case .array(let elements):
+      "[" + elements.map { $0.line() }.joined(separator: ", ") + "]"
+    case .object(let members):
+      "{" + members.map { "\(CellText.json($0)): \($1.line())" }.joined(separator: ", ") + "}"
+    default: lines()
+    }
+  }
+
+  /// Text, or null where there is none.
+  static func optional(_ text: String?) -> JSONTree { text.map { .text($0) } ?? .null }
 
   private var isPlain: Bool {
     switch self {

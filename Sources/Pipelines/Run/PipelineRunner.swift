@@ -81,6 +81,20 @@ package struct RunReport: Sendable {
   }
 }
 
+/// Where a run is, for those who tell lines of several runs apart.
+package struct RunPosition: Sendable, Equatable {
+  /// The run's identifier, `nil` before it has one.
+  package var run: String?
+  /// The stage at work, `nil` between stages.
+  package var stage: String?
+
+  /// A position of the given parts.
+  package init(run: String? = nil, stage: String? = nil) {
+    self.run = run
+    self.stage = stage
+  }
+}
+
 /// Runs the stages of a pipeline for one date.
 package struct PipelineRunner {
   let project: Project
@@ -88,6 +102,7 @@ package struct PipelineRunner {
   let zones: (String) -> ZoneRules?
   let log: LogSink
   let progress: ProgressSink
+  let follow: @Sendable (RunPosition) -> Void
 
   /// A runner of one request.
   ///
@@ -97,15 +112,17 @@ package struct PipelineRunner {
   ///   - zones: finds the rules of a time zone.
   ///   - log: where lines about the work go.
   ///   - progress: where the extraction reports how far it is.
+  ///   - follow: told of each change of position.
   package init(
     project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink,
-    progress: ProgressSink = .silent
+    progress: ProgressSink = .silent, follow: @escaping @Sendable (RunPosition) -> Void = { _ in }
   ) {
     self.project = project
     self.request = request
     self.zones = zones
     self.log = log
     self.progress = progress
+    self.follow = follow
   }
 
   /// Runs the pipeline.
@@ -121,6 +138,7 @@ package struct PipelineRunner {
     guard let run = identifier[0, "id"].flatMap({ UUIDValue($0) }) else {
       throw PipelineError.unexpectedAnswer(what: "no uuid")
     }
+    follow(RunPosition(run: run.description))
     let settingsDigest = self.settingsDigest(pipeline)
     let lock = try RunLock(
       connection, settings: request.target, run: run,
@@ -158,6 +176,7 @@ package struct PipelineRunner {
     do {
       for (index, stage) in opening.stages.enumerated() {
         try Interruption.check()
+        follow(RunPosition(run: run.description, stage: stage.name))
         try ledger.beginStage(stage.name, sequence: index + 1)
         let clock = ContinuousClock()
         let start = clock.now
@@ -171,6 +190,7 @@ package struct PipelineRunner {
         report.notices += outcome.notices
         for notice in outcome.notices { log(.warning, "\(stage.name): \(notice)") }
       }
+      follow(RunPosition(run: run.description))
       try ledger.finish(failure: nil)
       Interruption.end()
     } catch {
