@@ -23,6 +23,8 @@ package struct CommandSetting {
   package var console: Console
   /// The machine's name and the process's number, for the ledger.
   package var host: String
+  /// The user's name, for the ledger.
+  package var user: String
   /// The number of the process.
   package var processID: Int32
   /// The number of processors.
@@ -34,12 +36,13 @@ package struct CommandSetting {
 
   /// A setting of the given parts.
   package init(
-    console: Console, host: String, processID: Int32, processors: Int,
+    console: Console, host: String, user: String = "somebody", processID: Int32, processors: Int,
     terminalWidth: @escaping @Sendable () -> Int? = { nil },
     seconds: @escaping @Sendable () -> Double = { 0 }
   ) {
     self.console = console
     self.host = host
+    self.user = user
     self.processID = processID
     self.processors = processors
     self.terminalWidth = terminalWidth

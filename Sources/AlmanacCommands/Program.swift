@@ -12,7 +12,7 @@ package struct Program {
     DoctorCommand.self, PlanCommand.self,
     RunCommand.self,
     StatusCommand.self, LogsCommand.self, ScheduleCommand.self, PublishCommand.self,
-    RollbackCommand.self,
+    RollbackCommand.self, ModelsCommand.self,
     QueryCommand.self,
     ExportCommand.self,
     DigestCommand.self, DatasetsCommand.self,

@@ -68,5 +68,78 @@ struct ChampionNightTests {
     let late = try decision("2025-04-16") ?? ""
     #expect(late.hasPrefix("kept, \(second), "), "\(late)")
     #expect(try champion() == second)
+
+    // A person may choose otherwise, and is on record.
+    func models(_ arguments: String..., status: Int32 = 0) throws -> String {
+      let result = try place.almanac(["models"] + arguments + ["--target", place.url])
+      #expect(result.status == status, "\(arguments): \(result.stderr)")
+      return status == 0 ? result.stdout : result.stderr
+    }
+    let digits = String(first.dropFirst("churn-".count).prefix(6))
+    #expect(
+      try models("promote", "churn", digits, "--reason", " knows  the price list ")
+        == "\(first) serves from the next night on, instead of \(second)\n")
+    #expect(try champion() == first)
+    try place.edit(
+      file, "  active_days:",
+      "  use_ratio: {ratio: use, window: 30d, prior: 10}\n  active_days:")
+    try night("2025-04-18")
+    let chosen = try decision("2025-04-18") ?? ""
+    #expect(chosen.hasPrefix("kept, \(first), challenger, it was chosen by hand"), "\(chosen)")
+    #expect(try rows("2025-04-18") == first)
+    #expect(
+      try models("rollback", "churn", "--reason", "wrong after all")
+        == "\(second) serves from the next night on, instead of \(first)\n")
+    #expect(
+      try models("rollback", "churn", "--reason", "further")
+        == "\(first) serves from the next night on, instead of \(second)\n")
+    #expect(
+      try models("rollback", "churn", "--reason", "further", status: 66)
+        .contains("had no other champion before"))
+    #expect(
+      try place.value(
+        """
+        SELECT string_agg(decision || ' ' || model_version || ' ' || reason, '; '
+          ORDER BY decision_id) || ' ' || bool_and(decided_by LIKE '_% on _%' AND known_until
+            = CASE decision_id WHEN 1 THEN date '2025-04-18' ELSE '2025-04-19' END)
+        FROM almanac.model_decisions
+        """)
+        == "promote \(first) knows the price list; rollback \(second) wrong after all; "
+        + "rollback \(first) further true")
+    #expect(try place.value("SELECT count(*) FROM almanac.locks WHERE released_at IS NULL") == "0")
+
+    // What there is can be listed, shown and compared; what there is not is said in a line.
+    #expect(try models("list", "churn", "--format", "csv").split(separator: "\n").count == 6)
+    let card = try models("show", "churn")
+    #expect(card.hasPrefix("\(first), champion of churn\n"), "\(card)")
+    for words in ["by ", "wrong after all", "roc_auc", "days_0_30: coefficients", "use_ratio"] {
+      let flat = card.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      #expect(flat.contains(words), "\(words) in \(card)")
+    }
+    let compared = try models("compare", "churn", first, second)
+    #expect(compared.contains("log_loss_gain_over_champion") == false)
+    #expect(compared.contains("log_loss_gain_over.base_rate.estimate"), "\(compared)")
+    for (arguments, status, words) in [
+      (["promote", "churn", first], 64, "--reason is missing"),
+      (["promote", "churn", first, "--reason", " "], 64, "--reason is missing"),
+      (["promote", "churn", "--reason", "x"], 64, "name the version"),
+      (["show", "churn", "nothing"], 66, "there is no version nothing of churn"),
+      (["show", "churn", "churn-"], 66, "several versions of churn begin with churn-"),
+      (["show", "revenue"], 66, "no version of a model revenue is kept, only of churn"),
+      (["shwo"], 64, "did you mean \"show\"?"),
+      (["list", "--reason", "x"], 64, "--reason means nothing"),
+    ] {
+      let result = try place.almanac(["models"] + arguments + ["--target", place.url])
+      #expect(result.status == Int32(status), "\(arguments): \(result.stderr)")
+      #expect(result.stderr.contains(words), "\(result.stderr)")
+      #expect(result.stderr.split(separator: "\n").count == 1)
+    }
+    try place.sql(
+      """
+      UPDATE almanac.gate_results SET passed = false WHERE model_version = '\(second)';
+      """)
+    #expect(
+      try models("promote", "churn", second, "--reason", "x", status: 66)
+        .contains("its gate refused it"))
   }
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite("Help")
 struct HelpTests {
   private static let commands = [
-    "init", "load", "simulate", "check", "doctor", "run", "status", "schedule", "digest",
+    "init", "load", "simulate", "check", "doctor", "run", "status", "models", "schedule", "digest",
     "datasets",
   ]
 

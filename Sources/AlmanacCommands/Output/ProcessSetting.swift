@@ -16,6 +16,7 @@ package enum ProcessSetting {
     let start = clock.now
     return CommandSetting(
       console: .standard, host: ProcessInfo.processInfo.hostName,
+      user: ProcessInfo.processInfo.userName,
       processID: ProcessInfo.processInfo.processIdentifier,
       processors: ProcessInfo.processInfo.activeProcessorCount,
       terminalWidth: { terminalWidth() },

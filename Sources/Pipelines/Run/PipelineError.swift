@@ -72,6 +72,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     what: String, company: UUIDValue, period: String, counted: String, rolledUp: String)
   /// No run of that kind is in the ledger.
   case noSuchRun(what: String)
+  /// No version of that name is in the ledger.
+  case noSuchVersion(what: String)
+  /// A version may not be chosen to serve.
+  case cannotChoose(version: String, reason: String)
   /// A server answered a plain question with nonsense.
   case unexpectedAnswer(what: String)
 
@@ -89,8 +93,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
       .notExtracted, .unreadableModel, .missingProject, .nothingToPublish, .noSuchRun,
-      .unfinishedRun,
-      .cannotRestore:
+      .unfinishedRun, .cannotRestore, .noSuchVersion, .cannotChoose:
       .missingInput
     case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected: .usage
     case .unexpectedAnswer: .internalError
@@ -189,6 +192,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
         + "analytics.daily_rollups; nothing was written: run the stages rollup and usage with --force"
     case .unexpectedAnswer(let what):
       "the target gave \(what); please report it with the server's version"
+    case .noSuchVersion(let what): "\(what); `almanac models list` shows what there is"
+    case .cannotChoose(let version, let reason): "\(version) cannot be chosen: \(reason)"
     case .noSuchRun(let what): "\(what); run `almanac status` to see what there is"
     }
   }

@@ -4,7 +4,7 @@ import Documents
 import FoundationEssentials
 import Postgres
 import Predictions
-import Regression
+package import Regression
 
 /// The version of a model that serves, as the ledger keeps it.
 struct RiskChampion {
@@ -88,7 +88,8 @@ extension RiskChampion {
     chosenCut = rows[0, "known_until"].flatMap { CalendarDate($0) }.map { zone.start(of: $0) }
   }
 
-  private static func model(_ text: String) -> RiskModel? {
+  /// A model as the ledger keeps it; `nil` where this program cannot read it.
+  static func model(_ text: String) -> RiskModel? {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
@@ -98,6 +99,22 @@ extension RiskChampion {
     return RiskModel(
       fitted: document.model, shift: document.shift, gate: document.judgement,
       baseRate: document.baseRate, constantFeatures: document.constantFeatures)
+  }
+}
+
+extension ModelVersions {
+  /// What was fitted for each span of a version of a risk; none of versions of other models.
+  ///
+  /// - Throws: ``PipelineError/unreadableModel(model:version:reason:)``; a `PostgresError`.
+  package func fits(of version: Version) throws -> [(span: String, model: Regression.FittedModel)] {
+    try fitTexts(of: version).map { span, text in
+      guard let model = RiskChampion.model(text) else {
+        throw PipelineError.unreadableModel(
+          model: version.model, version: version.version,
+          reason: "its coefficients are no longer understood")
+      }
+      return (span, model.fitted)
+    }
   }
 }
 
