@@ -153,5 +153,36 @@ enum ScoreText {
     ]
   }
 
+  static func line(_ score: IntervalScore, level: Double) -> String {
+    "  intervals of \(Display.percent(level)) hold \(Display.percent(score.coverage)), "
+      + "mean width \(ModelText.number(score.meanWidth)), "
+      + "Winkler score \(ModelText.number(score.winkler))"
+  }
+
   private static func four(_ value: Double) -> String { Display.fixed(value, decimals: 4) }
+}
+
+/// How far rows have moved from those of a fit, as lines of text.
+enum DriftText {
+  /// The most columns that are shown, those that moved most.
+  private static let shown = 20
+
+  static func lines(
+    _ model: FittedModel, _ table: Table, predictions: [Double]
+  ) -> [String] {
+    guard let drift = model.drift else {
+      return ["", "no drift: the model file is of a version that kept no distribution"]
+    }
+    let findings = drift.findings(table, predictions: predictions)
+    var text = TextTable([("moved since the fit", .left), ("PSI", .right), ("KS", .right)])
+    for finding in findings.prefix(shown + 1) {
+      text.add([
+        finding.column ?? "(score)", Display.fixed(finding.stabilityIndex, decimals: 4),
+        finding.largestDistance.map { Display.fixed($0, decimals: 4) } ?? "-",
+      ])
+    }
+    let hidden = findings.count - shown - 1
+    return [""] + text.lines()
+      + (hidden > 0 ? ["  and \(Display.count(hidden)) columns that moved less"] : [])
+  }
 }

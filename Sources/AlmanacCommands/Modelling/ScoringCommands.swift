@@ -113,7 +113,11 @@ package struct EvaluateCommand: Command {
     Prints the scores of a model on a table that holds its target: for
     probabilities log-loss, Brier score, areas under the ROC and the
     precision-recall curve, KS, calibration error, slope and intercept, lift and a
-    table of calibration; for numbers RMSE, MAE, R² and percentage errors.
+    table of calibration; for numbers RMSE, MAE, R², percentage errors, and what
+    intervals of 90 % hold with their Winkler score (width, and a price for misses).
+
+    Below that stands how far the rows have moved from those of the fit: PSI (under
+    0.1 is no change, above 0.25 a large one) and KS of the score and of each column.
 
     Options:
       --model FILE   a file that almanac fit wrote
@@ -123,6 +127,9 @@ package struct EvaluateCommand: Command {
     Examples:
       almanac evaluate --model churn.json --data later.csv
     """
+
+  /// The share of errors that the intervals judged are to hold.
+  private static let level = 0.9
 
   private let input: ScoringInput
 
@@ -140,7 +147,8 @@ package struct EvaluateCommand: Command {
     let rows = labels.indices.filter { labels[$0] != nil }
     guard !rows.isEmpty else { throw TableError("no row of the data has a value of \"\(name)\"") }
     let table = whole.selecting(rows: rows)
-    let values = try model.predict(table).map(\.value)
+    let predictions = try model.predict(table, level: EvaluateCommand.level)
+    let values = predictions.map(\.value)
     setting.console.print(
       "\(Display.count(rows.count)) rows"
         + (rows.count < whole.rowCount
@@ -152,6 +160,14 @@ package struct EvaluateCommand: Command {
       }
       setting.console.print(
         ScoreText.lines(try NumberScores(predictions: values, actual: actual)))
+      let intervals = predictions.compactMap(\.interval)
+      if !intervals.isEmpty {
+        setting.console.print(
+          ScoreText.line(
+            try IntervalScore(intervals, actual: actual, level: EvaluateCommand.level),
+            level: EvaluateCommand.level))
+      }
+      setting.console.print(DriftText.lines(model, table, predictions: values))
       return
     }
     let outcomes = rows.map { labels[$0] == model.positive ? 1.0 : 0.0 }
@@ -183,6 +199,7 @@ package struct EvaluateCommand: Command {
     }
     setting.console.print("")
     setting.console.print(text.lines())
+    setting.console.print(DriftText.lines(model, table, predictions: values))
   }
 }
 

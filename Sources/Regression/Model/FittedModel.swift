@@ -45,6 +45,8 @@ package struct FittedModel: Codable, Equatable, Sendable {
   package var rowCount: Int
   /// What was done to the data, in sentences without a full stop.
   package var notes: [String]
+  /// How the training rows were distributed; `nil` in files of older versions.
+  package var drift: ModelDrift?
 
   /// A prediction and what it is made of.
   package struct Prediction: Equatable, Sendable {
@@ -69,6 +71,12 @@ package struct FittedModel: Codable, Equatable, Sendable {
 
   /// The names that ``Prediction/contributions`` belong to: one per term.
   package var reasonNames: [String] { terms.map(\.name) }
+
+  /// The columns of a table that the terms read, each once, in the order of the terms.
+  package var sources: [String] {
+    var seen: Set<String> = []
+    return terms.flatMap(\.sources).filter { seen.insert($0).inserted }
+  }
 
   /// Raw log-odds, numbers or log counts of the rows of a table.
   ///

@@ -336,7 +336,7 @@ private struct ModelFit {
       family == .linear
       ? outcomes.indices.map { abs(outcomes[$0] - predicted[$0]) }.sorted() : []
     let small = design.columnCount <= 200
-    return FittedModel(
+    var model = FittedModel(
       specification: specification, family: family, positive: target.positive,
       intercept: solution[0], terms: layout.terms,
       coefficients: layout.ranges.map { range in range.map { solution[$0 + 1] } },
@@ -353,6 +353,8 @@ private struct ModelFit {
       numberScores: family == .logistic
         ? nil : try NumberScores(predictions: predicted, actual: outcomes),
       rowCount: table.rowCount, notes: notes)
+    model.drift = try ModelDrift(model, training: table)
+    return model
   }
 
   private func effectiveParameters(_ best: Choice, _ covariance: Matrix?) -> Double {

@@ -32,17 +32,12 @@ package struct DriftReference: Codable, Equatable, Sendable {
   /// The population stability index of newer values, with a bin of its own for missing ones.
   ///
   /// That is `Σ (q − p)·log(q/p)`; below 0.1 is commonly read as no change, above 0.25 as a large one.
-  /// An empty bin counts as half a row, or the sum would be infinite.
   package func stabilityIndex(_ values: [Double], referenceCount: Int) -> Double {
     guard !values.isEmpty, referenceCount > 0 else { return 0 }
     let (newer, newerMissing) = DriftReference.shares(values, edges)
-    let pairs = zip(shares + [missingShare], newer + [newerMissing])
-    return pairs.reduce(0) { sum, pair in
-      guard pair.0 > 0 || pair.1 > 0 else { return sum }
-      let older = max(pair.0, 0.5 / Double(referenceCount))
-      let later = max(pair.1, 0.5 / Double(values.count))
-      return sum + (later - older) * log(later / older)
-    }
+    let pairs = zip(shares + [missingShare], newer + [newerMissing]).map { (older: $0, newer: $1) }
+    return populationStability(
+      pairs, referenceCount: referenceCount, newerCount: values.count)
   }
 
   /// The largest difference of the two distribution functions at the edges, missing values aside:
@@ -81,5 +76,18 @@ package struct DriftReference: Codable, Equatable, Sendable {
     }
     let total = Double(max(1, values.count))
     return (counts.map { $0 / total }, missing / total)
+  }
+}
+
+/// `Σ (q − p)·log(q/p)` of older and newer shares; an empty bin counts as half a row, or the sum would
+/// be infinite.
+func populationStability(
+  _ pairs: [(older: Double, newer: Double)], referenceCount: Int, newerCount: Int
+) -> Double {
+  pairs.reduce(0) { sum, pair in
+    guard pair.older > 0 || pair.newer > 0 else { return sum }
+    let older = max(pair.older, 0.5 / Double(referenceCount))
+    let later = max(pair.newer, 0.5 / Double(newerCount))
+    return sum + (later - older) * log(later / older)
   }
 }
