@@ -140,7 +140,7 @@ let package = Package(
     tests(
       "IntegrationTests",
       ["AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Pipelines", "Billing"]),
-    tests("CommandLineTests", ["AlmanacCore", "Columns", "Postgres", "Files"]),
+    tests("CommandLineTests", ["AlmanacCore", "Columns", "Parquet", "Postgres", "Files"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -43,6 +43,8 @@ enum TableSource: Equatable {
       return LoadedTable(table: try TableInference.table(csv: bytes, name: path), digest: digest)
     case .query(let query):
       let connection = try Connection(try settings(), purpose: .source)
+      // A query of the user finds its tables where psql does (D-472).
+      try connection.runScript("RESET search_path")
       let plain = query.trimmingSuffix(";")
       let names = try connection.describe(plain, source: "the query").map(\.name)
       guard Set(names).count == names.count else {
