@@ -47,6 +47,9 @@ let package = Package(
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .systemLibrary(
       name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
 
     // Layer 1: base.
     module("AlmanacCore", []),
@@ -58,6 +61,7 @@ let package = Package(
     module("Postgres", ["CPostgres", "AlmanacCore", "Columns"]),
     module("Parquet", ["AlmanacCore", "Columns", "Codecs"]),
     module("Documents", ["CYAML", "AlmanacCore"]),
+    module("Notifications", ["CCurl"]),
     module("LinearAlgebra", ["CLAPACK"]),
 
     // Layer 3: pure computation.
@@ -76,7 +80,7 @@ let package = Package(
       "Pipelines",
       [
         "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Parquet", "Documents", "Rollups",
-        "Forecasting", "Billing", "Predictions", "Regression",
+        "Forecasting", "Billing", "Predictions", "Regression", "Notifications",
       ]),
 
     // Layer 6: tool.
@@ -110,6 +114,7 @@ let package = Package(
     tests("PostgresTests", ["AlmanacCore", "Columns", "Postgres"]),
     tests("ParquetTests", ["AlmanacCore", "Columns", "Codecs", "Parquet"]),
     tests("DocumentsTests", ["AlmanacCore", "Documents"]),
+    tests("NotificationsTests", ["Notifications"]),
     tests("LinearAlgebraTests", ["AlmanacCore", "LinearAlgebra"]),
     tests("RollupsTests", ["AlmanacCore", "Columns", "Rollups"]),
     tests("RegressionTests", ["AlmanacCore", "LinearAlgebra", "Regression"]),

@@ -1,4 +1,10 @@
 extension Node {
+  /// The same without some keys of the mapping; of another value nothing is left out.
+  package func without(_ keys: Set<String>) -> Node {
+    guard case .mapping(let entries) = content else { return self }
+    return Node(.mapping(entries.filter { !keys.contains($0.key) }), at: mark)
+  }
+
   /// One text for all ways to write the same value, to be hashed.
   ///
   /// Comments, white space, quotes, block or flow style and the order of keys do not change it; any

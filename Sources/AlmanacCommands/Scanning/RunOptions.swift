@@ -68,6 +68,7 @@ struct RunOptions {
         pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
         jobs: jobs ?? setting.processors, isForced: isForced, selection: selection,
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
-      zones: systemZone, log: log, progress: progress, follow: follow)
+      zones: systemZone, log: log, progress: progress, follow: follow,
+      clock: currentTime)
   }
 }

@@ -17,7 +17,11 @@ package struct PipelineDefinition: Hashable, Sendable {
   package var currency: CurrencyCode
   /// The stages in the order in which they run.
   package var stages: [StageReference]
-  /// The definition as one text for a digest; see ``Node/canonicalText``.
+  /// How long after it is due a night may take, `nil` for ever.
+  package var deadline: Duration?
+  /// Whom it tells of what, `nil` for nobody.
+  package var notify: NotifyDefinition?
+  /// The definition as one text for a digest, without what only watches; see ``Node/canonicalText``.
   package var canonicalText: String
 
   /// The stage of a kind, or `nil` if the pipeline has none.
@@ -42,11 +46,14 @@ extension PipelineDefinition {
       try StageReference(node: node)
     }
     stages = try reader.required("stages", as: .list(of: read))
-    for key in ["deadline", "retries", "notify"] {
-      try reader.refuse(key, instead: "the pipeline without it")
+    deadline = try reader.optional("deadline", as: .duration)
+    notify = try reader.optional("notify", as: .node).map { (node) throws(DocumentError) in
+      try NotifyDefinition(node: node)
     }
+    try reader.refuse("retries", instead: "the pipeline without it")
     try reader.finish()
-    canonicalText = node.canonicalText
+    // Numbers do not depend on who is told of them.
+    canonicalText = node.without(["deadline", "notify"]).canonicalText
     guard !stages.isEmpty else {
       throw .unexpected(
         reader.mark(of: "stages"), found: "no stage", expected: "at least one", suggestion: nil)

@@ -114,15 +114,16 @@ package struct Project: Hashable, Sendable {
   }
 
   private func problems(of pipeline: PipelineDefinition) -> [DocumentError] {
-    pipeline.stages.flatMap { stage -> [DocumentError] in
-      switch stage.settings {
-      case .extract(let names), .check(let names):
-        (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
-      case .fit(let names), .predict(let names):
-        names.compactMap { Self.missing($0, "model", modelNames) }
-      case .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .publish: []
+    (pipeline.notify?.problems(self) ?? [])
+      + pipeline.stages.flatMap { stage -> [DocumentError] in
+        switch stage.settings {
+        case .extract(let names), .check(let names):
+          (names ?? []).compactMap { Self.missing($0, "dataset", datasets.map(\.name)) }
+        case .fit(let names), .predict(let names):
+          names.compactMap { Self.missing($0, "model", modelNames) }
+        case .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .publish: []
+        }
       }
-    }
   }
 
   /// A foreign key has to lead to a column of its own type.

@@ -103,6 +103,7 @@ package struct PipelineRunner {
   let log: LogSink
   let progress: ProgressSink
   let follow: @Sendable (RunPosition) -> Void
+  let clock: @Sendable () -> Timestamp
 
   /// A runner of one request.
   ///
@@ -113,9 +114,11 @@ package struct PipelineRunner {
   ///   - log: where lines about the work go.
   ///   - progress: where the extraction reports how far it is.
   ///   - follow: told of each change of position.
+  ///   - clock: the time by this machine, for a message where no database tells the time.
   package init(
     project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink,
-    progress: ProgressSink = .silent, follow: @escaping @Sendable (RunPosition) -> Void = { _ in }
+    progress: ProgressSink = .silent, follow: @escaping @Sendable (RunPosition) -> Void = { _ in },
+    clock: @escaping @Sendable () -> Timestamp = { Timestamp(microseconds: 0) }
   ) {
     self.project = project
     self.request = request
@@ -123,6 +126,7 @@ package struct PipelineRunner {
     self.log = log
     self.progress = progress
     self.follow = follow
+    self.clock = clock
   }
 
   /// Runs the pipeline.
@@ -132,6 +136,45 @@ package struct PipelineRunner {
   /// - Throws: what a stage threw, after the ledger has recorded it; every stage before it stays
   ///   done and nothing of the failed one is visible.
   package func run() throws -> RunReport {
+    var hasBegun = false
+    do {
+      var report = try work(&hasBegun)
+      report.notices += tell(nil, hasBegun: true)
+      return report
+    } catch {
+      for notice in tell(error, hasBegun: hasBegun) { log(.warning, notice) }
+      throw error
+    }
+  }
+
+  /// Tells the pipeline's webhook what is new, which never changes what comes of the run.
+  ///
+  /// - Returns: what kept it from being told.
+  private func tell(_ error: (any Error)?, hasBegun: Bool) -> [String] {
+    guard let pipeline = project.pipeline(request.pipeline),
+      let notifier = Notifier(pipeline, zones: zones)
+    else { return [] }
+    let known = error as? any ExitStatusConvertible
+    // A run that is told to end has no time left; the next one tells of it. What the command line or
+    // another run is to blame for is nobody else's business.
+    let silent: [ExitStatus] =
+      [.interrupted, .terminated] + (hasBegun ? [] : [.usage, .temporaryFailure])
+    if let known, silent.contains(known.exitStatus) { return [] }
+    let connection = try? Connection(request.target, purpose: .target)
+    do {
+      if let connection, hasBegun {
+        return [try notifier.run(on: connection).notice].compactMap(\.self)
+      }
+      guard let error else { return ["no notification could be sent: the target is not there"] }
+      let text = known?.description ?? "unexpected fault (\(type(of: error)))"
+      return [notifier.tell(early: text, on: connection, now: clock()).notice].compactMap(\.self)
+    } catch {
+      let reason = (error as? any ExitStatusConvertible)?.description ?? "\(type(of: error))"
+      return ["no notification could be sent: \(reason)"]
+    }
+  }
+
+  private func work(_ hasBegun: inout Bool) throws -> RunReport {
     let opening = try open()
     let (pipeline, connection, date) = (opening.pipeline, opening.connection, opening.date)
     let identifier = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")
@@ -169,6 +212,7 @@ package struct PipelineRunner {
         jobs: request.jobs,
         isForced: request.isForced, programVersion: request.programVersion, host: request.host,
         processID: request.processID))
+    hasBegun = true
     let (target, fence, backend) = (request.target, lock.fence, try lock.backend())
     Interruption.prepare { signal in
       try? Ledger.recordInterruption(signal, of: run, fence, backend: backend, target)

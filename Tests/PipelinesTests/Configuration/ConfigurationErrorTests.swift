@@ -293,7 +293,7 @@ struct PipelineErrorTests {
       #"f.yaml:4:11: found "gbp", expected a currency code of three capital letters, such as EUR"#),
     BrokenDefinition(
       "deadline", "currency: GBP", "currency: GBP\ndeadline: 06:00",
-      #"f.yaml:5:1: found the key "deadline", which this version does not support, expected the pipeline without it"#
+      #"f.yaml:5:11: found "06:00", expected a length of time such as 7d, 26h, 10m or 30s"#
     ),
     BrokenDefinition(
       "retries", "currency: GBP", "currency: GBP\nretries: {attempts: 3}",

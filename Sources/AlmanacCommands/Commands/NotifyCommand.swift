@@ -1,0 +1,86 @@
+import AlmanacCore
+import Pipelines
+import Postgres
+
+/// `almanac notify PIPELINE`: tells the pipeline's webhook what was not told yet.
+package struct NotifyCommand: Command {
+  package static let name = "notify"
+  package static let summary = "tell a pipeline's webhook what was not told yet"
+  package static let help = """
+    Usage: almanac notify PIPELINE [OPTIONS]
+
+    Looks whether a run failed or succeeded again, a model was refused, a night
+    passed its deadline, or a rule of `notify:` in pipelines/PIPELINE.yaml applies,
+    and sends what the webhook was not told yet. Runs do so by themselves; this is
+    for a night that never began: call it when the deadline is over, by cron or a
+    timer of its own. Each message is sent once; one that did not arrive is kept
+    for seven days and sent again.
+
+    A message is a JSON object with text (as Slack shows it), kind, pipeline, date,
+    run, occurred_at, id, and what belongs to its kind. Ends with 69 if a message
+    did not arrive.
+
+    Options:
+      --test         send a message that only says that it arrived
+      --target URL   the database that was written (default: $ALMANAC_TARGET,
+                     else $ALMANAC_SOURCE, else PG*)
+      --project DIR  the folder with pipelines, models and datasets (default: .)
+
+    Examples:
+      almanac notify nightly --test
+      30 6 * * * almanac notify nightly --target service=dw --project /srv/almanac
+    """
+
+  private let pipeline: String
+  private let isTest: Bool
+  private let target: ConnectionSettings
+  private let projectPath: String
+  private let environment: [String: String]
+
+  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    self.environment = environment
+    target = try targetSettings(&scanner, environment: environment)
+    projectPath = try scanner.value("--project") ?? "."
+    isTest = try scanner.flag("--test")
+    guard let pipeline = scanner.operand() else {
+      throw UsageError("name the pipeline, such as `almanac notify nightly`")
+    }
+    guard shown(pipeline).contains(pipeline) else {
+      throw UsageError("the pipeline's name is a connection string; put --target before")
+    }
+    self.pipeline = pipeline
+  }
+
+  package func run(in setting: CommandSetting) throws {
+    let project = try ProjectLoader(path: projectPath, environment: environment).load()
+    guard let found = project.pipeline(pipeline) else {
+      let known = project.pipelines.map(\.name)
+      throw PipelineError.unknownPipeline(
+        name: pipeline, suggestion: Suggestion.didYouMean(pipeline, among: known), known: known)
+    }
+    guard let notifier = Notifier(found, zones: systemZone) else {
+      guard found.notify == nil else { throw PipelineError.unknownZone(name: found.zone) }
+      throw NoWebhook(pipeline: pipeline)
+    }
+    if isTest {
+      try notifier.test(now: currentTime())
+      setting.console.print("the test message arrived")
+      return
+    }
+    let connection = try Connection(target, purpose: .target)
+    try SchemaCheck.run(on: connection)
+    let outcome = try notifier.run(on: connection)
+    setting.console.print("\(counted(outcome.delivered, "notification")) sent")
+    if let notice = outcome.notice { throw NotifierError(reason: notice) }
+  }
+}
+
+/// A pipeline without a webhook was asked to tell something.
+struct NoWebhook: ExitStatusConvertible {
+  let pipeline: String
+
+  var exitStatus: ExitStatus { .configuration }
+  var description: String {
+    "pipeline \(pipeline) tells nobody; add `notify: {webhook: …}` to pipelines/\(pipeline).yaml"
+  }
+}
