@@ -13,6 +13,7 @@ struct NotifyTests {
         good_month: {metric: revenue, grain: month, reaches: 1000}
         large_payment: {metric: revenue, by: company, above: 1}
         no_such_day: {metric: revenue, above: 1000000000}
+        large_refund: {metric: refunded, by: company, above: 100}
         odd_day: {anomaly: revenue, kind: level_shift}
     """
 
@@ -26,6 +27,18 @@ struct NotifyTests {
     defer { server.stop() }
     let place = try Workplace()
     try place.edit("pipelines/nightly.yaml", "currency: GBP", Self.notify)
+    try place.edit(
+      "models/metrics.yaml", "metrics:\n",
+      "metrics:\n  refunded: {sum: amount, from: refunds, where: status = succeeded, "
+        + "at: succeeded_at}\n")
+    let company = "00000000-0000-4000-8000-000000000002"
+    try place.sql(
+      """
+      INSERT INTO billing.refunds (id, company_id, amount, currency, status, succeeded_at, created_at)
+      SELECT gen_random_uuid(), '\(company)', amount, 'GBP', 'succeeded', at, at
+      FROM (VALUES (70.5, '2025-12-30 09:00+00'::timestamptz), (29.75, '2025-12-30 18:00+00'),
+        (900, '2025-12-29 18:00+00')) AS refunds (amount, at)
+      """)
     let environment = ["HOOK": server.url("/hush")]
     func run(_ date: String) throws -> ProcessOutcome {
       try place.almanac(
@@ -82,10 +95,14 @@ struct NotifyTests {
     #expect(sent.first?.object["id"] as? String == refused.object["id"] as? String)
     #expect(Set(kinds(sent)).isSuperset(of: ["recovery", "rule"]), "\(kinds(sent))")
     let rules = sent.filter { $0.object["kind"] as? String == "rule" }
+    let names = Set(rules.compactMap { $0.object["rule"] as? String })
+    #expect(names.isSuperset(of: ["large_payment", "large_refund"]), "\(names)")
+    // The month's limit was reached in January already.
+    #expect(names.isDisjoint(with: ["no_such_day", "good_month"]), "\(names)")
+    let refund = rules.first { $0.object["rule"] as? String == "large_refund" }
     #expect(
-      Set(rules.map { $0.object["rule"] as? String })
-        .isSuperset(of: ["large_payment"]))
-    #expect(!rules.contains { $0.object["rule"] as? String == "no_such_day" })
+      refund?.object["text"] as? String
+        == "almanac: large_refund on 2025-12-30: refunded 100.25 GBP of company \(company)")
     let payment = rules.first { $0.object["rule"] as? String == "large_payment" }
     let matches = payment?.object["matches"] as? [[String: Any]] ?? []
     #expect(matches.count == 3 && payment?.object["count"] as? Int == 3)
