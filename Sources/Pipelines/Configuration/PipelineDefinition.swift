@@ -21,6 +21,8 @@ package struct PipelineDefinition: Hashable, Sendable {
   package var deadline: Duration?
   /// Whom it tells of what, `nil` for nobody.
   package var notify: NotifyDefinition?
+  /// How long what it leaves in the target is kept, `nil` for ever.
+  package var retention: LedgerRetention?
   /// The definition as one text for a digest, without what only watches; see ``Node/canonicalText``.
   package var canonicalText: String
 
@@ -50,10 +52,13 @@ extension PipelineDefinition {
     notify = try reader.optional("notify", as: .node).map { (node) throws(DocumentError) in
       try NotifyDefinition(node: node)
     }
+    retention = try reader.optional("retention", as: .node).map { (node) throws(DocumentError) in
+      try LedgerRetention(node: node)
+    }
     try reader.refuse("retries", instead: "the pipeline without it")
     try reader.finish()
-    // Numbers do not depend on who is told of them.
-    canonicalText = node.without(["deadline", "notify"]).canonicalText
+    // Numbers do not depend on who is told of them, nor on how long they are kept.
+    canonicalText = node.without(["deadline", "notify", "retention"]).canonicalText
     guard !stages.isEmpty else {
       throw .unexpected(
         reader.mark(of: "stages"), found: "no stage", expected: "at least one", suggestion: nil)
