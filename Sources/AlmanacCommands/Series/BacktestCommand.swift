@@ -27,7 +27,7 @@ package struct BacktestCommand: Command {
       --data FILE      the series, as for `almanac forecast`
       --horizon N      periods to forecast
       --origins N      points to forecast from, a horizon apart (default: 3)
-      --season S, --level L,..., --models M,..., --jobs N
+      --season S, --level L,..., --models M,..., --holidays FILE, --jobs N
                        as for `almanac forecast`
       --out FILE       where the result goes (default: standard output)
 
@@ -55,12 +55,15 @@ package struct BacktestCommand: Command {
 
   package func run(in setting: CommandSetting) throws {
     let file = try options.read()
+    let holidays = try options.readHolidays()
     var scores = BacktestScores(levels: levels.map { Double($0) / 100 })
     for origin in 1...origins {
       var run = SeriesRun(
         file: file, options: options, horizon: horizon, levels: scores.levels, members: members)
       run.heldBack = origin * horizon
+      run.holidays = holidays
       let results = run.forecasts(jobs: options.jobs ?? setting.processors)
+      if origin == 1 { options.reportUnusedHolidays(results, to: setting.console) }
       for (position, result) in results.enumerated() {
         if case .success(let found) = result { scores.add(found, series: position) }
       }

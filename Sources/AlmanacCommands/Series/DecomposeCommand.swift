@@ -32,7 +32,7 @@ package struct DecomposeCommand: Command {
   private let options: SeriesOptions
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
-    options = try SeriesOptions(&scanner)
+    options = try SeriesOptions(&scanner, forecasts: false)
   }
 
   /// One series with its parts.

@@ -32,13 +32,27 @@ package struct ForecastCommand: Command {
                        short_seasonal_naive, naive, drift, mean, tsb (default: the
                        first six; with 24 seasons or more ces, theta and those on
                        seasons)
+      --holidays FILE  days that come again and are unlike others; see below
       --out FILE       where the result goes (default: standard output)
       --jobs N         threads (default: the processors)
       --plot           also draw each series in the terminal
       --svg DIR        also draw each series into DIR/NUMBER.svg
 
-    Example:
+    A file of holidays names each with its rule, and with before: and after: as many
+    days around it as are unlike others as well. What such a day brings more or less
+    than the same weekday around it is taken from the series:
+
+      holidays:
+        christmas: {date: 12-25, before: 1}
+        thanksgiving: {weekday: thursday, nth: 4, month: 11, after: 1}
+        memorial_day: {weekday: monday, nth: -1, month: 5}
+        good_friday: {easter: -2}
+        payday: {day: last}
+        sale: {dates: [2025-06-13, 2026-06-12], after: 2}
+
+    Examples:
       almanac forecast --data series.csv --horizon 18 --out forecasts.csv
+      almanac forecast --data days.csv --horizon 90 --holidays holidays.yaml
     """
 
   private let options: SeriesOptions
@@ -63,11 +77,13 @@ package struct ForecastCommand: Command {
 
   package func run(in setting: CommandSetting) throws {
     let file = try options.read()
-    let run = SeriesRun(
+    var run = SeriesRun(
       file: file, options: options, horizon: horizon, levels: levels.map { Double($0) / 100 },
       members: members)
+    run.holidays = try options.readHolidays()
     let results = run.forecasts(jobs: options.jobs ?? setting.processors)
     try options.write(table(file, results), to: setting.console)
+    options.reportUnusedHolidays(results, to: setting.console)
     if isPlotted {
       for (series, result) in zip(file.series, results) {
         guard case .success(let found) = result else { continue }

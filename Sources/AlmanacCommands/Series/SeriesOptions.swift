@@ -2,6 +2,7 @@ import AlmanacCore
 import Dispatch
 import Files
 import Forecasting
+import Pipelines
 import Synchronization
 
 /// The options that the commands on series files share.
@@ -12,16 +13,20 @@ struct SeriesOptions {
   let seasons: [Int]?
   /// Where the result goes; `nil` for standard output.
   let out: String?
+  /// Where the holidays are; `nil` for none.
+  let holidays: String?
   /// The number of threads; `nil` for the processors.
   let jobs: Int?
 
-  init(_ scanner: inout ArgumentScanner) throws(UsageError) {
+  /// The options of a command line; `--holidays` only where the command forecasts.
+  init(_ scanner: inout ArgumentScanner, forecasts: Bool = true) throws(UsageError) {
     guard let path = try scanner.value("--data") else {
       throw UsageError("--data FILE is needed: a CSV file with the columns unique_id, ds and y")
     }
     self.path = path
     let text = try scanner.value("--season") ?? "auto"
     seasons = try text == "auto" ? nil : SeriesOptions.numbers(text, "--season", 1...100_000)
+    holidays = forecasts ? try scanner.value("--holidays") : nil
     out = try scanner.value("--out")
     jobs = try scanner.integer("--jobs", in: 1...1_024)
   }
@@ -62,6 +67,24 @@ struct SeriesOptions {
   /// Reads the file.
   func read() throws -> LongFormFile {
     try LongFormFile(FileSystem.read(path), path: path)
+  }
+
+  /// Reads the holidays.
+  func readHolidays() throws -> [Holiday] {
+    guard let holidays else { return [] }
+    return try Holiday.read(try FileSystem.read(holidays), file: holidays)
+  }
+
+  /// Says for how many series the holidays say nothing.
+  func reportUnusedHolidays(
+    _ results: [Result<SeriesResult, SeriesProblem>], to console: Console
+  ) {
+    guard let holidays else { return }
+    let count = results.count { (try? $0.get())?.axis.kind == .number }
+    guard count > 0 else { return }
+    console.report(
+      "almanac: \(holidays) is of no use for \(count) of \(results.count) series: whole numbers as "
+        + "ds have no calendar")
   }
 
   /// The seasons of a series.

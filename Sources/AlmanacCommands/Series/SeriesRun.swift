@@ -22,6 +22,8 @@ struct SeriesRun {
   let horizon: Int
   let levels: [Double]
   let members: [EnsembleMember]
+  /// Days that come again and are unlike others.
+  var holidays: [Holiday] = []
   /// The number of last values that are held back.
   var heldBack = 0
 
@@ -30,6 +32,7 @@ struct SeriesRun {
     let axis: TimeAxis
     let values: [Double]
     let seasonLengths: [Int]
+    let special: SpecialPeriods?
     let actual: [Double]
     /// Series of the same step and season share their errors.
     var group: Group { Group(step: axis.step, season: seasonLengths.first ?? 1) }
@@ -56,6 +59,9 @@ struct SeriesRun {
         return .success(
           Prepared(
             axis: axis, values: values, seasonLengths: options.seasonLengths(axis, values),
+            special: holidays.isEmpty
+              ? nil
+              : SpecialPeriods(axis, count: values.count, horizon: horizon, holidays: holidays),
             actual: Array(all.suffix(heldBack).prefix(horizon))))
       } catch {
         return .failure(error)
@@ -76,7 +82,8 @@ struct SeriesRun {
       case .success(let series):
         do throws(ForecastingError) {
           let found = try seriesEnsemble(
-            SeriesInput(values: series.values, seasonLengths: series.seasonLengths),
+            SeriesInput(
+              values: series.values, seasonLengths: series.seasonLengths, special: series.special),
             settings: base, poolSize: sizes[series.group] ?? 1)
           return .success(Ensemble(forecast: found.0, model: found.model, reason: found.reason))
         } catch {

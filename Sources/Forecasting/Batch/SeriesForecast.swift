@@ -4,10 +4,13 @@ package struct SeriesInput: Equatable, Sendable {
   package let values: [Double]
   /// The lengths of its seasons; empty without one.
   package let seasonLengths: [Int]
+  /// Which of its periods, and of those to forecast, are unlike others; `nil` for none.
+  package let special: SpecialPeriods?
 
   /// A series with its seasons.
-  package init(values: [Double], seasonLengths: [Int]) {
+  package init(values: [Double], seasonLengths: [Int], special: SpecialPeriods? = nil) {
     self.values = values
+    self.special = special
     self.seasonLengths = seasonLengths.filter { $0 > 1 }.sorted()
   }
 }
@@ -79,6 +82,7 @@ package func seriesEnsemble(
   }
   var settings = settings
   settings.seasonLengths = input.seasonLengths
+  settings.special = input.special
   settings.origins = originCount(poolSize: poolSize, settings: settings)
   let isStandard = settings.members == EnsembleMember.standard
   var model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"

@@ -24,6 +24,8 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var halfwayErrors = 18.0
   /// Whether values below zero are impossible; without effect on a series that holds one.
   package var isNonnegative = true
+  /// Which periods of the series, and of the horizon, are unlike others; `nil` for none.
+  package var special: SpecialPeriods?
 
   /// Settings with the standard members.
   package init(horizon: Int, seasonLengths: [Int]) {
@@ -89,6 +91,8 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 /// equal weights, the less the more errors there are. With errors enough a member more than twice
 /// as wrong as the best takes no part. Weights used at an origin come from targets before it. A
 /// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
+/// What special periods bring more or less than others is taken out of the series before members
+/// see it and put into their forecasts; at an origin as it was known there (D-500).
 ///
 /// - Parameters:
 ///   - values: the series; NaN where unknown, which is filled by ``filled(_:seasonLength:)``.
@@ -103,6 +107,7 @@ package func ensembleForecast(
   let season = settings.seasonLengths.first ?? 1
   let known = Array(values[first...])
   let series = filled(known, seasonLength: season)
+  let special = settings.special?.dropping(first)
   let isNonnegative = settings.isNonnegative && series.allSatisfy { $0 >= 0 }
   var fits = MemberFits(seasonLengths: settings.seasonLengths)
   var errors = MemberErrors(members: settings.members)
@@ -118,10 +123,16 @@ package func ensembleForecast(
   }
   /// Forecasts of all members, held within reach of the series.
   func forecasts(_ end: Int, horizon: Int) -> [[Double]] {
-    let part = Array(series[..<end])
+    var part = Array(series[..<end])
+    let effects = special.map {
+      HolidayEffects(part, isKnown: { !known[$0].isNaN }, special: $0)
+    }
+    if let effects { part = effects.removed(from: part) }
     let bound = Reach(part)
-    return fits.forecasts(part, members: settings.members, horizon: horizon)
-      .map { $0.map { bound.held($0) } }
+    return fits.forecasts(part, members: settings.members, horizon: horizon).map { forecast in
+      let held = forecast.map { bound.held($0) }
+      return effects?.applied(to: held, from: end) ?? held
+    }
   }
   for end in originEnds(count: series.count, season: season, settings: settings) {
     let horizon = min(settings.horizon, series.count - end)

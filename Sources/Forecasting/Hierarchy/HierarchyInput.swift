@@ -116,6 +116,8 @@ package struct HierarchySettings: Equatable, Sendable {
   /// How many of the first periods are wanted as one sum with an interval of its own; none where it
   /// is 0 or more than the horizon.
   package var summed: Int?
+  /// Which periods of the series, and of the horizon, are unlike others; `nil` for none.
+  package var special: SpecialPeriods?
 
   /// Settings with the usual numbers of origins.
   package init(

@@ -134,6 +134,7 @@ package struct HierarchyForecaster: Sendable {
     ensemble.originStep = settings.step
     ensemble.shortestHistory = settings.shortest
     ensemble.isNonnegative = settings.isNonnegative
+    ensemble.special = settings.special?.dropping(first)
     guard let found = ensembleForecast(values, settings: ensemble) else {
       throw .tooFewValues(known: 0, needed: 1)
     }

@@ -15,12 +15,18 @@ extension ModelDefinition {
     measures = try reader.optional("measures", as: .set(of: .word)) ?? [.revenue]
     horizon = try reader.required("horizon", as: .mapping("the horizon", Horizon.init(reader:)))
     fit = try reader.required("fit", as: .mapping("the fit", Fit.init(reader:)))
+    holidays = try reader.optional("holidays", as: .holidays) ?? []
     levels = try reader.required("levels", as: .levels)
     beats = try reader.required("gate", as: .gate)
     try reader.finish()
     if case .harmonicRidge = fit, scopes != [.total] || measures != [.revenue] {
       throw .notSupported(
         mark, found: "the family harmonic_ridge for more than the revenue of the total",
+        instead: "family: ensemble")
+    }
+    if case .harmonicRidge = fit, !holidays.isEmpty {
+      throw .notSupported(
+        reader.mark(of: "holidays"), found: "holidays for the family harmonic_ridge",
         instead: "family: ensemble")
     }
     canonicalText = node.canonicalText

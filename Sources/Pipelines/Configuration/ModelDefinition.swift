@@ -1,4 +1,5 @@
 package import Documents
+package import Forecasting
 package import Predictions
 
 /// A model of a series of amounts over time: what is forecast, how far, and how it is fitted.
@@ -97,6 +98,8 @@ package struct ModelDefinition: Hashable, Sendable {
   package var horizon: Horizon
   /// How it is fitted.
   package var fit: Fit
+  /// Days that come again and bring more or less than others.
+  package var holidays: [Holiday]
   /// The levels of the intervals in per cent, ascending.
   package var levels: [Int]
   /// What it has to beat.

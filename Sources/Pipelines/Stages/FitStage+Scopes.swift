@@ -44,6 +44,12 @@ extension RunContext {
         else { continue }
         var settings = model.settings(measure, grain, horizon: horizon)
         if grain == .day, measure == .revenue { settings.summed = date.daysLeftInMonth }
+        // MRR is a level, which no day moves for itself.
+        if measure == .revenue, !model.holidays.isEmpty {
+          settings.special = SpecialPeriods(
+            grain: grain, start: series.start, count: series.input.count, horizon: horizon,
+            holidays: model.holidays)
+        }
         let found = ScopedForecast(
           measure: measure, series: series, forecast: try forecast(series, settings))
         let days = scoped.last { $0.measure == measure && $0.series.grain == .day }
