@@ -114,6 +114,38 @@ struct ModeTests {
     #expect(source.entry?.missedByBound == 1)
   }
 
+  @Test("an increment within its bound goes by the index on the clock, not through the table")
+  func boundByIndex() throws {
+    let source = try AppendSource(
+      AppendSource.table + """
+        ALTER TABLE app.events ADD filler text DEFAULT repeat('x', 1900);
+        ALTER TABLE app.events ALTER filler SET STORAGE PLAIN;
+        CREATE INDEX events_recorded ON app.events (recorded);
+        """, definition: Self.definition("append", "\nincrement_bound: 1h"))
+    // More blocks than one piece has.
+    let rows = 4 * SourcePieces.minimumBlocks + 400
+    try source.run(
+      """
+      INSERT INTO app.events (value, at, recorded)
+        SELECT 'old', '2026-01-01Z', '2026-01-01Z' FROM generate_series(1, \(rows));
+      ANALYZE app.events;
+      """)
+    #expect(try source.extract().new == rows)
+    func scans() throws -> (sequential: Int, index: Int) {
+      let found = try source.connect().query(
+        """
+        SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'events'
+        """)
+      return (Int(found[0, 0] ?? "") ?? -1, Int(found[0, 1] ?? "") ?? -1)
+    }
+    try source.add(["b", "c"])
+    let before = try scans()
+    #expect(try source.extract().new == 2)
+    let after = try scans()
+    #expect(after.sequential == before.sequential && after.index > before.index)
+    #expect(try source.held().filter { $0 != "old" } == ["b", "c"])
+  }
+
   @Test(
     "a bound that left rows out fails the contract until it is changed, and one that did not does")
   func boundContract() throws {

@@ -53,6 +53,8 @@ struct DatasetReading: Sendable {
   var heldRows: HeldRows?
   /// The bound of an increment.
   var bound: IncrementBound?
+  /// The oids of the relations in which the server finds the rows within the bound by an index.
+  var indexed: Set<String> = []
   /// What finds out which keys are gone; `nil` if nothing has to.
   var sweep: KeySweep?
 
@@ -62,6 +64,11 @@ struct DatasetReading: Sendable {
     var tasks = pieces.map { ReadTask(dataset: index, piece: $0) }
     guard extent.isIncrement else { return tasks }
     for position in tasks.indices { restrict(&tasks[position]) }
+    // Blocks would keep the server from going by the index: it would look at each row of them.
+    tasks.removeAll { isIndexed($0) && $0.piece.start > 0 }
+    for position in tasks.indices where isIndexed(tasks[position]) {
+      tasks[position].piece.end = nil
+    }
     if let time = definition.timeColumn.flatMap({ definition[column: $0] }),
       let condition = repair?.condition(on: time)
     {
@@ -71,6 +78,32 @@ struct DatasetReading: Sendable {
       tasks += pieces.map { ReadTask(dataset: index, piece: $0, isSweep: true) }
     }
     return tasks
+  }
+
+  /// Whether a task reads rows that the server finds by an index.
+  private func isIndexed(_ task: ReadTask) -> Bool {
+    guard task.isIncrement, task.condition != nil, let relation = task.piece.relation else {
+      return false
+    }
+    return indexed.contains(relation.oid)
+  }
+
+  /// Asks the server in which relations it finds the rows within the bound by an index.
+  mutating func findIndexes(on connection: Connection) throws {
+    guard let recorded = plan.definition.recordedColumn.flatMap({ plan.definition[column: $0] }),
+      let condition = bound?.condition(on: recorded)
+    else { return }
+    for piece in SourcePieces.pieces(of: plan.table) where piece.start == 0 {
+      guard let relation = piece.relation else { continue }
+      let query = plan.query(of: SourcePiece(relation: relation), where: [condition])
+      let rows = try connection.query("EXPLAIN (FORMAT JSON) \(query)")
+      let answer = rows[0, 0] ?? ""
+      if answer.contains("\"Node Type\": \"Index")
+        || answer.contains("\"Node Type\": \"Bitmap Index")
+      {
+        indexed.insert(relation.oid)
+      }
+    }
   }
 
   /// Restricts a task to the rows of the increment, unless its relation is read whole.

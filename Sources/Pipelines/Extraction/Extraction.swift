@@ -93,7 +93,7 @@ struct Extraction {
       let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
       let cut = try SourceCut(coordinator, isShared: true, after: moment)
       context.log(.info, "extract: one cut of the source at \(cut.takenAt)")
-      var results = try read(plans, at: cut)
+      var results = try read(plans, at: cut, on: coordinator)
       let isDurable = try cut.isDurable(coordinator, patience: 1_000)
       for index in results.indices {
         results[index].watermark = watermark(of: results[index], at: cut, isDurable: isDurable)
@@ -154,8 +154,11 @@ struct Extraction {
     return findings
   }
 
-  private func read(_ plans: [DatasetPlan], at cut: SourceCut) throws -> [Result] {
-    let readings = try plans.map { try reading(of: $0, at: cut) }
+  private func read(
+    _ plans: [DatasetPlan], at cut: SourceCut, on coordinator: Connection
+  ) throws -> [Result] {
+    var readings = try plans.map { try reading(of: $0, at: cut) }
+    for index in readings.indices { try readings[index].findIndexes(on: coordinator) }
     let log = context.log
     let rows = try CutReading(readings, at: cut, writer: writer, progress: context.progress)
       .read(from: context.source, jobs: context.jobs) { dataset, rows in
