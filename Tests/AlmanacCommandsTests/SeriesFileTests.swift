@@ -95,6 +95,58 @@ struct SeriesFileTests {
     #expect(reversed.out == one.out)
   }
 
+  @Test("holidays of a file are forecast, in a backtest too, and whole numbers have none")
+  func holidays() throws {
+    let start = try #require(CalendarDate("2024-01-01"))
+    let lines = (0..<400).map { day -> String in
+      let date = start.adding(days: day)
+      let isPayday = date.day == date.daysInMonth
+      return "a,\(date),\((isPayday ? 300 : 100) + day % 7)\n"
+    }
+    let text = "unique_id,ds,y\n" + lines.joined()
+    let path = FileManager.default.temporaryDirectory.path + "/holidays-\(UUID().uuidString).yaml"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    func declare(_ rule: String) throws {
+      try FileSystem.writeAtomically([UInt8]("holidays:\n  payday: \(rule)\n".utf8), to: path)
+    }
+    try declare("{day: last}")
+    let (status, out, error) = try run(
+      text, ["forecast", "--horizon", "28", "--holidays", path])
+    #expect(status == .ok && error == [])
+    for row in out.dropFirst().map({ $0.split(separator: ",") }) {
+      let value = try #require(Double(String(row[2])))
+      let expected = row[1] == "2025-02-28" ? 300.0 : 103
+      #expect(abs(value - expected) < 15, "\(row)")
+    }
+    let plain = try run(text, ["backtest", "--horizon", "28"]).out
+    let better = try run(text, ["backtest", "--horizon", "28", "--holidays", path]).out
+    func smape(_ lines: [String]) throws -> Double {
+      let line = try #require(lines.first { $0.hasPrefix("combination") })
+      return try #require(Double(String(line.split(separator: " ")[1])))
+    }
+    #expect(try smape(better) < 0.5 * smape(plain))
+
+    let numbers = "unique_id,ds,y\n" + (0..<30).map { "n,\($0),\($0 % 5)\n" }.joined()
+    let without = try run(numbers, ["forecast", "--horizon", "2"])
+    let with = try run(numbers, ["forecast", "--horizon", "2", "--holidays", path])
+    #expect(with.out == without.out)
+    #expect(with.error.count == 1 && with.error[0].contains("of no use for 1 of 1 series"))
+
+    for (rule, problem) in [
+      ("{day: lst}", "did you mean \"last\"?"), ("{easter: soon}", "days after Easter Sunday"),
+      ("{date: 02-30}", "a month and day such as 12-25"),
+      ("{}", "holiday payday without a rule"),
+      ("{date: 12-25, day: 1}", "date: and day: for one holiday"),
+      ("{weekday: monday, nth: 0, month: 5}", "a number from 1 to 5"),
+      ("{date: 12-25, bfore: 1}", "did you mean \"before\"?"),
+    ] {
+      try declare(rule)
+      let refused = try run(text, ["forecast", "--horizon", "2", "--holidays", path])
+      #expect(refused.out == [] && refused.status != .ok)
+      #expect(refused.error.first?.contains(problem) ?? false, "\(rule): \(refused.error)")
+    }
+  }
+
   @Test("a backtest ranks the combination above naive and prints coverage and skill")
   func backtest() throws {
     let text =

@@ -51,9 +51,14 @@ extension Holiday.Rule {
     guard found.count <= 1 else {
       throw .unexpected(
         reader.mark(of: found[1]), found: "\(found[0]): and \(found[1]): for one holiday",
-        expected: "one of \(listed(Holiday.Rule.kinds))", suggestion: nil)
+        expected: listed(Holiday.Rule.kinds), suggestion: nil)
     }
-    switch found.first {
+    guard let kind = found.first else {
+      throw .unexpected(
+        reader.mark, found: "the holiday \(name) without a rule",
+        expected: listed(Holiday.Rule.kinds), suggestion: nil)
+    }
+    switch kind {
     case "weekday":
       let weekday: Weekday = try reader.required("weekday", as: .word)
       let nth = try reader.required(

@@ -456,8 +456,16 @@ struct ModelErrorTests {
       "gate as a list", "{beats: [seasonal_naive]}", "[seasonal_naive]",
       "f.yaml:16:7: found a list, expected a mapping (key: value) for the gate"),
     BrokenDefinition(
+      "holidays of one regression", "levels:", "holidays: {x: {date: 12-25}}\nlevels:",
+      "f.yaml:15:1: found holidays for the family harmonic_ridge, which this version does not "
+        + "support, expected family: ensemble"),
+    BrokenDefinition(
+      "holiday by two rules", "levels:", "holidays: {x: {date: 12-25, easter: 1}}\nlevels:",
+      "f.yaml:15:29: found date: and easter: for one holiday, expected one of date, weekday, easter, "
+        + "day, dates"),
+    BrokenDefinition(
       "unknown model key", "levels:", "windows: 3\nlevels:",
-      #"f.yaml:15:1: found unknown key "windows", expected one of model, question, series, scopes, measures, horizon, fit, levels, gate"#
+      #"f.yaml:15:1: found unknown key "windows", expected one of model, question, series, scopes, measures, horizon, fit, holidays, levels, gate"#
     ),
   ]
 
