@@ -13,7 +13,7 @@ struct ChampionNightTests {
     }
     func champion() throws -> String {
       try place.value(
-        "SELECT model_version FROM almanac.model_versions WHERE status = 'champion'") ?? "none"
+        "SELECT max(model_version) FROM almanac.model_versions WHERE status = 'champion'") ?? "none"
     }
     func decision(_ date: String) throws -> String? {
       try place.value(
@@ -33,26 +33,30 @@ struct ChampionNightTests {
         """)
     }
 
-    try night("2025-04-15")
-    let first = try champion()
+    try night("2025-03-10")
+    #expect(try decision("2025-03-10")?.hasPrefix("baseline, rejected") == true)
     try night("2025-04-16")
+    let first = try champion()
+    try night("2025-04-17")
     let second = try champion()
     #expect(first != second)
     #expect(
-      try decision("2025-04-16")
+      try decision("2025-04-17")
         == "promoted, \(first), champion, a refit of the champion's recipe, not significantly worse "
         + "than it")
-    #expect(try rows("2025-04-16") == second)
+    #expect(try rows("2025-04-17") == second)
+
+    try checkOutcomes(in: place)
 
     // A recipe without what matters most passes its gate, but is not better.
     let file = "models/churn.yaml"
     try place.edit(file, "  use_ratio: {ratio: use, window: 30d, prior: 10}\n", "")
     try place.edit(file, "  use_slope: {slope: use, window: 84d}\n", "")
-    try night("2025-04-17")
-    let kept = try decision("2025-04-17") ?? ""
+    try night("2025-04-18")
+    let kept = try decision("2025-04-18") ?? ""
     #expect(kept.hasPrefix("kept, \(second), "), "\(kept)")
     #expect(try champion() == second)
-    #expect(try rows("2025-04-17") == second)
+    #expect(try rows("2025-04-18") == second)
     #expect(
       try place.value(
         """
@@ -60,12 +64,12 @@ struct ChampionNightTests {
           AND bool_or(reasons @> '[{"feature": "use_slope"}]'))::text
         FROM predictions.churn_risk, LATERAL (SELECT sum((r->>'contribution')::float8) AS total
           FROM jsonb_array_elements(reasons) AS r) AS sums
-        WHERE as_of = '2025-04-17'
+        WHERE as_of = '2025-04-18'
         """) == "true")
 
     // A day of long ago decides nothing.
-    try night("2025-04-16")
-    let late = try decision("2025-04-16") ?? ""
+    try night("2025-04-17")
+    let late = try decision("2025-04-17") ?? ""
     #expect(late.hasPrefix("kept, \(second), "), "\(late)")
     #expect(try champion() == second)
 
@@ -83,10 +87,10 @@ struct ChampionNightTests {
     try place.edit(
       file, "  active_days:",
       "  use_ratio: {ratio: use, window: 30d, prior: 10}\n  active_days:")
-    try night("2025-04-18")
-    let chosen = try decision("2025-04-18") ?? ""
+    try night("2025-04-19")
+    let chosen = try decision("2025-04-19") ?? ""
     #expect(chosen.hasPrefix("kept, \(first), challenger, it was chosen by hand"), "\(chosen)")
-    #expect(try rows("2025-04-18") == first)
+    #expect(try rows("2025-04-19") == first)
     #expect(
       try models("rollback", "churn", "--reason", "wrong after all")
         == "\(second) serves from the next night on, instead of \(first)\n")
@@ -101,7 +105,7 @@ struct ChampionNightTests {
         """
         SELECT string_agg(decision || ' ' || model_version || ' ' || reason, '; '
           ORDER BY decision_id) || ' ' || bool_and(decided_by LIKE '_% on _%' AND known_until
-            = CASE decision_id WHEN 1 THEN date '2025-04-18' ELSE '2025-04-19' END)
+            = CASE decision_id WHEN 1 THEN date '2025-04-19' ELSE '2025-04-20' END)
         FROM almanac.model_decisions
         """)
         == "promote \(first) knows the price list; rollback \(second) wrong after all; "
@@ -109,7 +113,7 @@ struct ChampionNightTests {
     #expect(try place.value("SELECT count(*) FROM almanac.locks WHERE released_at IS NULL") == "0")
 
     // What there is can be listed, shown and compared; what there is not is said in a line.
-    #expect(try models("list", "churn", "--format", "csv").split(separator: "\n").count == 6)
+    #expect(try models("list", "churn", "--format", "csv").split(separator: "\n").count == 7)
     let card = try models("show", "churn")
     #expect(card.hasPrefix("\(first), champion of churn\n"), "\(card)")
     for words in ["by ", "wrong after all", "roc_auc", "days_0_30: coefficients", "use_ratio"] {
@@ -141,5 +145,60 @@ struct ChampionNightTests {
     #expect(
       try models("promote", "churn", second, "--reason", "x", status: 66)
         .contains("its gate refused it"))
+  }
+
+  /// What the first night said of 30 days is over by the second, which counts it.
+  private func checkOutcomes(in place: Workplace) throws {
+    let compared = """
+      WITH stops AS (
+        SELECT company, max(stop) AS stop FROM oracle.stops('2025-04-17Z') GROUP BY 1),
+      expected AS (
+        SELECT r.company_id, r.probability::numeric(28,10) AS predicted, r.model_version,
+          (stop >= '2025-03-11Z' AND stop < '2025-04-10Z')::int AS actual
+        FROM predictions.churn_risk AS r JOIN stops ON company = company_id
+        WHERE as_of = '2025-03-10'),
+      found AS (
+        SELECT company_id, predicted, model_version, actual::int FROM predictions.outcomes
+        WHERE model = 'churn' AND measure = 'churn_30d' AND as_of = '2025-03-10'
+          AND subject_id = company_id::text AND period_start = '2025-03-11'
+          AND matured_at = '2025-04-17Z' AND lower IS NULL)
+      """
+    #expect(
+      try place.value(
+        """
+        \(compared)
+        SELECT concat_ws(', ', (SELECT count(*) > 100 FROM found),
+          (SELECT count(*) FROM (TABLE found EXCEPT ALL TABLE expected) AS extra),
+          (SELECT count(*) FROM (TABLE expected EXCEPT ALL TABLE found) AS missing),
+          (SELECT count(*) FROM predictions.outcomes) - (SELECT count(*) FROM found))
+        """) == "t, 0, 0, 0")
+    // By month: against pairs and sums over the rows.
+    #expect(
+      try place.value(
+        """
+        \(compared), pairs AS (
+          SELECT avg(CASE WHEN y.predicted > n.predicted THEN 1.0 WHEN y.predicted = n.predicted
+            THEN 0.5 ELSE 0 END) AS auc FROM found AS y, found AS n WHERE y.actual = 1 AND n.actual = 0)
+        SELECT concat_ws(', ', month, a.rows = f.rows, events = f.sum,
+          abs(roc_auc - auc) < 1e-9, abs(log_loss - loss) < 1e-9, abs(predicted_rate - mean) < 1e-9,
+          roc_auc > 0.5)
+        FROM predictions.accuracy_by_month AS a, pairs, (
+          SELECT count(*) AS rows, sum(actual) AS sum, avg(predicted) AS mean,
+            avg(-ln(CASE actual WHEN 1 THEN predicted ELSE 1 - predicted END)) AS loss
+          FROM found) AS f
+        """) == "2025-03-01, t, t, t, t, t, t")
+    let lift = try place.value(
+      """
+      \(compared), top AS (
+        SELECT actual FROM found ORDER BY predicted DESC, company_id
+        LIMIT (SELECT ceil(count(*) * 0.1) FROM found))
+      SELECT concat_ws(', ', l.rows = (SELECT count(*) FROM top), l.events = (SELECT sum(actual)
+          FROM top), abs(share_of_events - (SELECT sum(actual) FROM top)::float8
+          / (SELECT sum(actual) FROM found)) < 1e-9, lift > 1,
+        (SELECT (count(*), sum(rows), sum(events)) = (SELECT 10, count(*), sum(actual)
+          FROM found) FROM predictions.calibration_by_month))
+      FROM predictions.lift_by_month AS l WHERE share = 0.1
+      """)
+    #expect(lift == "t, t, t, t, t")
   }
 }

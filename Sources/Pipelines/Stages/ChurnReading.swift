@@ -7,6 +7,8 @@ import Predictions
 struct ChurnReading {
   /// The panel; `nil` where nothing can be said.
   let panel: ChurnPanel?
+  /// MRR of companies as known now; `nil` where there is no panel.
+  let ledger: RevenueLedger?
   /// Why there is none, in one line.
   let refusal: String?
   /// The rows it was counted from.
@@ -22,7 +24,7 @@ extension RunContext {
   /// - Throws: `BillingError`, `FeatureError`, ``PipelineError``.
   func churnReading(_ model: RiskDefinition) throws -> ChurnReading {
     func refused(_ reason: String) -> ChurnReading {
-      ChurnReading(panel: nil, refusal: reason, rowsRead: 0, notices: [])
+      ChurnReading(panel: nil, ledger: nil, refusal: reason, rowsRead: 0, notices: [])
     }
     let settings = project.metrics.ledgerSettings(pipeline.currency)
     let absent = RunContext.billingDatasets.first { name in
@@ -78,7 +80,9 @@ extension RunContext {
     let panel = try ChurnPanel(
       model.features, of: history, companies: companies, changes: input.changes,
       origins: input.origins, known: known)
-    return ChurnReading(panel: panel, refusal: nil, rowsRead: rowsRead, notices: notices)
+    return ChurnReading(
+      panel: panel, ledger: known[known.count - 1], refusal: nil, rowsRead: rowsRead,
+      notices: notices)
   }
 
   /// The first days not known: those of the newest months, and that after the logical date.

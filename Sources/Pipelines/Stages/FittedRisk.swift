@@ -1,4 +1,5 @@
 import AlmanacCore
+import Billing
 import Codecs
 import Columns
 import FoundationEssentials
@@ -26,6 +27,8 @@ struct FittedRisk {
   let specificationJSON: String
   /// The models as JSON, as far as there are any.
   let coefficientsJSON: String
+  /// MRR of companies as known now; `nil` where nothing can be said.
+  let ledger: RevenueLedger?
   /// What serves from now on, and why.
   var verdict: RiskVerdict
   /// What the champion says where it is kept, its version and the digest of its features.
@@ -36,6 +39,7 @@ struct FittedRisk {
     var notices = reading.notices
     rowsRead = reading.rowsRead
     refusal = reading.refusal
+    ledger = reading.ledger
     var specification = JSONText()
     specification.add("definition", text: model.canonicalText)
     specificationJSON = specification.finish()

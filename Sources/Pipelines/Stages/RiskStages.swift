@@ -107,6 +107,8 @@ extension PredictStage {
     outcome.rowsIn += fitted.rowsRead
     outcome.rowsOut += written
     outcome.note("\(model.name)_rows", written)
+    let outcomes = try context.recordOutcomes(of: model, fitted)
+    if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
     context.log(.info, "predict: \(model.name), \(written) rows")
   }
 }
