@@ -132,6 +132,32 @@ struct ChurnForecastTests {
     }
   }
 
+  @Test("says which features have moved away from what was learned, beyond chance")
+  func drift() throws {
+    let (panel, forecast) = try SmallWorld().forecast()
+    // What companies pay is as before; each feature is looked at, the farthest first.
+    #expect(!forecast.drift.isEmpty)
+    #expect(Set(forecast.drift.map(\.feature)).isSubset(of: SmallWorld.features.map(\.name)))
+    let mrr = try #require(forecast.drift.first { $0.feature == "mrr" })
+    #expect(!mrr.isWarned && mrr.stabilityIndex >= 0, "\(mrr)")
+    for (one, next) in zip(forecast.drift, forecast.drift.dropFirst()) {
+      #expect(one.stabilityIndex >= next.stabilityIndex)
+    }
+    // In the last month nobody logs in any more.
+    let last = SmallWorld.now.monthStart(adding: -1)
+    let silent = try SmallWorld(logsIn: { _, day in day < last }).forecast().panel
+    let moved = try ChurnForecast(
+      silent, features: SmallWorld.features, kept: (forecast.first, forecast.second),
+      bands: ChurnRisk.Bands())
+    let (before, after) = (
+      forecast.drift.first { $0.feature == "days" }, moved.drift.first { $0.feature == "days" }
+    )
+    let (less, more) = (try #require(before), try #require(after))
+    #expect(more.isWarned && more.stabilityIndex > less.stabilityIndex + 1, "\(more) \(less)")
+    #expect(moved.drift.first { $0.feature == "mrr" }?.isWarned == false)
+    #expect(panel.today.count > 20)
+  }
+
   @Test("without churn is the labelled share of none, which is not 0")
   func noChurn() throws {
     let (panel, forecast) = try SmallWorld(leaves: false).forecast()

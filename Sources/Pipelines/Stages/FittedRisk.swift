@@ -88,6 +88,12 @@ struct FittedRisk {
   /// The digest of the features that the rows are made from.
   var rowDigest: String { shown?.digest ?? dataDigest }
 
+  /// What the rows are made of.
+  var shownForecast: ChurnForecast? { shown?.forecast ?? forecast }
+
+  /// A number with two decimals, for people.
+  static func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+
   /// Whether the rows are those of a model.
   var servesModel: Bool { shown != nil || isPublished }
 
@@ -229,7 +235,7 @@ struct ChurnRiskRows {
   /// One row a company, by company.
   func batch(_ fitted: FittedRisk) -> Batch {
     var builders = ChurnRiskRows.fields.map { ColumnBuilder($0) }
-    for row in (fitted.shown?.forecast ?? fitted.forecast)?.rows ?? [] {
+    for row in fitted.shownForecast?.rows ?? [] {
       let values: [ColumnValue?] = [
         .uuid(row.company), .uuid(run), .float(row.probability),
         row.probability90.map { .float($0) }, .text(row.band.rawValue),

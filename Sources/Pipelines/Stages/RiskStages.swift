@@ -107,6 +107,16 @@ extension PredictStage {
     outcome.rowsIn += fitted.rowsRead
     outcome.rowsOut += written
     outcome.note("\(model.name)_rows", written)
+    let drift = fitted.shownForecast?.drift ?? []
+    for feature in drift where feature.isWarned {
+      outcome.notices.append(
+        "\(model.name): \(feature.feature) of companies that pay now is far from what the model "
+          + "learned from (PSI \(FittedRisk.rounded(feature.stabilityIndex)))")
+    }
+    if !drift.isEmpty {
+      let words = drift.map { "\($0.feature) \(FittedRisk.rounded($0.stabilityIndex))" }
+      outcome.note("\(model.name)_drift", words.joined(separator: ", "))
+    }
     let outcomes = try context.recordOutcomes(of: model, fitted)
     if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
     context.log(.info, "predict: \(model.name), \(written) rows")

@@ -52,6 +52,29 @@ package struct ChurnForecast: Sendable {
   /// One for each company that pays now, by identifier; none where no share is known.
   package let rows: [Row]
 
+  /// How far each feature of the companies that pay now is from what was learned from, the farthest
+  /// first.
+  ///
+  /// Empty without a model of days 0 to 30. Scheduled companies are left out, as in learning.
+  package let drift: [Drift]
+
+  /// How far a feature has moved.
+  package struct Drift: Equatable, Sendable {
+    /// The feature.
+    package var feature: String
+    /// Its population stability index.
+    package var stabilityIndex: Double
+    /// Whether that is much, and more than chance makes of as few companies (DECISIONS.md, D-524).
+    package var isWarned: Bool
+  }
+
+  /// The index from which a feature has moved much.
+  package static let largeDrift = 0.25
+
+  /// What chance alone exceeds in one feature of a thousand, times companies: the 99.9 % point of
+  /// chi-square with ten degrees of freedom, since there are ten bins and one for missing values.
+  static let chanceDrift = 29.59
+
   /// Learns from a panel and scores its rows of now.
   ///
   /// - Parameters:
@@ -98,6 +121,8 @@ package struct ChurnForecast: Sendable {
     for name in panel.features.table.names {
       if let column = panel.features.table[name] { table.add(name, column.selecting(today)) }
     }
+    drift = ChurnForecast.drift(
+      first, table.selecting(rows: today.indices.filter { !panel.scheduled[today[$0]] }))
     guard !today.isEmpty, let scores = try first.scores(table) else {
       rows = []
       return
@@ -128,6 +153,19 @@ package struct ChurnForecast: Sendable {
           reasons: reasons + [.base(score.base)]))
     }
     self.rows = rows
+  }
+
+  private static func drift(_ source: Source, _ table: Table) -> [Drift] {
+    guard case .model(let model) = source, let reference = model.fitted.drift else { return [] }
+    let limit = max(largeDrift, chanceDrift / Double(max(1, table.rowCount)))
+    // What is kept of the score is from before the calibration, so only features are looked at.
+    return reference.findings(table, predictions: []).compactMap { finding in
+      finding.column.map { feature in
+        Drift(
+          feature: feature, stabilityIndex: finding.stabilityIndex,
+          isWarned: finding.stabilityIndex > limit)
+      }
+    }
   }
 
   /// The label of the share of companies that stands in for a model.
