@@ -265,8 +265,9 @@ struct Extraction {
       result.watermark.oldestTransaction == nil
     {
       notices.append(
-        "\(name): increment_bound is not applied, since the role may not see other sessions; "
-          + "grant it pg_read_all_stats")
+        "\(name): increment_bound is not applied, since nobody tells when the oldest open transaction "
+          + "began: grant the role pg_read_all_stats, and end transactions that are prepared; a standby "
+          + "never tells")
     }
     if let bound = result.reading.bound, bound.instant != nil, !bound.applies,
       case let missed = result.rows.increment.beyondBound, missed > 0
