@@ -138,8 +138,8 @@ let package = Package(
     tests(
       "AlmanacCommandsTests",
       [
-        "AlmanacCore", "Columns", "Files", "Postgres", "Pipelines", "Forecasting",
-        "AlmanacCommands",
+        "AlmanacCore", "Columns", "Files", "Parquet", "Postgres", "Pipelines", "Forecasting",
+        "Regression", "AlmanacCommands",
       ],
       exclude: ["Golden"]),
     tests(

@@ -6,7 +6,7 @@ package struct Matrix: Equatable, Sendable {
   /// The number of rows.
   package let rowCount: Int
   /// The number of columns.
-  package let columnCount: Int
+  package private(set) var columnCount: Int
   /// The elements, column after column.
   package internal(set) var columnMajor: [Double]
 
@@ -44,6 +44,36 @@ package struct Matrix: Equatable, Sendable {
       elements += column
     }
     try self.init(rowCount: rowCount, columnCount: columns.count, columnMajor: elements)
+  }
+
+  /// A matrix without columns that can take some without moving.
+  ///
+  /// - Precondition: the number of rows is within 0 and 2³¹ − 1.
+  package init(rowCount: Int, reservingColumns count: Int) {
+    self.init(zeroRowCount: rowCount, columnCount: 0)
+    columnMajor.reserveCapacity(rowCount * count)
+  }
+
+  /// Makes room for `count` columns in all, so that appending them moves the elements once at most.
+  package mutating func reserveColumns(_ count: Int) {
+    columnMajor.reserveCapacity(rowCount * count)
+  }
+
+  /// Appends a column; throws `.shapeMismatch` unless it has one value per row.
+  package mutating func append(_ column: [Double]) throws(LinearAlgebraError) {
+    guard column.count == rowCount else {
+      throw .shapeMismatch(expected: rowCount, actual: column.count)
+    }
+    columnMajor += column
+    columnCount += 1
+  }
+
+  /// Removes the last columns.
+  ///
+  /// - Precondition: there are as many.
+  package mutating func removeLastColumns(_ count: Int) {
+    columnMajor.removeLast(count * rowCount)
+    columnCount -= count
   }
 
   /// A matrix of zeros.

@@ -49,6 +49,10 @@ struct RegressionBenchmark {
     let model = GeneralizedLinearModel(
       family: .logistic, penalty: RegressionBenchmark.penalty, penaltyFactors: factors,
       tolerance: RegressionBenchmark.tolerance)
+    let memory = RegressionMemory(options: options)
+    let memoryFigures = [
+      try memory.fit(model, design, outcome), try memory.program(columns, outcome),
+    ]
     var ours: [Double] = []
     var glum: [Double] = []
     var newtonCholesky: [Double] = []
@@ -74,7 +78,7 @@ struct RegressionBenchmark {
       Figure(
         measure: "logistic L1M, against newton-cholesky", ours: median(ours),
         peer: median(newtonCholesky), comparison: .speed(atLeast: 5)),
-    ] + paths
+    ] + paths + memoryFigures
   }
 
   /// Twenty penalties judged by five folds of a ridge, and twenty judged by leaving rows out of a

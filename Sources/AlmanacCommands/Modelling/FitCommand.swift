@@ -87,12 +87,14 @@ package struct FitCommand: Command {
       try ConnectionOptions(environment: environment).settings(
         option: "--source", value: source, variable: "ALMANAC_SOURCE")
     }
-    guard loaded.table[specification.target] != nil else {
-      throw TableError(
-        "the data has no column \"\(specification.target)\""
-          + Suggestion.didYouMean(specification.target, among: loaded.table.names))
+    let fitted = try loaded.use { table in
+      guard table.names.contains(specification.target) else {
+        throw TableError(
+          "the data has no column \"\(specification.target)\""
+            + Suggestion.didYouMean(specification.target, among: table.names))
+      }
+      return try specification.fit(table, jobs: jobs)
     }
-    let fitted = try specification.fit(loaded.table, jobs: jobs)
     let file = ModelFile(fitted, digest: loaded.digest)
     try file.write(to: outPath)
     setting.console.print(ModelText(file: file).summary())

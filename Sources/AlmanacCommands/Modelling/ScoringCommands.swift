@@ -25,7 +25,15 @@ private struct ScoringInput {
       try ConnectionOptions(environment: environment).settings(
         option: "--source", value: source, variable: "ALMANAC_SOURCE")
     }
-    return (file.model, loaded.table)
+    // A large file is read by columns, of which only those that are needed are held.
+    let needed = Set(file.model.sources + [file.model.specification.target])
+    return try loaded.use { whole in
+      var table = Table(rowCount: whole.rowCount)
+      for name in whole.names where needed.contains(name) {
+        if let column = whole[name] { table.add(name, column) }
+      }
+      return (file.model, table)
+    }
   }
 }
 

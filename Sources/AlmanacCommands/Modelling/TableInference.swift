@@ -64,7 +64,16 @@ enum TableInference {
     var isNumeric = true
     var scale = 1.0
     if case .decimal(let digits) = type { for _ in 0..<digits { scale *= 10 } }
+    numbers.reserveCapacity(parts.reduce(0) { $0 + $1.rowCount })
     for part in parts {
+      if case .float64(let values) = part.storage {
+        if part.validity == nil {
+          numbers += values
+        } else {
+          for row in values.indices { numbers.append(part.isNull(row) ? .nan : values[row]) }
+        }
+        continue
+      }
       for row in 0..<part.rowCount {
         switch part.value(row) {
         case nil:

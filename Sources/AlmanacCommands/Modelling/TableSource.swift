@@ -2,7 +2,6 @@ import AlmanacCore
 import Codecs
 import Columns
 import Files
-import Parquet
 import Postgres
 import Regression
 import SampleSources
@@ -33,13 +32,11 @@ enum TableSource: Equatable {
   /// Reads the table.
   func read(_ settings: () throws -> ConnectionSettings) throws -> LoadedTable {
     switch self {
+    case .file(let path) where path.hasSuffix(".parquet"):
+      return try ParquetTable(path).load()
     case .file(let path):
       let bytes = try FileSystem.read(path)
       let digest = SHA256.hexadecimalDigest(of: bytes)
-      if path.hasSuffix(".parquet") {
-        return LoadedTable(
-          table: TableInference.table(of: [try ParquetFile.decode(bytes)]), digest: digest)
-      }
       return LoadedTable(table: try TableInference.table(csv: bytes, name: path), digest: digest)
     case .query(let query):
       let connection = try Connection(try settings(), purpose: .source)
@@ -68,6 +65,19 @@ struct LoadedTable {
   var table: Table
   /// SHA-256 of the file; `nil` for a query.
   var digest: String?
+  /// Where columns are read when they are asked for, what went wrong with that.
+  var failure: @Sendable () -> (any Error)? = { nil }
+
+  /// What `body` makes of the table; a failure to read is thrown in place of what it led to.
+  func use<Result>(_ body: (Table) throws -> Result) throws -> Result {
+    do {
+      let result = try body(table)
+      if let failure = failure() { throw failure }
+      return result
+    } catch {
+      throw failure() ?? error
+    }
+  }
 }
 
 /// A table that cannot be read as one.

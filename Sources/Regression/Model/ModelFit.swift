@@ -65,9 +65,9 @@ private struct ModelFit {
       throw .unusableRows("no column is left to predict from")
     }
     var layout = try Layout(terms, table)
-    if layout.columns.count > table.rowCount {
+    if layout.width > table.rowCount {
       notes.append(
-        "\(layout.columns.count) columns for \(table.rowCount) rows: "
+        "\(layout.width) columns for \(table.rowCount) rows: "
           + "only the penalty makes the fit unique")
     }
     warnOfLeaks(layout)
@@ -79,24 +79,26 @@ private struct ModelFit {
     if specification.interactions, specification.penalty == .chosen,
       table.rowCount >= 500, terms.count >= 2
     {
-      var wide = layout
-      wide.addInteractions(table, coefficients: main.coefficients)
-      if wide.terms.count > layout.terms.count {
-        let products = (layout.columns.count + 1)..<(wide.columns.count + 1)
+      let plain = layout.shape
+      try layout.addInteractions(coefficients: main.coefficients)
+      let added = layout.terms.count - plain.termCount
+      if added > 0 {
+        let products = (plain.width + 1)..<(layout.width + 1)
         let widened = try grouped(
-          wide, choose(wide, penalties: interactionPenalties, fixed: main),
+          layout, choose(layout, penalties: interactionPenalties, fixed: main),
           groups + [Array(products)])
         let gains = main.losses.indices.map { main.losses[$0] - widened.losses[$0] }
         let gain = moments(gains)
         let error = gain.deviation / Double(max(1, gains.count)).squareRoot()
         let isBetter = exceedsOneStandardError(gains)
         notes.append(
-          "\(wide.terms.count - layout.terms.count) interactions \(isBetter ? "are in the model" : "were tried and left out"): "
+          "\(added) interactions \(isBetter ? "are in the model" : "were tried and left out"): "
             + "loss on rows left out lower by \(rounded(gain.mean)) ± \(rounded(error))")
         if isBetter {
-          layout = wide
           best = widened
           interactionPenalty = widened.penalty * (widened.factors.last ?? 1)
+        } else {
+          layout.keep(plain)
         }
       }
     }
@@ -131,7 +133,8 @@ private struct ModelFit {
     for (index, term) in layout.terms.enumerated() {
       for column in layout.ranges[index] {
         guard
-          let scores = try? BinaryScores.areaUnderROC(layout.columns[column], target.values)
+          let scores = try? BinaryScores.areaUnderROC(
+            layout.design.column(column + 1), target.values)
         else { continue }
         if max(scores, 1 - scores) > 0.99 {
           notes.append(
@@ -176,9 +179,9 @@ private struct ModelFit {
   private func choose(
     _ layout: Layout, penalties: [Double], fixed main: Choice?
   ) throws(RegressionError) -> Choice {
-    let width = layout.columns.count + 1
+    let width = layout.width + 1
     let mainWidth = main?.coefficients.count ?? width
-    let design = try layout.design(table.rowCount)
+    let design = layout.design
     var start = [Double](repeating: 0, count: width)
     start[0] = family == .linear ? 0 : startIntercept
     if let main {
@@ -216,7 +219,7 @@ private struct ModelFit {
     _ layout: Layout, _ single: Choice, _ groups: [[Int]]
   ) throws(RegressionError) -> Choice {
     guard specification.penalty == .chosen, groups.count > 1 else { return single }
-    let design = try layout.design(table.rowCount)
+    let design = layout.design
     let zeros = single.factors.map { _ in 0.0 }
     func path(_ factors: [Double], _ fixed: [Double]) -> PenaltyPath {
       PenaltyPath(
@@ -273,7 +276,7 @@ private struct ModelFit {
   private mutating func finish(
     _ layout: Layout, _ main: Choice, _ best: Choice, _ interactionPenalty: Double?
   ) throws(RegressionError) -> FittedModel {
-    let design = try layout.design(table.rowCount)
+    let design = layout.design
     var solution = best.coefficients
     var covariance: Matrix?
     var separated = false
@@ -397,74 +400,105 @@ private func lowerTriangle(_ matrix: Matrix) -> [Double] {
 /// The columns of several terms, side by side.
 private struct Layout {
   var terms: [FittedTerm]
-  var columns: [[Double]] = []
+  /// A column of ones, then those of the terms: they lie in memory once.
+  var design: Matrix
+  /// The columns of each term, the ones not counted.
   var ranges: [Range<Int>] = []
   var names: [String] = []
 
-  init(_ terms: [FittedTerm], _ table: Table) throws(RegressionError) {
-    self.terms = []
-    for term in terms { try add(term, table) }
+  /// How much of a layout there is.
+  struct Shape {
+    var termCount: Int
+    var width: Int
   }
 
-  private mutating func add(_ term: FittedTerm, _ table: Table) throws(RegressionError) {
-    let new = try term.columns(of: table)
+  /// The number of columns besides the ones.
+  var width: Int { design.columnCount - 1 }
+
+  var shape: Shape { Shape(termCount: terms.count, width: width) }
+
+  init(_ terms: [FittedTerm], _ table: Table) throws(RegressionError) {
+    self.terms = []
+    let width = terms.reduce(0) { $0 + $1.columnNames.count }
+    design = Matrix(rowCount: table.rowCount, reservingColumns: width + 1)
+    try append([Double](repeating: 1, count: table.rowCount))
+    for term in terms { try add(term, term.columns(of: table)) }
+  }
+
+  private mutating func append(_ column: [Double]) throws(RegressionError) {
+    do {
+      try design.append(column)
+    } catch {
+      throw .linearAlgebra(error)
+    }
+  }
+
+  private mutating func add(
+    _ term: FittedTerm, _ columns: [[Double]]
+  ) throws(RegressionError) {
     terms.append(term)
-    ranges.append(columns.count..<(columns.count + new.count))
-    columns += new
+    ranges.append(width..<(width + columns.count))
+    for column in columns { try append(column) }
     names += term.columnNames
   }
 
-  /// A column of ones, then all columns.
-  func design(_ rowCount: Int) throws(RegressionError) -> Matrix {
-    try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
-      try Matrix(columns: [[Double](repeating: 1, count: rowCount)] + columns)
+  /// Removes what was added since.
+  mutating func keep(_ shape: Shape) {
+    design.removeLastColumns(width - shape.width)
+    terms.removeLast(terms.count - shape.termCount)
+    ranges.removeLast(ranges.count - shape.termCount)
+    names.removeLast(names.count - shape.width)
+  }
+
+  /// What a term adds to the predictor, one value per row.
+  private func contribution(_ index: Int, _ coefficients: [Double]) -> [Double] {
+    var sum = [Double](repeating: 0, count: design.rowCount)
+    for column in ranges[index] {
+      let coefficient = coefficients[column + 1]
+      design.withColumn(column + 1) { values in
+        for row in sum.indices { sum[row] += values[row] * coefficient }
+      }
     }
+    return sum
   }
 
   /// Adds the product of the contributions of each two terms, those that vary most first.
   ///
   /// No pair is chosen by how well it fits: the loss on rows left out would no longer tell whether
   /// interactions help, since the rows had been looked at before.
-  mutating func addInteractions(_ table: Table, coefficients: [Double]) {
+  mutating func addInteractions(coefficients: [Double]) throws(RegressionError) {
     let mainCount = terms.count
-    let parts = ranges.map { range in range.map { coefficients[$0 + 1] } }
-    var contributions: [[Double]] = []
-    for index in 0..<mainCount {
-      var sum = [Double](repeating: 0, count: table.rowCount)
-      for (column, coefficient) in zip(ranges[index], parts[index]) {
-        for row in sum.indices { sum[row] += columns[column][row] * coefficient }
-      }
-      contributions.append(sum)
-    }
-    let effects = contributions.map { moments($0) }
-    let ranked = (0..<mainCount).filter { effects[$0].deviation > 1e-8 }
+    let effects = (0..<mainCount).map { moments(contribution($0, coefficients)) }
+    var room = min(300, design.rowCount / 10)
+    let varying = (0..<mainCount).filter { effects[$0].deviation > 1e-8 }
       .sorted { (effects[$1].deviation, $0) < (effects[$0].deviation, $1) }
+    // Contributions are held for as many terms only as there is room for pairs of.
+    let ranked = varying.enumerated().filter { $0.offset * ($0.offset - 1) / 2 < room }
+      .map(\.element)
+    var standardised: [[Double]] = []
     for index in ranked {
       let (mean, deviation) = effects[index]
-      for row in 0..<table.rowCount {
-        contributions[index][row] = (contributions[index][row] - mean) / deviation
-      }
+      standardised.append(contribution(index, coefficients).map { ($0 - mean) / deviation })
     }
     func effect(_ index: Int) -> FittedTerm.FittedEffect {
       FittedTerm.FittedEffect(
-        term: terms[index], coefficients: parts[index], mean: effects[index].mean,
-        deviation: effects[index].deviation)
+        term: terms[index], coefficients: ranges[index].map { coefficients[$0 + 1] },
+        mean: effects[index].mean, deviation: effects[index].deviation)
     }
-    var room = min(300, table.rowCount / 10)
-    for (rank, second) in ranked.enumerated() {
-      for first in ranked.prefix(rank) where room > 0 {
+    design.reserveColumns(
+      design.columnCount + min(room, ranked.count * (ranked.count - 1) / 2))
+    for rank in ranked.indices {
+      for other in 0..<rank where room > 0 {
         room -= 1
-        let column = (0..<table.rowCount).map {
-          contributions[first][$0] * contributions[second][$0]
+        let column = (0..<design.rowCount).map {
+          standardised[other][$0] * standardised[rank][$0]
         }
-        let term = FittedTerm(
-          name: "\(terms[first].name):\(terms[second].name)",
-          state: .joint(effect(first), effect(second)),
-          means: [column.reduce(0, +) / Double(max(1, column.count))])
-        terms.append(term)
-        ranges.append(columns.count..<(columns.count + 1))
-        columns.append(column)
-        names += term.columnNames
+        let first = effect(ranked[other])
+        let second = effect(ranked[rank])
+        try add(
+          FittedTerm(
+            name: "\(first.term.name):\(second.term.name)", state: .joint(first, second),
+            means: [column.reduce(0, +) / Double(max(1, column.count))]), [column])
       }
     }
   }

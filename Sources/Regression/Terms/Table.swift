@@ -56,13 +56,13 @@ package func label(of value: Double) -> String {
   return "\(value)"
 }
 
-/// Named columns of one length.
+/// Named columns of one length, which may be read when they are asked for.
 package struct Table: Equatable, Sendable {
   /// The names of the columns, in order; no name occurs twice.
   package private(set) var names: [String] = []
   /// The number of rows.
   package let rowCount: Int
-  private var columns: [String: TableColumn] = [:]
+  private var columns: [String: StoredColumn] = [:]
 
   /// A table without columns.
   package init(rowCount: Int) { self.rowCount = rowCount }
@@ -71,20 +71,58 @@ package struct Table: Equatable, Sendable {
   ///
   /// - Precondition: it has as many rows as the table, and its name is new.
   package mutating func add(_ name: String, _ column: TableColumn) {
-    precondition(column.rowCount == rowCount && columns[name] == nil, "column \(name)")
+    precondition(column.rowCount == rowCount, "column \(name)")
+    add(name, .held(column))
+  }
+
+  /// Adds a column that is read anew whenever it is asked for, so that a table larger than memory
+  /// can be fitted a column at a time.
+  ///
+  /// - Parameters:
+  ///   - name: a new name.
+  ///   - read: gives the column, with as many rows as the table, each time the same; or `nil` where
+  ///     it cannot, in which case the table has no such column. The caller learns why by itself.
+  package mutating func add(_ name: String, reading read: @escaping @Sendable () -> TableColumn?) {
+    add(name, .read(read))
+  }
+
+  private mutating func add(_ name: String, _ column: StoredColumn) {
+    precondition(columns[name] == nil, "column \(name)")
     names.append(name)
     columns[name] = column
   }
 
   /// The column of a name, or `nil` if there is none.
-  package subscript(name: String) -> TableColumn? { columns[name] }
+  package subscript(name: String) -> TableColumn? { columns[name]?.column }
 
   /// The table of the given rows, in the given order.
+  ///
+  /// Columns that are read stay so, unless few of their rows are left.
   package func selecting(rows: [Int]) -> Table {
     var selected = Table(rowCount: rows.count)
     for name in names {
-      if let column = columns[name] { selected.add(name, column.selecting(rows)) }
+      guard let stored = columns[name] else { continue }
+      if case .read(let read) = stored, rows.count > rowCount / 8 {
+        selected.add(name, reading: { read()?.selecting(rows) })
+      } else if let column = stored.column {
+        selected.add(name, column.selecting(rows))
+      }
     }
     return selected
   }
+}
+
+/// A column that a table holds, or how it is read.
+private enum StoredColumn: Equatable, Sendable {
+  case held(TableColumn)
+  case read(@Sendable () -> TableColumn?)
+
+  var column: TableColumn? {
+    switch self {
+    case .held(let column): column
+    case .read(let read): read()
+    }
+  }
+
+  static func == (left: StoredColumn, right: StoredColumn) -> Bool { left.column == right.column }
 }
