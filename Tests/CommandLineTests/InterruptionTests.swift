@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Postgres
 import TestSupport
@@ -11,13 +12,19 @@ struct InterruptionTests {
     let process = Process()
     private let errors: URL
 
-    init(_ place: Workplace, _ date: String) throws {
+    convenience init(_ place: Workplace, _ date: String) throws {
+      try self.init(
+        place,
+        arguments: [
+          "run", "nightly", "--date", date, "--source", place.url, "--data", "data", "--jobs", "2",
+        ])
+    }
+
+    init(_ place: Workplace, arguments: [String]) throws {
       errors = place.folder.url.appending(path: "stderr-\(UUID().uuidString)")
       try Data().write(to: errors)
       process.executableURL = try builtProgram()
-      process.arguments = [
-        "run", "nightly", "--date", date, "--source", place.url, "--data", "data", "--jobs", "2",
-      ]
+      process.arguments = arguments
       process.currentDirectoryURL = place.folder.url
       process.standardInput = FileHandle.nullDevice
       process.standardOutput = FileHandle.nullDevice
@@ -113,6 +120,42 @@ struct InterruptionTests {
       metrics.split(separator: "\n").count { $0.hasPrefix("almanac_stage_rows_read{") } == 11)
     #expect(metrics.contains("\nalmanac_publication_timestamp_seconds "))
     try place.verifyRollups(through: "2025-12-30")
+  }
+
+  @Test(
+    "other commands that wait end too, and leave nothing half done",
+    arguments: [
+      (["export", "rollups", "--format", "csv", "--to", "out", "--target"], SIGTERM, Int32(143)),
+      (["load", "online-retail", "--target"], SIGINT, Int32(130)),
+    ])
+  func others(arguments: [String], signal: Int32, status: Int32) throws {
+    let place = try Workplace()
+    try FileSystem.createDirectories(place.folder.path + "/datasets/online-retail")
+    let blocker = try TestDatabase.current.connect()
+    try blocker.run("BEGIN")
+    try blocker.run(
+      "LOCK TABLE analytics.daily_rollups, billing.companies IN ACCESS EXCLUSIVE MODE")
+    let command = try RunningNight(place, arguments: arguments + [place.url])
+    try waitUntil(
+      place,
+      """
+      SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
+      """)
+    kill(command.process.processIdentifier, signal)
+    #expect(command.end() == status)
+    #expect(command.process.terminationReason == .exit)
+    let lines = try command.stderr().split(separator: "\n")
+    #expect(lines.first?.contains("stopping within 5 seconds") == true, "\(lines)")
+    #expect(lines.last?.hasPrefix("almanac: interrupted by ") == true, "\(lines)")
+    try blocker.run("ROLLBACK")
+    // The same command does the whole of it once nothing is in its way.
+    let again = try place.almanac(arguments + [place.url])
+    let isLoad = arguments[0] == "load"
+    // The tables hold the rows of the shop, which a load refuses.
+    #expect(again.status == (isLoad ? 73 : 0), "\(again.stderr)")
+    let files = (try? FileSystem.list(place.folder.path + "/out")) ?? []
+    #expect(!files.contains { $0.contains("tmp") }, "\(files)")
   }
 
   @Test("a second signal ends the process at once")

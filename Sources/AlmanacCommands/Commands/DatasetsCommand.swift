@@ -163,7 +163,10 @@ package struct DatasetsCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    let console = setting.console
+    try interruptibly(setting.console) { try act(setting.console) }
+  }
+
+  private func act(_ console: Console) throws {
     if case .verify = action {
       try verify(console)
       return
@@ -281,6 +284,8 @@ package struct CompactCommand: Command {
 
   package func run(in setting: CommandSetting) throws {
     let directory = try DataDirectoryReading(path: dataPath)
-    try DatasetsCommand.compact(dataset, in: directory.path, setting.console)
+    try interruptibly(setting.console) {
+      try DatasetsCommand.compact(dataset, in: directory.path, setting.console)
+    }
   }
 }

@@ -93,6 +93,10 @@ package struct ExportCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
+    try interruptibly(setting.console) { try export(in: setting) }
+  }
+
+  private func export(in setting: CommandSetting) throws {
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
     try connection.transaction(.repeatableReadReadOnly(snapshot: nil)) {
@@ -134,6 +138,7 @@ package struct ExportCommand: Command {
       }
     }
     for name in tables {
+      try Interruption.check()
       let file = "\(name).\(format.rawValue)"
       if try record.holds(file, in: path) {
         console.print("\(file): written already")

@@ -52,6 +52,10 @@ package struct LoadCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
+    try interruptibly(setting.console) { try load(in: setting) }
+  }
+
+  private func load(in setting: CommandSetting) throws {
     guard let zone = systemZone("Europe/London") else {
       throw PipelineError.unknownZone(name: "Europe/London")
     }
@@ -64,6 +68,7 @@ package struct LoadCommand: Command {
       )
     }
     let load = try OnlineRetail.convert(files: files, zone: zone)
+    try Interruption.check()
     let schema = String(decoding: try FileSystem.read(schemaPath), as: UTF8.self)
     let connection = try Connection(target, purpose: .target)
     let wasLoaded = try connection.transaction {
@@ -99,6 +104,7 @@ package struct LoadCommand: Command {
         table: tables[index].table.qualifiedName, rows: held[index])
     }
     for (table, batch) in tables {
+      try Interruption.check()
       _ = try connection.copyIn(
         batch, into: QualifiedName(schema: table.schema, name: table.name))
     }

@@ -1,5 +1,6 @@
 import Columns
 import Files
+import Pipelines
 import Postgres
 
 /// Reads the tables of a subject, in the order of their keys.
@@ -51,6 +52,7 @@ struct ExportReading {
     var writer = try ExportWriter(
       path, fields, documents: Set(documents.map(\.name)), format: format)
     _ = try connection.copyOut(query, fields: fields, rowsPerBatch: 16_384, source: table) {
+      try Interruption.check()
       try writer.append($0)
     }
     return try writer.finish()

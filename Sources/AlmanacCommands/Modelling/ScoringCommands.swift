@@ -125,7 +125,7 @@ package struct EvaluateCommand: Command {
     intervals of 90 % hold with their Winkler score (width, and a price for misses).
 
     Below that stands how far the rows have moved from those of the fit: PSI (under
-    0.1 is no change, above 0.25 a large one) and KS of the score and of each column.
+    0.1 is no change, above 0.25 a large one) and KS of the score and each column.
 
     Options:
       --model FILE   a file that almanac fit wrote

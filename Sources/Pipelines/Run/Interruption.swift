@@ -1,7 +1,7 @@
 package import AlmanacCore
 import Synchronization
 
-/// SIGINT and SIGTERM while a run is at work (DECISIONS.md, D-552).
+/// SIGINT and SIGTERM while a run or another command that writes is at work (DECISIONS.md, D-552).
 ///
 /// The first signal asks the run to end: it begins no further piece of work, rolls back the one at
 /// hand, and records that. What has not ended then is given up on: the sessions of the run are ended,
@@ -67,19 +67,19 @@ package enum Interruption {
   }
 
   /// Throws once a signal has arrived.
-  static func check() throws(PipelineError) {
+  package static func check() throws(PipelineError) {
     if let signal = state.withLock({ $0.signal }) { throw .interrupted(signal) }
   }
 
   /// What an error means: after a signal, that the run was interrupted.
-  static func explain(_ error: any Error) -> any Error {
+  package static func explain(_ error: any Error) -> any Error {
     state.withLock { $0.signal }.map { PipelineError.interrupted($0) } ?? error
   }
 
   /// Says that the run has come to its end.
   ///
   /// Where it was given up on meanwhile, this waits for the end of the process, which is near.
-  static func end() {
+  package static func end() {
     let isGivenUp = state.withLock { state in
       state.isOver = !state.isGivenUp
       state.giveUp = nil

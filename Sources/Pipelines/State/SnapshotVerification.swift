@@ -50,6 +50,7 @@ package struct SnapshotVerification: Equatable, Sendable {
     datasets = directory.manifest.datasets.count
     parts = listed.count
     for part in listed {
+      try Interruption.check()
       if let reason = try SnapshotVerification.damage(of: part, in: directory.path) {
         damages.append(Damage(path: part.path, reason: reason))
       } else {

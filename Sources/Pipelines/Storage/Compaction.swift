@@ -35,6 +35,7 @@ struct Compaction {
         result += members
         continue
       }
+      try Interruption.check()
       result += try joined(members, group)
       days += 1
     }
