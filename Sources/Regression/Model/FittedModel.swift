@@ -83,11 +83,35 @@ package struct FittedModel: Codable, Equatable, Sendable {
   /// Throws `.missingColumn` where the table lacks a column.
   package func linearPredictor(_ table: Table) throws(RegressionError) -> [Double] {
     var sum = [Double](repeating: intercept, count: table.rowCount)
-    for (term, coefficients) in zip(terms, coefficients) {
-      let contribution = try term.contribution(of: table, coefficients: coefficients)
+    for contribution in try contributions(table) {
       for row in sum.indices { sum[row] += contribution[row] }
     }
     return sum
+  }
+
+  /// What each term adds to the predictor, one value per row; the effects that interactions share
+  /// are computed once.
+  private func contributions(_ table: Table) throws(RegressionError) -> [[Double]] {
+    var known: [String: (effect: FittedTerm.FittedEffect, values: [Double])] = [:]
+    func values(_ effect: FittedTerm.FittedEffect) throws(RegressionError) -> [Double] {
+      if let last = known[effect.term.name], last.effect == effect { return last.values }
+      let values = try effect.values(table)
+      known[effect.term.name] = (effect, values)
+      return values
+    }
+    var parts: [[Double]] = []
+    for (term, coefficients) in zip(terms, coefficients) {
+      guard case .joint(let left, let right) = term.state, let coefficient = coefficients.first
+      else {
+        parts.append(try term.contribution(of: table, coefficients: coefficients))
+        continue
+      }
+      let factors = try values(left)
+      var part = try values(right)
+      for row in part.indices { part[row] = part[row] * factors[row] * coefficient }
+      parts.append(part)
+    }
+    return parts
   }
 
   /// Predictions with their reasons, one per row in order.
@@ -104,14 +128,12 @@ package struct FittedModel: Codable, Equatable, Sendable {
   package func predict(
     _ table: Table, level: Double = 0.9
   ) throws(RegressionError) -> [Prediction] {
-    var parts: [[Double]] = []
+    var parts = try contributions(table)
     var reference = intercept
-    for (term, coefficients) in zip(terms, coefficients) {
-      var contribution = try term.contribution(of: table, coefficients: coefficients)
+    for (index, (term, coefficients)) in zip(terms, coefficients).enumerated() {
       let mean = zip(term.means, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
-      for row in contribution.indices { contribution[row] -= mean }
+      for row in parts[index].indices { parts[index][row] -= mean }
       reference += mean
-      parts.append(contribution)
     }
     let halfWidth = intervalHalfWidth(level)
     return (0..<table.rowCount).map { row in

@@ -15,7 +15,10 @@ extension ModelSpecification {
   /// - Throws: `RegressionError` naming what cannot be used.
   package func fit(_ table: Table, jobs: Int? = nil) throws(RegressionError) -> FittedModel {
     var fit = try ModelFit(self, table, jobs)
-    return try fit.run()
+    var model = try fit.run()
+    // The design is gone by now: both at once would take more memory than the fit.
+    model.drift = try ModelDrift(model, training: fit.table)
+    return model
   }
 }
 
@@ -36,9 +39,11 @@ private struct ModelFit {
     guard source.rowCount > 0 else { throw .unusableRows("the data has no rows") }
     self.specification = specification
     self.jobs = jobs
-    target = try Target(specification, source)
+    var target = try Target(specification, source)
     notes = target.notes
     table = target.rows.count == source.rowCount ? source : source.selecting(rows: target.rows)
+    target.rows = []
+    self.target = target
     if let name = specification.weight {
       guard let column = table[name] else { throw .missingColumn(name) }
       weights = column.numbers
@@ -339,7 +344,7 @@ private struct ModelFit {
       family == .linear
       ? outcomes.indices.map { abs(outcomes[$0] - predicted[$0]) }.sorted() : []
     let small = design.columnCount <= 200
-    var model = FittedModel(
+    return FittedModel(
       specification: specification, family: family, positive: target.positive,
       intercept: solution[0], terms: layout.terms,
       coefficients: layout.ranges.map { range in range.map { solution[$0 + 1] } },
@@ -356,8 +361,6 @@ private struct ModelFit {
       numberScores: family == .logistic
         ? nil : try NumberScores(predictions: predicted, actual: outcomes),
       rowCount: table.rowCount, notes: notes)
-    model.drift = try ModelDrift(model, training: table)
-    return model
   }
 
   private func effectiveParameters(_ best: Choice, _ covariance: Matrix?) -> Double {
