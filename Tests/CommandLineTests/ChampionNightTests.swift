@@ -52,6 +52,7 @@ struct ChampionNightTests {
     let file = "models/churn.yaml"
     try place.edit(file, "  use_ratio: {ratio: use, window: 30d, prior: 10}\n", "")
     try place.edit(file, "  use_slope: {slope: use, window: 84d}\n", "")
+    try place.edit(file, "for: [use_ratio, use_slope, ", "for: [")
     try night("2025-04-18")
     let kept = try decision("2025-04-18") ?? ""
     #expect(kept.hasPrefix("kept, \(second), "), "\(kept)")

@@ -81,6 +81,33 @@ struct ChurnModelNightTests {
           FROM jsonb_array_elements(reasons) WITH ORDINALITY AS e (r, place)) AS reason) AS sums
       """)
 
+    // Actions bring what they save of the loss in 12 months, beyond their cost.
+    try agrees(
+      "actions",
+      """
+      SELECT company_id, a->>'action' AS action, round((a->>'expected_value')::numeric, 2) AS value
+      FROM predictions.churn_risk, jsonb_array_elements(actions) AS a
+      """,
+      """
+      SELECT company_id, action, round(value, 2) FROM (
+        SELECT company_id, action, value,
+          row_number() OVER (PARTITION BY company_id ORDER BY value DESC, action) AS place
+        FROM (
+          SELECT DISTINCT r.company_id, t.action, r.expected_mrr_loss * 12 * t.saves - t.cost AS value
+          FROM predictions.churn_risk AS r, LATERAL (
+            SELECT e->>'feature' AS feature FROM jsonb_array_elements(r.reasons) AS e
+            WHERE e->>'feature' <> 'base' AND (e->>'contribution')::float8 > 0
+            ORDER BY (e->>'contribution')::float8 DESC LIMIT 3) AS f
+          JOIN (VALUES
+            ('call_the_customer', '{use_ratio,use_slope,active_days,days_quiet,users}'::text[], 0.15, 60),
+            ('offer_training', '{users,users_per_seat,active_days}', 0.10, 120),
+            ('solve_their_problems', '{errors,tickets}', 0.20, 150),
+            ('ask_for_another_payment_method', '{failed_payments}', 0.30, 5),
+            ('offer_a_smaller_plan', '{mrr_change,downgrades,users_per_seat}', 0.10, 30),
+            ('win_back', '{scheduled}', 0.10, 60)) AS t (action, reasons, saves, cost)
+            ON f.feature = ANY (t.reasons)) AS priced WHERE value > 0) AS placed WHERE place <= 3
+      """)
+
     // Features as of the end of the date, from the source.
     let logins = """
       SELECT c.company, e.at::date AS day, e.user_id FROM oracle.company_months AS c LEFT JOIN LATERAL (

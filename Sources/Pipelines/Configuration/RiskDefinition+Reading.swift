@@ -21,6 +21,7 @@ extension RiskDefinition {
     bands =
       try reader.optional("bands", as: .mapping("the bands", ChurnRisk.Bands.init(reader:)))
       ?? ChurnRisk.Bands()
+    let actions = try reader.optional("actions", as: .node)
     try reader.finish()
     let names = self.counts.map(\.name)
     self.features = try features.entries(of: "the features") { (entry) throws(DocumentError) in
@@ -30,7 +31,12 @@ extension RiskDefinition {
       throw .unexpected(
         features.mark, found: "no feature", expected: "at least one", suggestion: nil)
     }
-    canonicalText = node.canonicalText
+    let known = self.features.map(\.name) + [RiskAction.scheduled]
+    self.actions =
+      try actions?.entries(of: "the actions") { (entry) throws(DocumentError) in
+        try RiskAction(entry, reasons: known)
+      } ?? []
+    canonicalText = node.without(["actions"]).canonicalText
   }
 
   /// Whether a document of `models/` is one of these rather than a forecast of amounts.
@@ -51,6 +57,23 @@ extension ChurnRisk.Bands {
         reader.mark, found: "bands that do not rise", expected: "medium below high below critical",
         suggestion: nil)
     }
+  }
+}
+
+extension RiskAction {
+  /// Reads an action; its reasons are features of the model or `scheduled`.
+  fileprivate init(_ entry: Node.Entry, reasons known: [String]) throws(DocumentError) {
+    let name = try entry.chosenName
+    var reader = try MappingReader(entry.value, of: "the action \(entry.key)")
+    let reason = ValueReader<String>.scalar(
+      "a feature of this file or \(RiskAction.scheduled)", suggesting: known
+    ) { known.contains($0) ? $0 : nil }
+    let reasons = try reader.required("for", as: .set(of: reason))
+    let saves = try reader.required("saves", as: .percentage)
+    let cost = try reader.required("cost", as: .number(in: 0...1e12))
+    let months = try reader.optional("months", as: .integer(in: 1...120)) ?? 12
+    try reader.finish()
+    self.init(name: name, reasons: reasons, saves: saves, cost: cost, months: months)
   }
 }
 

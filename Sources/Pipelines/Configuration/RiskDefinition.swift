@@ -60,7 +60,10 @@ package struct RiskDefinition: Hashable, Sendable {
   package var features: [FeatureSpecification]
   /// From which probabilities the bands begin.
   package var bands: ChurnRisk.Bands
-  /// The definition as one text for a digest; see ``Node/canonicalText``.
+  /// What may be done about it.
+  package var actions: [RiskAction]
+  /// The definition but its actions, which nothing is learned from, as one text for a digest; see
+  /// ``Node/canonicalText``.
   package var canonicalText: String
 }
 
@@ -73,6 +76,11 @@ extension RiskDefinition {
 
   /// The datasets whose rows are counted.
   package var datasetNames: [String] { Array(Set(counts.map(\.dataset.name))).sorted() }
+
+  /// The actions as one text for a digest.
+  var actionsText: String {
+    actions.map { "\($0.name) \($0.reasons) \($0.saves) \($0.cost) \($0.months)\n" }.joined()
+  }
 
   /// What does not fit the datasets, by position.
   func problems(_ project: Project) -> [DocumentError] {

@@ -359,7 +359,7 @@ package struct PipelineRunner {
     var text = pipeline.canonicalText
     text += project.datasets.map { $0.canonicalText + $0.checksText }.joined()
     text += project.models.map(\.canonicalText).joined()
-    text += project.risks.map(\.canonicalText).joined()
+    text += project.risks.map { $0.canonicalText + $0.actionsText }.joined()
     text += project.metrics.canonicalText + project.funnels.canonicalText
     return SHA256.hexadecimalDigest(of: text)
   }

@@ -221,6 +221,8 @@ struct ChurnRiskRows {
   let asOf: CalendarDate
   let recordedCut: Timestamp
   let validUntil: Timestamp
+  /// What may be done about a risk.
+  let actions: [RiskAction]
 
   /// The columns of the table.
   static let fields = [
@@ -239,13 +241,31 @@ struct ChurnRiskRows {
       let values: [ColumnValue?] = [
         .uuid(row.company), .uuid(run), .float(row.probability),
         row.probability90.map { .float($0) }, .text(row.band.rawValue),
-        row.expectedLoss.map { .integer($0) }, .text(ChurnRiskRows.json(row.reasons)), .text("[]"),
+        row.expectedLoss.map { .integer($0) }, .text(ChurnRiskRows.json(row.reasons)),
+        .text(proposals(for: row)),
         .date(asOf), .timestamp(recordedCut), .text(model), .text(fitted.rowVersion),
         .text(fitted.rowDigest), .timestamp(validUntil),
       ]
       for (index, value) in values.enumerated() { builders[index].append(value) }
     }
     return Batch(builders.map { $0.finish() })
+  }
+
+  /// What to do about a company, as JSON; nothing where the loss is not known.
+  private func proposals(for row: ChurnForecast.Row) -> String {
+    let found = row.expectedLoss.map {
+      RiskAction.proposed(actions, for: row.reasons, expectedLoss: $0)
+    }
+    let entries = (found ?? []).map { proposal in
+      var object = JSONText()
+      object.add("action", text: proposal.action)
+      object.add("why", text: proposal.why)
+      object.add(
+        "expected_value",
+        raw: Money.text(Int128((proposal.expectedValue * Double(Money.scale)).rounded())))
+      return object.finish()
+    }
+    return "[" + entries.joined(separator: ",") + "]"
   }
 
   private static func json(_ reasons: [Reason]) -> String {

@@ -101,7 +101,8 @@ extension PredictStage {
     let rows = ChurnRiskRows(
       run: context.run, model: model.name, asOf: context.date,
       recordedCut: try context.knowledgeCut(of: model),
-      validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)))
+      validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)),
+      actions: model.actions)
     let written = try context.lock.copyPredictions(
       [rows.batch(fitted)], into: .churnRisk, run: context.run.description, model: model.name)
     outcome.rowsIn += fitted.rowsRead

@@ -137,7 +137,7 @@ package struct ChurnForecast: Sendable {
         probability = panel.measured.rate
         reasons = [
           Reason(
-            feature: "scheduled", value: 1, contribution: logit(probability) - score.base,
+            feature: RiskAction.scheduled, value: 1, contribution: logit(probability) - score.base,
             text: "the end of its subscriptions within 30 days is recorded already")
         ]
       }

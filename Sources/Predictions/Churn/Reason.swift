@@ -11,9 +11,12 @@ package struct Reason: Equatable, Sendable {
   /// The value in words.
   package let text: String
 
+  /// The name of what all companies share.
+  static let baseName = "base"
+
   /// What all companies share: the log-odds of the average one.
   static func base(_ logOdds: Double) -> Reason {
-    Reason(feature: "base", value: .nan, contribution: logOdds, text: "the average company")
+    Reason(feature: baseName, value: .nan, contribution: logOdds, text: "the average company")
   }
 
   /// The reasons of one row, largest first whatever their sign.

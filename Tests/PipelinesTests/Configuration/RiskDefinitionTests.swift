@@ -47,6 +47,30 @@ struct RiskDefinitionTests {
     #expect(model.bands == ChurnRisk.Bands())
   }
 
+  @Test("has actions, which are no part of what is learned from")
+  func actions() throws {
+    let plain = try RiskDefinition(node: try Sample.node(Sample.risk))
+    #expect(plain.actions.isEmpty)
+    let model = try RiskDefinition(
+      node: try Sample.node(
+        Sample.risk + """
+          actions:
+            call: {for: [drop, quiet], saves: 15%, cost: 60.5}
+            win_back: {for: [scheduled], saves: 5%, cost: 0, months: 6}
+          """))
+    #expect(
+      model.actions == [
+        RiskAction(name: "call", reasons: ["drop", "quiet"], saves: 0.15, cost: 60.5, months: 12),
+        RiskAction(name: "win_back", reasons: ["scheduled"], saves: 0.05, cost: 0, months: 6),
+      ])
+    #expect(model.canonicalText == plain.canonicalText)
+    #expect(throws: DocumentError.self) {
+      try RiskDefinition(
+        node: try Sample.node(
+          Sample.risk + "actions: {call: {for: [dorp], saves: 15%, cost: 1}}"))
+    }
+  }
+
   static let broken: [BrokenDefinition] = [
     BrokenDefinition(
       "misspelt kind key", "kind: churn", "knid: churn",
