@@ -36,6 +36,7 @@ enum Exchange {
     ]
     if let failed = settings.first(where: { $0 != CURLE_OK }) { throw unreachable(failed) }
     let code = unsafe curl_easy_perform(handle)
+    if code == CURLE_OPERATION_TIMEDOUT { throw .unanswered }
     guard code == CURLE_OK else { throw unreachable(code) }
     var status = 0
     guard unsafe almanac_curl_status(handle, &status) == CURLE_OK else {

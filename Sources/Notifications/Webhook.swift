@@ -4,7 +4,7 @@ package struct Webhook: Hashable, Sendable {
   let url: String
 
   /// Milliseconds that one attempt may take, and those of them until there is a connection.
-  static let patience: (whole: Int, connection: Int) = (4_000, 2_000)
+  static let patience: (whole: Int, connection: Int) = (10_000, 5_000)
   /// Milliseconds before the second and the third attempt.
   static let pauses = [500, 2_000]
 
@@ -39,7 +39,8 @@ package struct Webhook: Hashable, Sendable {
         try post(body, identity: identity)
         return
       } catch {
-        guard error.isRetryable, pause(milliseconds) else { throw error }
+        // Whoever is slow to answer may have taken the message.
+        guard error.isRetryable, error != .unanswered, pause(milliseconds) else { throw error }
       }
     }
     try post(body, identity: identity)

@@ -34,6 +34,9 @@ struct PruneTests {
     INSERT INTO almanac.model_versions (model, model_version, specification, coefficients,
       data_digest, status, created_at, run_id)
     VALUES ('churn', 'v', '{}', '{}', 'd', 'champion', now(), md5('run390')::uuid);
+    INSERT INTO almanac.model_versions (model, model_version, specification, coefficients,
+      data_digest, status, created_at, run_id)
+    SELECT 'churn', 'v' || run_id, '{}', '{}', 'd', 'retired', now(), run_id FROM almanac.runs;
     INSERT INTO almanac.source_contract_results (run_id, dataset, check_name, level, status,
       checked_at)
     SELECT run_id, 'events', 'unique(id)', 'error', 'passed', started_at FROM almanac.runs;

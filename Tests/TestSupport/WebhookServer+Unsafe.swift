@@ -22,6 +22,7 @@ package final class WebhookServer: Sendable {
   private struct State {
     var requests: [Request] = []
     var statuses: [Int] = []
+    var isStopped = false
   }
 
   private let listener: Int32
@@ -31,7 +32,7 @@ package final class WebhookServer: Sendable {
 
   /// Starts a server; it ends with the process or ``stop()``.
   package init() throws {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -67,15 +68,24 @@ package final class WebhookServer: Sendable {
   }
 
   /// Ends the server: nobody listens on its port any more.
+  ///
+  /// The thread that serves closes the socket: closed here, its number could be that of another
+  /// file before the thread, or a second call, uses it.
   package func stop() {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
+    state.withLock { state in
+      guard !state.isStopped else { return }
+      state.isStopped = true
+      shutdown(listener, Int32(SHUT_RDWR))
+    }
   }
 
   private func serve() {
     while true {
       let connection = accept(listener, nil, nil)
-      guard connection >= 0 else { return }
+      guard connection >= 0 else {
+        if state.withLock(\.isStopped) { break }
+        continue
+      }
       defer { close(connection) }
       guard let request = Self.read(connection) else { continue }
       let status = state.withLock { state in
@@ -88,6 +98,7 @@ package final class WebhookServer: Sendable {
         unsafe send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
     }
+    close(listener)
   }
 
   /// Reads a request whose length is given.

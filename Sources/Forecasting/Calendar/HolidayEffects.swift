@@ -44,7 +44,9 @@ struct HolidayEffects {
     var counts = [Double](repeating: 0, count: special.kindCount)
     var chance: [Double] = []
     for period in values.indices where isKnown(period) {
-      guard let usual = HolidayEffects.usual(values, period, special) else { continue }
+      guard let usual = HolidayEffects.usual(values, period, special, isFactor: isFactor) else {
+        continue
+      }
       let deviation = isFactor ? values[period] / usual - 1 : values[period] - usual
       let kind = special.kinds[period]
       if kind < 0 {
@@ -79,7 +81,7 @@ struct HolidayEffects {
         result[period] -= effect
       } else if effect >= HolidayEffects.smallestDivisor {
         result[period] /= effect
-      } else if let usual = HolidayEffects.usual(values, period, special) {
+      } else if let usual = HolidayEffects.usual(values, period, special, isFactor: isFactor) {
         result[period] = usual
       }
     }
@@ -99,7 +101,7 @@ struct HolidayEffects {
   /// What a period would bring if it were ordinary: the mean of its ordinary neighbours; `nil`
   /// without one, or where a share of it would say nothing.
   private static func usual(
-    _ values: [Double], _ period: Int, _ special: SpecialPeriods
+    _ values: [Double], _ period: Int, _ special: SpecialPeriods, isFactor: Bool
   ) -> Double? {
     var sum = 0.0
     var count = 0.0
@@ -113,6 +115,7 @@ struct HolidayEffects {
         taken += 1
       }
     }
-    return count > 0 ? sum / count : nil
+    guard count > 0, !isFactor || sum > 0 else { return nil }
+    return sum / count
   }
 }

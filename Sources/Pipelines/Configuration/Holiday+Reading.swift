@@ -6,7 +6,7 @@ extension ValueReader where Value == [Holiday] {
   /// Holidays by name, such as `good_friday: {easter: -2}`.
   package static var holidays: ValueReader {
     ValueReader("holidays by name") { (node) throws(DocumentError) -> [Holiday] in
-      try node.entries(of: "the holidays") { (entry) throws(DocumentError) in
+      let holidays = try node.entries(of: "the holidays") { (entry) throws(DocumentError) in
         guard isName(entry.key) else {
           throw .unexpected(
             entry.keyMark, found: quoted(entry.key),
@@ -19,6 +19,8 @@ extension ValueReader where Value == [Holiday] {
         try reader.finish()
         return Holiday(name: entry.key, rule: rule, before: before, after: after)
       }
+      // The digest of a file does not depend on the order of its keys, so that forecasts may not either.
+      return holidays.sorted { $0.name < $1.name }
     }
   }
 }

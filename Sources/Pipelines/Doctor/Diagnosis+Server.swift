@@ -68,8 +68,7 @@ extension Diagnosis {
           WHERE name = 'statement_timeout') AS timeout,
         pg_catalog.current_setting('max_connections')::pg_catalog.int8
           - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8
-          - (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-              WHERE backend_type = 'client backend') AS free,
+          - (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database) AS free,
         pg_catalog.pg_is_in_recovery() AS standby
       """)
     func number(_ name: String) -> Int { rows[0, name].flatMap { Int($0) } ?? 0 }

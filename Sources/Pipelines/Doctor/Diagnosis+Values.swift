@@ -143,7 +143,7 @@ extension Diagnosis {
         "event types", .warning,
         "\(unknown.count) of \(rows.count) are not known, \(names.joined(separator: ", "))"
           + (unknown.count > 3 ? ", …" : "") + "; they are counted, but belong to no metric",
-        fix: "almanac query rollup \(rows[first, "kind"] ?? "") --by company")
+        fix: rows[first, "kind"].map { "almanac query rollup \(shellWord($0)) --by company" })
     }
   }
 

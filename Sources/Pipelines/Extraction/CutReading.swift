@@ -93,10 +93,13 @@ struct DatasetReading: Sendable {
     guard let recorded = plan.definition.recordedColumn.flatMap({ plan.definition[column: $0] }),
       let condition = bound?.condition(on: recorded)
     else { return }
+    // As in the sessions that read.
+    try connection.run("SET LOCAL max_parallel_workers_per_gather = 0")
     for piece in SourcePieces.pieces(of: plan.table) where piece.start == 0 {
       guard let relation = piece.relation else { continue }
-      let query = plan.query(of: SourcePiece(relation: relation), where: [condition])
-      let rows = try connection.query("EXPLAIN (FORMAT JSON) \(query)")
+      let rows = try connection.query(
+        "EXPLAIN (FORMAT JSON) SELECT ctid FROM "
+          + "\(plan.source(of: SourcePiece(relation: relation))) WHERE \(condition)")
       let answer = rows[0, 0] ?? ""
       if answer.contains("\"Node Type\": \"Index")
         || answer.contains("\"Node Type\": \"Bitmap Index")

@@ -76,7 +76,7 @@ struct AlertReading {
       SELECT run_id, logical_date, \(Self.instant("finished_at")) AS at
       FROM almanac.runs, failed
       WHERE pipeline = $1 AND status = 'succeeded' AND settings_digest <> 'partial'
-        AND finished_at > failed.at
+        AND finished_at > failed.at AND finished_at > now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM almanac.notifications AS told
           WHERE told.pipeline = $1 AND told.kind = 'recovery' AND told.occurred_at >= failed.at)
       ORDER BY finished_at LIMIT 1

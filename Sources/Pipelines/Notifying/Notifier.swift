@@ -114,12 +114,15 @@ package struct Notifier {
   /// How many days a message that cannot be sent is kept for another try.
   static let keptDays = 7
 
-  /// Sends what was not sent, the oldest first, until one does not arrive.
+  /// Sends what was not sent, the oldest first, until nobody answers.
   ///
+  /// A message that is refused for what it is does not keep the others from being sent.
   /// Each message is locked while it is on its way, so that two programs do not send it both.
   private func deliver(on connection: Connection) throws -> Outcome {
     var outcome = Outcome()
-    while outcome.failure == nil {
+    var refused: [String] = []
+    var isReachable = true
+    while isReachable {
       let found = try connection.transaction { () throws -> Bool in
         let rows = try connection.query(
           """
@@ -127,23 +130,28 @@ package struct Notifier {
           FROM almanac.notifications
           WHERE pipeline = $1 AND delivered_at IS NULL
             AND created_at > now() - interval '\(Self.keptDays) days'
+            AND notification_id::text <> ALL ($2::text[])
           ORDER BY occurred_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED
-          """, [pipeline.name])
+          """, [pipeline.name, "{" + refused.joined(separator: ",") + "}"])
         guard rows.count == 1, let identity = rows[0, "notification_id"],
           let payload = rows[0, "payload"]
         else { return false }
+        var failure: String?
         do throws(WebhookError) {
           try notify.webhook.send(payload, identity: identity, pause: pause)
           outcome.delivered += 1
         } catch {
-          outcome.failure = error.description
+          failure = error.description
+          outcome.failure = failure
+          refused.append(identity)
+          isReachable = !error.isRetryable
         }
         try connection.run(
           """
           UPDATE almanac.notifications SET attempted_at = clock_timestamp(), error = $2,
             delivered_at = CASE WHEN $2::text IS NULL THEN clock_timestamp() END
           WHERE notification_id = $1
-          """, [identity, outcome.failure])
+          """, [identity, failure])
         return true
       }
       if !found { break }

@@ -34,8 +34,11 @@ struct RuleMatches {
     switch rule.condition {
     case .metric(let name, let isMonthly, let limit):
       let (table, column) = isMonthly ? ("monthly", "month") : ("daily", "date")
-      let day = isMonthly ? "date_trunc('month', $2::date)::date" : "$2::date"
-      period = isMonthly ? String(date.prefix(7)) : date
+      // A month has metrics once it is over, so that on most days the newest is the one before.
+      let month = CalendarDate(date).map { $0.adding(days: 1).monthStart(adding: -1) }
+      let day = "$2::date"
+      period = isMonthly ? String((month?.description ?? date).prefix(7)) : date
+      let looked = isMonthly ? month?.description ?? date : date
       let (test, order, number) =
         switch limit {
         case .above(let number): ("m.value > $3::numeric", "DESC", number)
@@ -59,7 +62,7 @@ struct RuleMatches {
           AND m.company_id \(companies) '\(UUIDValue.zero)' AND \(test)
         ORDER BY m.value \(order), m.company_id LIMIT \(Self.shownCount)
         """
-      parameters = [name.name, date, number]
+      parameters = [name.name, looked, number]
     case .anomaly(let name, let kind):
       period = date
       sql = """

@@ -101,6 +101,16 @@ package struct ModelChoice {
       current =
         isBack ? history[..<current].lastIndex { $0.0 == version && !$0.1 } ?? index : index
     }
+    // An earlier publication that is shown again brings its champion back and is no decision here.
+    let present = try connection.query(
+      "SELECT model_version FROM almanac.model_versions WHERE model = $1 AND status = 'champion'",
+      [model])
+    if present.count == 1, let version = present[0, 0],
+      current < history.count && history[current].0 != version,
+      let place = history.lastIndex(where: { $0.0 == version && !$0.1 })
+    {
+      current = place
+    }
     let passed = try connection.query(
       """
       SELECT DISTINCT model_version FROM almanac.gate_results AS g

@@ -218,11 +218,19 @@ package struct Publisher {
 
   /// Makes the versions of a publication champions that a later one retired, or that were kept
   /// beside a champion.
+  ///
+  /// What it only takes over from the publication before stays as it is: somebody may have chosen
+  /// another champion since.
   private func restoreChampions(of publication: String, on connection: Connection) throws {
     let others = """
       SELECT v.model, v.model_version FROM almanac.published_runs AS r
       JOIN almanac.model_versions AS v ON v.model = r.model AND v.model_version = r.model_version
       WHERE r.publication_id = $1 AND v.status IN ('retired', 'challenger')
+        AND NOT EXISTS (SELECT FROM almanac.published_runs AS before
+          WHERE before.publication_id = (SELECT max(publication_id) FROM almanac.published
+              WHERE publication_id < $1)
+            AND before.model = r.model AND before.run_id = r.run_id
+            AND before.model_version = r.model_version)
       """
     let versions = try connection.query(others, [publication])
     for row in 0..<versions.count {

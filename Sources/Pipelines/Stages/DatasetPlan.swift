@@ -103,7 +103,7 @@ struct DatasetPlan: Sendable {
     wireFields + (definition.readsByTransaction ? [StoredColumn.xidField] : [])
   }
 
-  private func source(of piece: SourcePiece) -> String {
+  func source(of piece: SourcePiece) -> String {
     guard let table, let part = piece.relation else { return relation }
     // Expressions of the dataset may name the table.
     let alias = part.oid == table.oid ? "" : " AS \(quoteIdentifier(table.name.name))"

@@ -46,21 +46,6 @@ package enum DataDirectoryError: ExitStatusConvertible, Equatable {
   private static func repair(_ path: String) -> String {
     "`almanac run nightly --only extract --data \(shellWord(path))`"
   }
-
-  /// A path as one word of a shell's command line.
-  private static func shellWord(_ path: String) -> String {
-    let isPlain = path.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."),
-        UInt8(ascii: "_"), UInt8(ascii: "-"), 0x80...:
-        true
-      default: false
-      }
-    }
-    if isPlain { return path }
-    return "'" + path.unicodeScalars.map { $0 == "'" ? "'\\''" : String($0) }.joined() + "'"
-  }
 }
 
 extension DataDirectoryError {

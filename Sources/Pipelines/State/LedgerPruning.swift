@@ -138,7 +138,10 @@ package struct LedgerPruning {
       WHERE pipeline = $1 AND status <> 'running'
         AND finished_at < now() - make_interval(days => $2)
         AND run_id NOT IN \(Self.published)
-        AND run_id NOT IN (SELECT run_id FROM almanac.model_versions
+        AND run_id NOT IN (SELECT run_id FROM almanac.model_versions AS v
+            WHERE status IN ('champion', 'challenger') OR EXISTS (
+              SELECT FROM almanac.model_decisions AS d
+              WHERE d.model = v.model AND v.model_version IN (d.model_version, d.previous_version))
           UNION SELECT run_id FROM almanac.watermarks
           UNION (SELECT run_id FROM almanac.runs WHERE manifest_digest IS NOT NULL
             ORDER BY started_at DESC LIMIT 1)
