@@ -187,6 +187,8 @@ struct ExtractionLoadTests {
     var bytes = try Data(contentsOf: URL(filePath: place.data + "/" + file))
     bytes[bytes.count / 2] ^= 1
     try bytes.write(to: URL(filePath: place.data + "/" + file))
+    let found = try place.almanac(["datasets", "verify", "--data", place.data])
+    #expect(found.status == 65 && (found.stdout + found.stderr).contains(file), "\(found)")
     try place.night()
     try place.expectHeld()
   }

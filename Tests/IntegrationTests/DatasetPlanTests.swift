@@ -61,6 +61,8 @@ struct DatasetPlanTests {
     Reading("bytes", "'\\x00ff'::bytea", .bytes([0, 255])),
     Reading("uuid", "'\(id)'::uuid", UUIDValue(id).map { .uuid($0) }),
     Reading("uuid", "'\(id)'::text", UUIDValue(id).map { .uuid($0) }),
+    Reading("uuids", "ARRAY['\(id)'::uuid, '\(id)']", UUIDValue(id).map { .uuids([$0, $0]) }),
+    Reading("uuids", "'{}'::uuid[]", .uuids([])), Reading("uuids?", "null::uuid[]", nil),
     Reading("decimal(2)", "1.25", .integer(125)),
     Reading("decimal(2)", "12.34::public.cents", .integer(1_234)),
     Reading("decimal(0)", "(-3)::int2", .integer(-3)),

@@ -13,7 +13,7 @@ struct ConnectionTests {
     for setting in [
       "TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'", "search_path = public",
       "extra_float_digits = -10", "bytea_output = 'escape'", "idle_session_timeout = 5000",
-      "statement_timeout = 12345",
+      "statement_timeout = 12345", "idle_in_transaction_session_timeout = 5000",
     ] {
       try administrator.run("ALTER DATABASE \(name) SET \(setting)")
     }
@@ -25,6 +25,7 @@ struct ConnectionTests {
     #expect(try setting("extra_float_digits") == "1")
     #expect(try setting("bytea_output") == "hex")
     #expect(try setting("idle_session_timeout") == "0")
+    #expect(try setting("idle_in_transaction_session_timeout") == "0")
     #expect(try setting("client_encoding") == "UTF8")
     #expect(try setting("row_security") == "off")
     #expect(try setting("default_transaction_read_only") == "on")

@@ -158,26 +158,11 @@ package struct ProjectInspection: Sendable {
           datasets = nil
         }
       case .fit(let names), .predict(let names): models.formUnion(names.map(\.name))
-      case .rollup: datasets?.insert(RollupStage.dataset)
-      case .metrics:
-        models.insert("metrics")
-        datasets?.formUnion(
-          RunContext.billingDatasets + project.metrics.declared.map(\.dataset.name))
-      case .cohorts: datasets?.formUnion(RunContext.billingDatasets + ["users"])
-      case .funnels:
-        models.insert("funnels")
-        datasets?.insert(RollupStage.dataset)
-      case .usage: datasets?.formUnion([RollupStage.dataset, "invoices", "subscriptions"])
-      case .anomalies, .publish: break
+      case .metrics: models.insert("metrics")
+      case .funnels: models.insert("funnels")
+      case .rollup, .cohorts, .usage, .anomalies, .publish: break
       }
-    }
-    for model in project.models where models.contains(model.name) {
-      let series = model.series
-      datasets?.formUnion(
-        [series.dataset.name, series.alternative?.dataset.name].compactMap(\.self))
-    }
-    for model in project.risks where models.contains(model.name) {
-      datasets?.formUnion(RunContext.billingDatasets + model.datasetNames)
+      datasets?.formUnion(project.datasets(readBy: stage.settings))
     }
     entries.removeAll { entry in
       switch entry.kind {

@@ -148,18 +148,6 @@ package enum MaintenanceError: ExitStatusConvertible, Equatable {
   }
 }
 
-extension Project {
-  /// The first stage or model that computes from every day of a dataset, `nil` if none does.
-  fileprivate func firstReader(of dataset: String) -> String? {
-    if dataset == RollupStage.dataset,
-      let pipeline = pipelines.first(where: { $0.stage(.rollup) != nil })
-    {
-      return "the stage rollup of pipeline \(pipeline.name)"
-    }
-    return models.first { $0.datasetNames.contains(dataset) }.map { "model \($0.name)" }
-  }
-}
-
 extension PartLayout {
   /// The layout of a dataset as the manifest tells it; without that, of rows that are ordered by
   /// nothing but what all parts of them have.

@@ -16,7 +16,7 @@ package struct SnapshotVerification: Equatable, Sendable {
 
   /// The number of datasets.
   package private(set) var datasets = 0
-  /// The number of parts that the manifest lists.
+  /// The number of parts that the manifest lists, those of unfinished first loads included.
   package private(set) var parts = 0
   /// The number of rows in sound parts.
   package private(set) var rows = 0
@@ -46,7 +46,11 @@ package struct SnapshotVerification: Equatable, Sendable {
   private static let maximumAttempts = 3
 
   private init(_ directory: DataDirectoryReading) throws {
-    let listed = directory.manifest.datasets.sorted { $0.key < $1.key }.flatMap(\.value.parts)
+    // What a first load that has not ended has written counts too: the next run goes on with it.
+    let loads = (directory.manifest.loads ?? [:]).sorted { $0.key < $1.key }
+    let listed =
+      directory.manifest.datasets.sorted { $0.key < $1.key }.flatMap(\.value.parts)
+      + loads.flatMap(\.value.parts)
     datasets = directory.manifest.datasets.count
     parts = listed.count
     for part in listed {
