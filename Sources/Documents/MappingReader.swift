@@ -95,6 +95,23 @@ package struct MappingReader {
   }
 }
 
+extension Node.Entry {
+  /// The key of an entry whose keys the user chooses, which has to be a name as
+  /// ``ValueReader/name`` reads it.
+  ///
+  /// - Throws: `DocumentError.unexpected` with the place of the key.
+  package var chosenName: String {
+    get throws(DocumentError) {
+      guard isName(key) else {
+        throw .unexpected(
+          keyMark, found: quoted(key), expected: "a name of letters, digits and underscores",
+          suggestion: nil)
+      }
+      return key
+    }
+  }
+}
+
 extension Node {
   /// The entries of a mapping whose keys the user chooses, each read with its key.
   ///

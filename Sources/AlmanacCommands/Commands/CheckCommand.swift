@@ -45,9 +45,7 @@ package struct CheckCommand: Command {
         option: "--source", value: value, variable: "ALMANAC_SOURCE") : nil
     projectPath = try scanner.value("--project") ?? "."
     format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
-    pipeline = scanner.operand()
-    guard let pipeline, !shown(pipeline).contains(pipeline) else { return }
-    throw UsageError("the pipeline's name is a connection string; put --source before")
+    pipeline = try scanner.pipeline(before: "--source")
   }
 
   package func run(in setting: CommandSetting) throws {

@@ -46,12 +46,7 @@ package struct DoctorCommand: Command {
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     self.environment = environment
-    let options = ConnectionOptions(environment: environment)
-    source = try options.settings(
-      option: "--source", value: try scanner.value("--source"), variable: "ALMANAC_SOURCE")
-    target = try options.settings(
-      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET",
-      fallback: source)
+    (source, target) = try ConnectionOptions(environment: environment).sourceAndTarget(&scanner)
     dataPath = try scanner.value("--data") ?? "var/data"
     jobs = try scanner.integer("--jobs", in: 1...256)
     projectPath = try scanner.value("--project") ?? "."

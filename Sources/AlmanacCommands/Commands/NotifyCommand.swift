@@ -42,22 +42,15 @@ package struct NotifyCommand: Command {
     target = try targetSettings(&scanner, environment: environment)
     projectPath = try scanner.value("--project") ?? "."
     isTest = try scanner.flag("--test")
-    guard let pipeline = scanner.operand() else {
+    guard let pipeline = try scanner.pipeline(before: "--target") else {
       throw UsageError("name the pipeline, such as `almanac notify nightly`")
-    }
-    guard shown(pipeline).contains(pipeline) else {
-      throw UsageError("the pipeline's name is a connection string; put --target before")
     }
     self.pipeline = pipeline
   }
 
   package func run(in setting: CommandSetting) throws {
     let project = try ProjectLoader(path: projectPath, environment: environment).load()
-    guard let found = project.pipeline(pipeline) else {
-      let known = project.pipelines.map(\.name)
-      throw PipelineError.unknownPipeline(
-        name: pipeline, suggestion: Suggestion.didYouMean(pipeline, among: known), known: known)
-    }
+    let found = try project.requiredPipeline(pipeline)
     guard let notifier = Notifier(found, zones: systemZone) else {
       guard found.notify == nil else { throw PipelineError.unknownZone(name: found.zone) }
       throw NoWebhook(pipeline: pipeline)

@@ -43,22 +43,15 @@ package struct PruneCommand: Command {
     projectPath = try scanner.value("--project") ?? "."
     isDry = try scanner.flag("--dry-run")
     format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
-    guard let pipeline = scanner.operand() else {
+    guard let pipeline = try scanner.pipeline(before: "--target") else {
       throw UsageError("name the pipeline to prune, such as `almanac prune nightly`")
-    }
-    guard shown(pipeline).contains(pipeline) else {
-      throw UsageError("the pipeline's name is a connection string; put --target before")
     }
     self.pipeline = pipeline
   }
 
   package func run(in setting: CommandSetting) throws {
     let project = try ProjectLoader(path: projectPath, environment: environment).load()
-    guard let found = project.pipeline(pipeline) else {
-      let known = project.pipelines.map(\.name)
-      throw PipelineError.unknownPipeline(
-        name: pipeline, suggestion: Suggestion.didYouMean(pipeline, among: known), known: known)
-    }
+    let found = try project.requiredPipeline(pipeline)
     guard let retention = found.retention else { throw NoRetention(pipeline: pipeline) }
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)

@@ -111,12 +111,7 @@ package struct ScheduleCommand: Command {
 
   private func pipelines(of project: Project) throws -> [PipelineDefinition] {
     guard let name = pipeline else { return project.pipelines.sorted { $0.name < $1.name } }
-    guard let found = project.pipeline(name) else {
-      let known = project.pipelines.map(\.name)
-      throw PipelineError.unknownPipeline(
-        name: name, suggestion: Suggestion.didYouMean(name, among: known), known: known)
-    }
-    return [found]
+    return [try project.requiredPipeline(name)]
   }
 
   private static func absolute(_ path: String) -> String {

@@ -114,6 +114,19 @@ package struct ArgumentScanner {
     return tokens.remove(at: index).text
   }
 
+  /// Takes the next operand as the name of a pipeline.
+  ///
+  /// - Parameter option: the option that may have been left out before a connection string.
+  /// - Returns: the name, or `nil` if there is none.
+  /// - Throws: ``UsageError`` for a connection string, which is not repeated.
+  mutating func pipeline(before option: String) throws(UsageError) -> String? {
+    guard let name = operand() else { return nil }
+    guard shown(name).contains(name) else {
+      throw UsageError("the pipeline's name is a connection string; put \(option) before")
+    }
+    return name
+  }
+
   /// Refuses whatever was not taken.
   package consuming func finish() throws(UsageError) {
     guard let token = tokens.first else { return }

@@ -25,4 +25,19 @@ struct ConnectionOptions {
     if let text = environment[variable], !text.isEmpty { return try ConnectionSettings(text) }
     return try fallback ?? ConnectionSettings("")
   }
+
+  /// The settings of both sides by `--source` and `--target`; the target is the source where nothing
+  /// names it.
+  ///
+  /// - Throws: as ``settings(option:value:variable:fallback:)``.
+  func sourceAndTarget(
+    _ scanner: inout ArgumentScanner
+  ) throws -> (source: ConnectionSettings, target: ConnectionSettings) {
+    let source = try settings(
+      option: "--source", value: try scanner.value("--source"), variable: "ALMANAC_SOURCE")
+    let target = try settings(
+      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET",
+      fallback: source)
+    return (source, target)
+  }
 }

@@ -29,13 +29,8 @@ struct RunOptions {
     _ scanner: inout ArgumentScanner, of command: String, environment: [String: String]
   ) throws {
     self.environment = environment
-    let options = ConnectionOptions(environment: environment)
     date = try scanner.date("--date")
-    source = try options.settings(
-      option: "--source", value: try scanner.value("--source"), variable: "ALMANAC_SOURCE")
-    target = try options.settings(
-      option: "--target", value: try scanner.value("--target"), variable: "ALMANAC_TARGET",
-      fallback: source)
+    (source, target) = try ConnectionOptions(environment: environment).sourceAndTarget(&scanner)
     dataPath = try scanner.value("--data") ?? "var/data"
     projectPath = try scanner.value("--project") ?? "."
     jobs = try scanner.integer("--jobs", in: 1...256)
@@ -45,12 +40,8 @@ struct RunOptions {
     }
     selection = StageSelection(only: try terms("--only"), skip: try terms("--skip") ?? [])
     isForced = try scanner.flag("--force")
-    guard let pipeline = scanner.operand() else {
+    guard let pipeline = try scanner.pipeline(before: "--source or --target") else {
       throw UsageError("name the pipeline to \(command), such as `almanac \(command) nightly`")
-    }
-    guard shown(pipeline).contains(pipeline) else {
-      throw UsageError(
-        "the pipeline's name is a connection string; put --source or --target before")
     }
     self.pipeline = pipeline
   }

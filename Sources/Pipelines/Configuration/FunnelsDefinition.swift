@@ -69,12 +69,8 @@ extension FunnelsDefinition {
 
 extension FunnelsDefinition.Funnel {
   fileprivate init(_ entry: Node.Entry) throws(DocumentError) {
-    guard isName(entry.key) else {
-      throw .unexpected(
-        entry.keyMark, found: quoted(entry.key),
-        expected: "a name of letters, digits and underscores", suggestion: nil)
-    }
-    var reader = try MappingReader(entry.value, of: "the funnel \(entry.key)")
+    let name = try entry.chosenName
+    var reader = try MappingReader(entry.value, of: "the funnel \(name)")
     subject = try reader.required("of", as: .word)
     let window = try reader.optional("window", as: .duration)
     let entries: Entries = try reader.optional("entries", as: .word) ?? .first
@@ -90,7 +86,7 @@ extension FunnelsDefinition.Funnel {
     }
     do throws(BillingError) {
       definition = try FunnelDefinition(
-        name: entry.key,
+        name: name,
         steps: read.map { FunnelDefinition.Step($0.name, window: $0.window.map(\.microseconds)) },
         window: window.map(\.microseconds), isEnteredAgain: entries == .every)
     } catch {

@@ -7,19 +7,15 @@ extension ValueReader where Value == [Holiday] {
   package static var holidays: ValueReader {
     ValueReader("holidays by name") { (node) throws(DocumentError) -> [Holiday] in
       let holidays = try node.entries(of: "the holidays") { (entry) throws(DocumentError) in
-        guard isName(entry.key) else {
-          throw .unexpected(
-            entry.keyMark, found: quoted(entry.key),
-            expected: "a name of letters, digits and underscores", suggestion: nil)
-        }
-        var reader = try MappingReader(entry.value, of: "the holiday \(entry.key)")
-        let rule = try Holiday.Rule(reader: &reader, name: entry.key)
+        let name = try entry.chosenName
+        var reader = try MappingReader(entry.value, of: "the holiday \(name)")
+        let rule = try Holiday.Rule(reader: &reader, name: name)
         let before = try reader.optional("before", as: .integer(in: 0...14)) ?? 0
         let after = try reader.optional("after", as: .integer(in: 0...14)) ?? 0
         try reader.finish()
-        return Holiday(name: entry.key, rule: rule, before: before, after: after)
+        return Holiday(name: name, rule: rule, before: before, after: after)
       }
-      // The digest of a file does not depend on the order of its keys, so that forecasts may not either.
+      // The digest of a file does not depend on the order of its keys, so forecasts may not either.
       return holidays.sorted { $0.name < $1.name }
     }
   }

@@ -39,12 +39,7 @@ extension DeclaredMetric {
   private static let measures = ["count", "sum", "distinct", "ratio"]
 
   fileprivate init(_ entry: Node.Entry) throws(DocumentError) {
-    guard isName(entry.key) else {
-      throw .unexpected(
-        entry.keyMark, found: quoted(entry.key),
-        expected: "a name of letters, digits and underscores", suggestion: nil)
-    }
-    name = entry.key
+    name = try entry.chosenName
     mark = entry.keyMark
     if let built = Metric.allCases.first(where: { $0.name == entry.key }) {
       throw .unexpected(

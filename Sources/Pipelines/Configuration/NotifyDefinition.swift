@@ -87,12 +87,7 @@ extension NotifyRule {
   private static let limits = ["above", "below", "reaches"]
 
   fileprivate init(_ entry: Node.Entry) throws(DocumentError) {
-    guard isName(entry.key) else {
-      throw .unexpected(
-        entry.keyMark, found: quoted(entry.key),
-        expected: "a name of letters, digits and underscores", suggestion: nil)
-    }
-    name = entry.key
+    name = try entry.chosenName
     var reader = try MappingReader(entry.value, of: "the rule \(entry.key)")
     isByCompany =
       try reader.optional("by", as: .oneOf(["company": true, "all": false])) ?? false

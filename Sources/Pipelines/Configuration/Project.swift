@@ -36,6 +36,16 @@ package struct Project: Hashable, Sendable {
     pipelines.first { $0.name == name }
   }
 
+  /// The pipeline of a name that somebody asked for.
+  ///
+  /// - Throws: ``PipelineError/unknownPipeline(name:suggestion:known:)`` if there is none.
+  package func requiredPipeline(_ name: String) throws(PipelineError) -> PipelineDefinition {
+    if let found = pipeline(name) { return found }
+    let known = pipelines.map(\.name)
+    throw .unknownPipeline(
+      name: name, suggestion: Suggestion.didYouMean(name, among: known), known: known)
+  }
+
   /// The model of a name.
   package func model(_ name: String) -> ModelDefinition? { models.first { $0.name == name } }
 

@@ -98,20 +98,6 @@ extension RiskDefinition.Count {
   }
 }
 
-extension Node.Entry {
-  /// The key, which has to be a name.
-  fileprivate var chosenName: String {
-    get throws(DocumentError) {
-      guard isName(key) else {
-        throw .unexpected(
-          keyMark, found: quoted(key), expected: "a name of letters, digits and underscores",
-          suggestion: nil)
-      }
-      return key
-    }
-  }
-}
-
 /// Reads features, which refer to the counts of the same file.
 private struct FeatureReading {
   /// The names of the counts.

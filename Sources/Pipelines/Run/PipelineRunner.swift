@@ -268,12 +268,7 @@ package struct PipelineRunner {
   /// - Throws: ``PipelineError`` for a name that is unknown or a date that is not over; what
   ///   connecting throws.
   func open() throws -> Opening {
-    guard let pipeline = project.pipeline(request.pipeline) else {
-      let known = project.pipelines.map(\.name)
-      throw PipelineError.unknownPipeline(
-        name: request.pipeline,
-        suggestion: Suggestion.didYouMean(request.pipeline, among: known), known: known)
-    }
+    let pipeline = try project.requiredPipeline(request.pipeline)
     if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
       throw PipelineError.noCompanyZones(reason: reason)
     }

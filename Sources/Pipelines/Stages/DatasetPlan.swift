@@ -103,6 +103,7 @@ struct DatasetPlan: Sendable {
     wireFields + (definition.readsByTransaction ? [StoredColumn.xidField] : [])
   }
 
+  /// What stands behind `FROM` for a piece: its relation alone, under the name of the table.
   func source(of piece: SourcePiece) -> String {
     guard let table, let part = piece.relation else { return relation }
     // Expressions of the dataset may name the table.
