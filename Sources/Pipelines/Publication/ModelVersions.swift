@@ -162,7 +162,8 @@ package struct ModelVersions {
     let rows = try connection.query(
       """
       SELECT e.key, e.value FROM almanac.model_versions AS m, LATERAL jsonb_each(m.coefficients) AS e
-      WHERE m.model = $1 AND m.model_version = $2 AND e.key LIKE 'days%' AND e.value ? 'model'
+      WHERE m.model = $1 AND m.model_version = $2 AND jsonb_typeof(e.value) = 'object'
+        AND e.value ?& ARRAY['judgement', 'model']
       ORDER BY e.key
       """, [version.model, version.version])
     return (0..<rows.count).map { (rows[$0, "key"] ?? "", rows[$0, "value"] ?? "") }

@@ -1,7 +1,6 @@
 import AlmanacCore
 import Codecs
 import Documents
-import FoundationEssentials
 import Postgres
 import Predictions
 package import Regression
@@ -16,27 +15,11 @@ struct RiskChampion {
   let cut: Timestamp
   /// Up to when anything was known when a person chose it; `nil` if nobody did.
   let chosenCut: Timestamp?
-  /// What gives the probability of days 0 to 30.
-  let first: RiskModel
-  /// What gives that of days 31 to 90.
-  let second: ChurnForecast.Source
+  /// What gives each of its probabilities, by the name of the part.
+  let sources: [String: RiskSource]
 }
 
 extension RiskChampion {
-  /// A model as the ledger keeps it, beside what moves its intercept.
-  private struct Document: Decodable {
-    enum CodingKeys: String, CodingKey {
-      case shift, judgement, model
-      case baseRate = "base_rate"
-      case constantFeatures = "constant_features"
-    }
-    var shift: Double
-    var baseRate: Double
-    var constantFeatures: [String]
-    var judgement: RiskGate
-    var model: Regression.FittedModel
-  }
-
   /// Reads the champion of a model; `nil` where none serves.
   ///
   /// - Parameters:
@@ -49,9 +32,6 @@ extension RiskChampion {
     let rows = try connection.query(
       """
       SELECT v.model_version, v.specification ->> 'definition' AS definition, v.training_end,
-        v.coefficients -> 'days_0_30' AS first, v.coefficients -> 'days_31_90' AS second,
-        v.gate -> 'days_31_90' ->> 'published' AS second_source,
-        v.gate -> 'days_31_90' ->> 'reason' AS second_reason,
         (SELECT CASE WHEN d.model_version = v.model_version THEN d.known_until END
           FROM almanac.model_decisions AS d WHERE d.model = v.model
           ORDER BY d.decision_id DESC LIMIT 1) AS known_until
@@ -62,43 +42,39 @@ extension RiskChampion {
       .unreadableModel(model: model, version: version, reason: reason)
     }
     guard let text = rows[0, "definition"],
-      let end = rows[0, "training_end"].flatMap({ CalendarDate($0) }),
-      let document = rows[0, "first"]
+      let end = rows[0, "training_end"].flatMap({ CalendarDate($0) })
     else { throw unreadable("a part is missing") }
     do {
       definition = try RiskDefinition(
         node: try Documents.Document.parse(Array(text.utf8), file: "definition of \(version)"))
     } catch { throw unreadable("its definition is no longer understood") }
-    guard let first = RiskChampion.model(document) else {
-      throw unreadable("its coefficients are no longer understood")
-    }
-    self.first = first
-    if rows[0, "second_source"] == "model", let text = rows[0, "second"] {
-      guard let later = RiskChampion.model(text) else {
-        throw unreadable("its coefficients are no longer understood")
+    let parts = try connection.query(
+      """
+      SELECT g.key, g.value ->> 'published' AS published, g.value ->> 'reason' AS reason,
+        v.coefficients -> g.key AS fit
+      FROM almanac.model_versions AS v, LATERAL jsonb_each(v.gate) AS g
+      WHERE v.model = $1 AND v.model_version = $2 AND jsonb_typeof(g.value) = 'object'
+      """, [model, version])
+    var sources: [String: RiskSource] = [:]
+    for row in 0..<parts.count {
+      guard let name = parts[row, "key"] else { continue }
+      if parts[row, "published"] == "model" {
+        guard let fit = parts[row, "fit"].flatMap({ RiskModel(document: $0) }) else {
+          throw unreadable("its coefficients are no longer understood")
+        }
+        sources[name] = .model(fit)
+      } else {
+        sources[name] = .baseline(
+          rate: nil, reason: parts[row, "reason"] ?? "no model was kept", refused: nil)
       }
-      second = .model(later)
-    } else {
-      second = .baseline(
-        rate: nil, reason: rows[0, "second_reason"] ?? "no model of days 31 to 90 was kept",
-        refused: nil)
     }
+    guard sources.values.contains(where: { $0.published != nil }) else {
+      throw unreadable("none of its parts is a model")
+    }
+    self.sources = sources
     self.version = version
     cut = zone.start(of: end)
     chosenCut = rows[0, "known_until"].flatMap { CalendarDate($0) }.map { zone.start(of: $0) }
-  }
-
-  /// A model as the ledger keeps it; `nil` where this program cannot read it.
-  static func model(_ text: String) -> RiskModel? {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    guard let document = try? decoder.decode(Document.self, from: Data(text.utf8)) else {
-      return nil
-    }
-    return RiskModel(
-      fitted: document.model, shift: document.shift, gate: document.judgement,
-      baseRate: document.baseRate, constantFeatures: document.constantFeatures)
   }
 }
 
@@ -108,7 +84,7 @@ extension ModelVersions {
   /// - Throws: ``PipelineError/unreadableModel(model:version:reason:)``; a `PostgresError`.
   package func fits(of version: Version) throws -> [(span: String, model: Regression.FittedModel)] {
     try fitTexts(of: version).map { span, text in
-      guard let model = RiskChampion.model(text) else {
+      guard let model = RiskModel(document: text) else {
         throw PipelineError.unreadableModel(
           model: version.model, version: version.version,
           reason: "its coefficients are no longer understood")
@@ -146,37 +122,23 @@ extension FittedRisk {
   /// - Returns: this with the verdict, and with what the champion says if it is kept.
   /// - Throws: `RegressionError`, and what `other` throws.
   func meeting(
-    _ champion: RiskChampion, _ model: RiskDefinition, _ panel: ChurnPanel,
-    other: () throws -> ChurnPanel?
+    _ champion: RiskChampion, _ model: RiskDefinition, _ panel: any RiskPanel,
+    other: () throws -> (any RiskPanel)?
   ) throws -> FittedRisk {
     var result = self
     result.verdict.champion = champion.version
     let isSame = champion.definition.canonicalText == model.canonicalText
     guard let own = isSame ? panel : try other() else { return result }
-    // The gate judges recipes, the champion's like that of the candidate.
-    var recipe = isPublished ? forecast?.first.fitted : nil
-    if !isSame {
-      recipe = nil
-      if case .model(let learned) = try RiskRecipe().learn(own.first, by: own.cut),
-        learned.gate.failures.isEmpty
-      {
-        recipe = learned
-      }
-    }
+    let meeting = RiskMeeting(
+      champion: champion, isSame: isSame, own: own,
+      recipes: try championRecipes(champion, isSame: isSame, own))
     let isChosen = champion.chosenCut != nil
-    guard isChosen || recipe != nil else {
+    guard isChosen || !meeting.recipes.isEmpty else {
       result.verdict.reason += "; the champion's recipe does not pass its gate any more"
       return result
     }
-    if isPublished, let candidate = forecast?.first.fitted {
-      let rival =
-        if let recipe, !isSame, !isChosen {
-          RiskComparison(judged: recipe, own.first)
-        } else {
-          try RiskComparison(
-            champion.first, own.first, since: max(champion.cut, champion.chosenCut ?? champion.cut))
-        }
-      let gain = RiskComparison(judged: candidate, panel.first).gain(over: rival, panel.first)
+    if isPublished, let forecast {
+      let gain = try meeting.gain(of: forecast, panel)
       result.verdict.gain = gain
       let isWorse = gain.map { $0.upper < 0 } ?? false
       let isBetter = gain.map { $0.lower > 0 } ?? false
@@ -198,12 +160,103 @@ extension FittedRisk {
     }
     result.verdict.decision = .kept
     result.shown = (
-      try ChurnForecast(
-        own, features: champion.definition.features,
-        kept: (.model(champion.first), champion.second), bands: model.bands),
+      try champion.definition.forecast(own, kept: meeting.kept, bands: model.bands),
       champion.version,
       isSame ? dataDigest : SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: own))
     )
     return result
+  }
+
+  /// What the champion's recipe gives now where it passes its gate, by the name of the part: the
+  /// gate judges recipes, the champion's like that of the candidate.
+  private func championRecipes(
+    _ champion: RiskChampion, isSame: Bool, _ own: any RiskPanel
+  ) throws -> [String: RiskModel] {
+    var recipes: [String: RiskModel] = [:]
+    for (position, part) in own.parts.enumerated()
+    where part.decides && champion.sources[part.name]?.published != nil {
+      if isSame {
+        recipes[part.name] = forecast?.sources[position].published
+      } else if case .model(let learned) = try RiskRecipe().learn(part.rows, by: own.cut),
+        learned.gate.failures.isEmpty
+      {
+        recipes[part.name] = learned
+      }
+    }
+    return recipes
+  }
+}
+
+/// What the candidate and the champion are compared by.
+private struct RiskMeeting {
+  let champion: RiskChampion
+  /// Whether both are of one definition.
+  let isSame: Bool
+  /// What the champion's definition learns from.
+  let own: any RiskPanel
+  /// What the champion's recipe gives now, by the name of the part.
+  let recipes: [String: RiskModel]
+
+  /// By how much the candidate's log loss is below the champion's, over the parts of which both have
+  /// a model; `nil` where that is not known.
+  func gain(of forecast: any RiskForecast, _ panel: any RiskPanel) throws -> RiskGate.Interval? {
+    let isChosen = champion.chosenCut != nil
+    var ours = RiskComparison()
+    var theirs = RiskComparison()
+    var compared: [(name: String, data: RiskRows)] = []
+    for (part, source) in zip(panel.parts, forecast.sources) where part.decides {
+      guard let candidate = source.published, let served = champion.sources[part.name]?.published,
+        let data = own.parts.first(where: { $0.name == part.name })?.rows
+      else { continue }
+      if !isSame, !isChosen {
+        guard let recipe = recipes[part.name] else { continue }
+        theirs.add(judged: recipe, data, part: part.name)
+      } else {
+        try theirs.add(
+          served, data, part: part.name,
+          since: max(champion.cut, champion.chosenCut ?? champion.cut))
+      }
+      ours.add(judged: candidate, part.rows, part: part.name)
+      compared.append((part.name, part.rows))
+    }
+    return ours.gain(over: theirs, compared)
+  }
+
+  /// What a kept champion gives each probability by: its own models, but the share of all companies
+  /// where its recipe does not pass any more, unless a person chose it.
+  var kept: [RiskSource] {
+    own.parts.map { part in
+      let none = RiskSource.baseline(rate: nil, reason: "no model was kept", refused: nil)
+      let source = champion.sources[part.name] ?? none
+      guard source.published != nil, part.decides, champion.chosenCut == nil,
+        recipes[part.name] == nil
+      else { return source }
+      return .baseline(
+        rate: nil, reason: "the champion's recipe does not pass its gate any more", refused: nil)
+    }
+  }
+}
+
+extension RiskDefinition {
+  /// What is learned from a panel of this model, and said of its rows of now.
+  ///
+  /// - Parameters:
+  ///   - panel: the panel, of the model's kind.
+  ///   - kept: what gives each probability, where that was fitted before.
+  ///   - bands: where bands begin; those of the definition where none are given.
+  /// - Returns: what is said.
+  /// - Throws: `RegressionError`.
+  func forecast(
+    _ panel: any RiskPanel, kept: [RiskSource]? = nil, bands: ChurnRisk.Bands? = nil
+  ) throws -> any RiskForecast {
+    switch kind {
+    case .churn:
+      guard let panel = panel as? ChurnPanel else { preconditionFailure("a panel of churn") }
+      guard let kept else {
+        return try ChurnForecast(panel, features: features, bands: bands ?? self.bands)
+      }
+      return try ChurnForecast(
+        panel, features: features, kept: (kept[0], kept[1]), bands: bands ?? self.bands)
+    }
   }
 }

@@ -11,7 +11,7 @@ extension RunContext {
   ///
   /// - Returns: the number of outcomes recorded.
   func recordOutcomes(of model: RiskDefinition, _ fitted: FittedRisk) throws -> Int {
-    guard let ledger = fitted.ledger else { return 0 }
+    guard let ledger = fitted.reading.ledger else { return 0 }
     return try lock.write { connection in
       var recorded = 0
       for (measure, column, days) in [

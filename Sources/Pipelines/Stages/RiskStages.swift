@@ -10,7 +10,7 @@ extension RunContext {
   /// met with the same result, so both are the same.
   func fit(_ model: RiskDefinition) throws -> FittedRisk {
     if let known = riskFits[model.name] { return known }
-    let reading = try churnReading(model)
+    let reading = try riskReading(model)
     let fitted = try meetChampion(
       try FittedRisk(model, reading, date: date), model, reading.panel)
     riskFits[model.name] = fitted
@@ -19,7 +19,7 @@ extension RunContext {
 
   /// Lets what was fitted meet the version that serves, if there is one and it can be compared.
   private func meetChampion(
-    _ fitted: FittedRisk, _ model: RiskDefinition, _ panel: ChurnPanel?
+    _ fitted: FittedRisk, _ model: RiskDefinition, _ panel: (any RiskPanel)?
   ) throws -> FittedRisk {
     var fitted = fitted
     do {
@@ -43,7 +43,7 @@ extension RunContext {
           model: model.name, version: champion.version, reason: problem.description)
       }
       return try fitted.meeting(champion, model, panel) {
-        try churnReading(champion.definition).panel
+        try riskReading(champion.definition).panel
       }
     } catch let error as PipelineError {
       guard case .unreadableModel = error else { throw error }
@@ -75,7 +75,7 @@ extension FitStage {
     }
     let verdict = fitted.verdict
     let record = VersionRecord(
-      model: model.name, baseline: ChurnForecast.baselineName, version: fitted.version,
+      model: model.name, baseline: RiskSource.baselineName, version: fitted.version,
       specificationJSON: fitted.specificationJSON, coefficientsJSON: fitted.coefficientsJSON,
       training: fitted.training, dataDigest: fitted.dataDigest, scoresJSON: fitted.scoresJSON,
       gateJSON: fitted.gateJSON, isPublished: fitted.isPublished, decision: verdict.decision,
@@ -86,7 +86,7 @@ extension FitStage {
       outcome.note("\(model.name)_champion", champion)
     }
     let shown =
-      fitted.forecast == nil ? "none" : fitted.servesModel ? "model" : ChurnForecast.baselineName
+      fitted.forecast == nil ? "none" : fitted.servesModel ? "model" : RiskSource.baselineName
     outcome.note(model.name, shown)
     context.log(.info, "fit: \(model.name), \(shown)")
   }
@@ -98,28 +98,58 @@ extension PredictStage {
     _ model: RiskDefinition, in context: RunContext, _ outcome: inout StageOutcome
   ) throws {
     let fitted = try context.fit(model)
-    let rows = ChurnRiskRows(
-      run: context.run, model: model.name, asOf: context.date,
-      recordedCut: try context.knowledgeCut(of: model),
-      validUntil: context.zone.start(of: context.date.adding(days: PredictStage.validDays)),
-      actions: model.actions)
-    let written = try context.lock.copyPredictions(
-      [rows.batch(fitted)], into: .churnRisk, run: context.run.description, model: model.name)
+    let written = try write(model, fitted, in: context)
     outcome.rowsIn += fitted.rowsRead
     outcome.rowsOut += written
     outcome.note("\(model.name)_rows", written)
-    let drift = fitted.shownForecast?.drift ?? []
-    for feature in drift where feature.isWarned {
-      outcome.notices.append(
-        "\(model.name): \(feature.feature) of companies that pay now is far from what the model "
-          + "learned from (PSI \(FittedRisk.rounded(feature.stabilityIndex)))")
-    }
-    if !drift.isEmpty {
-      let words = drift.map { "\($0.feature) \(FittedRisk.rounded($0.stabilityIndex))" }
-      outcome.note("\(model.name)_drift", words.joined(separator: ", "))
-    }
+    note(fitted.shownForecast?.drifts ?? [], of: model, &outcome)
     let outcomes = try context.recordOutcomes(of: model, fitted)
     if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
     context.log(.info, "predict: \(model.name), \(written) rows")
+  }
+
+  /// Copies what is said of companies into the table of the model's kind; returns the rows.
+  private func write(
+    _ model: RiskDefinition, _ fitted: FittedRisk, in context: RunContext
+  ) throws -> Int {
+    let cut = try context.knowledgeCut(of: model)
+    let validUntil = context.zone.start(of: context.date.adding(days: PredictStage.validDays))
+    var batches: [Batch] = []
+    if let forecast = fitted.shownForecast as? ChurnForecast {
+      let rows = ChurnRiskRows(
+        run: context.run, model: model.name, asOf: context.date, recordedCut: cut,
+        validUntil: validUntil, actions: model.actions)
+      batches = [rows.batch(forecast, of: fitted)]
+    }
+    return try context.lock.copyPredictions(
+      batches, into: model.kind.table, run: context.run.description, model: model.name)
+  }
+
+  /// Warns of features that have moved away from what was learned, and notes all of them.
+  private func note(
+    _ drifts: [(part: String, drift: RiskDrift)], of model: RiskDefinition,
+    _ outcome: inout StageOutcome
+  ) {
+    let isOne = Set(drifts.map(\.part)).count < 2
+    func name(_ part: String, _ drift: RiskDrift) -> String {
+      isOne ? drift.feature : "\(part) \(drift.feature)"
+    }
+    for (part, drift) in drifts where drift.isWarned {
+      outcome.notices.append(
+        "\(model.name): \(name(part, drift)) of companies that pay now is far from what the model "
+          + "learned from (PSI \(FittedRisk.rounded(drift.stabilityIndex)))")
+    }
+    if drifts.isEmpty { return }
+    let words = drifts.map { "\(name($0, $1)) \(FittedRisk.rounded($1.stabilityIndex))" }
+    outcome.note("\(model.name)_drift", words.joined(separator: ", "))
+  }
+}
+
+extension RiskDefinition.Kind {
+  /// The table of what is said of companies.
+  var table: PredictionTable {
+    switch self {
+    case .churn: .churnRisk
+    }
   }
 }

@@ -4,27 +4,7 @@ package import Regression
 /// What the churn model learned, or why it did not, and what it says of the companies that pay now.
 package struct ChurnForecast: Sendable {
   /// What gives one of the two probabilities.
-  package enum Source: Sendable {
-    /// The model, which passed its gate.
-    case model(RiskModel)
-    /// The share of companies to which it happened stands in; `nil` where none is known. The model
-    /// that was refused, if there was one.
-    case baseline(rate: Double?, reason: String, refused: RiskModel?)
-
-    /// Why the baseline stands in; `nil` for a model.
-    package var reason: String? {
-      if case .baseline(_, let reason, _) = self { return reason }
-      return nil
-    }
-
-    /// The model, published or refused.
-    package var fitted: RiskModel? {
-      switch self {
-      case .model(let model): model
-      case .baseline(_, _, let refused): refused
-      }
-    }
-  }
+  package typealias Source = RiskSource
 
   /// What is said of one company.
   package struct Row: Sendable {
@@ -56,24 +36,7 @@ package struct ChurnForecast: Sendable {
   /// first.
   ///
   /// Empty without a model of days 0 to 30. Scheduled companies are left out, as in learning.
-  package let drift: [Drift]
-
-  /// How far a feature has moved.
-  package struct Drift: Equatable, Sendable {
-    /// The feature.
-    package var feature: String
-    /// Its population stability index.
-    package var stabilityIndex: Double
-    /// Whether that is much, and more than chance makes of as few companies (DECISIONS.md, D-524).
-    package var isWarned: Bool
-  }
-
-  /// The index from which a feature has moved much.
-  package static let largeDrift = 0.25
-
-  /// What chance alone exceeds in one feature of a thousand, times companies: the 99.9 % point of
-  /// chi-square with ten degrees of freedom, since there are ten bins and one for missing values.
-  static let chanceDrift = 29.59
+  package let drift: [RiskDrift]
 
   /// Learns from a panel and scores its rows of now.
   ///
@@ -121,8 +84,8 @@ package struct ChurnForecast: Sendable {
     for name in panel.features.table.names {
       if let column = panel.features.table[name] { table.add(name, column.selecting(today)) }
     }
-    drift = ChurnForecast.drift(
-      first, table.selecting(rows: today.indices.filter { !panel.scheduled[today[$0]] }))
+    drift = first.drift(
+      table.selecting(rows: today.indices.filter { !panel.scheduled[today[$0]] }))
     guard !today.isEmpty, let scores = try first.scores(table) else {
       rows = []
       return
@@ -155,73 +118,14 @@ package struct ChurnForecast: Sendable {
     self.rows = rows
   }
 
-  private static func drift(_ source: Source, _ table: Table) -> [Drift] {
-    guard case .model(let model) = source, let reference = model.fitted.drift else { return [] }
-    let limit = max(largeDrift, chanceDrift / Double(max(1, table.rowCount)))
-    // What is kept of the score is from before the calibration, so only features are looked at.
-    return reference.findings(table, predictions: []).compactMap { finding in
-      finding.column.map { feature in
-        Drift(
-          feature: feature, stabilityIndex: finding.stabilityIndex,
-          isWarned: finding.stabilityIndex > limit)
-      }
-    }
-  }
-
   /// The label of the share of companies that stands in for a model.
-  package static let baselineName = RiskBaseline.baseRate.rawValue
+  package static let baselineName = RiskSource.baselineName
 }
 
-extension ChurnForecast.Source {
-  fileprivate init(_ result: RiskRecipe.Result) {
-    switch result {
-    case .baseline(let rate, let refusal):
-      self = .baseline(rate: rate, reason: refusal.description, refused: nil)
-    case .model(let model):
-      let failures = model.gate.failures
-      self =
-        failures.isEmpty
-        ? .model(model)
-        : .baseline(
-          rate: model.baseRate, reason: "the model is " + failures.joined(separator: ", "),
-          refused: model)
-    }
-  }
+extension ChurnForecast: RiskForecast {
+  package var sources: [RiskSource] { [first, second] }
 
-  fileprivate func refreshed(
-    _ data: RiskRows, by cut: Timestamp
-  ) throws(RegressionError) -> ChurnForecast.Source {
-    switch self {
-    case .model(let model): .model(try RiskRecipe().refreshed(model, data, by: cut))
-    case .baseline(_, let reason, let refused):
-      .baseline(rate: RiskRecipe().baseRate(data, by: cut), reason: reason, refused: refused)
-    }
-  }
-
-  /// The score of each row; `nil` where nothing is known.
-  fileprivate func scores(_ table: Table) throws(RegressionError) -> [RiskModel.Score]? {
-    switch self {
-    case .model(let model): return try model.scores(table)
-    case .baseline(let rate, _, _):
-      guard let rate else { return nil }
-      let score = RiskModel.Score(probability: rate, base: logit(rate), contributions: [])
-      return [RiskModel.Score](repeating: score, count: table.rowCount)
-    }
-  }
-
-  fileprivate func reasons(
-    _ score: RiskModel.Score, _ features: [FeatureSpecification], _ panel: FeaturePanel, row: Int
-  ) -> [Reason] {
-    switch self {
-    case .model(let model):
-      Reason.all(
-        of: score, names: model.reasonNames, features: features, panel: panel, row: row)
-    case .baseline(_, let reason, _):
-      [
-        Reason(
-          feature: ChurnForecast.baselineName, value: score.probability, contribution: 0,
-          text: "the share of all companies, since there is no model: \(reason)")
-      ]
-    }
+  package var drifts: [(part: String, drift: RiskDrift)] {
+    drift.map { (ChurnPanel.partNames[0], $0) }
   }
 }

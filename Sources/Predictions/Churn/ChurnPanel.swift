@@ -41,9 +41,6 @@ package struct ChurnPanel: Sendable {
   /// The end of the second span in days.
   package static let secondSpan = 90
 
-  /// Now: the last instant.
-  package var cut: Timestamp { first.asOf[first.asOf.count - 1] }
-
   /// The rows of now, by position.
   package var today: Range<Int> {
     let last = first.asOf.count - 1
@@ -139,6 +136,20 @@ package struct ChurnPanel: Sendable {
     scheduledLater = scheduled.1
     self.measured = measured
     self.measuredLater = measuredLater
+  }
+}
+
+extension ChurnPanel: RiskPanel {
+  /// The names of the two probabilities.
+  package static let partNames = ["days_0_30", "days_31_90"]
+
+  package var parts: [RiskPart] {
+    [
+      RiskPart(
+        name: ChurnPanel.partNames[0], title: "30 days", rows: first, decides: true),
+      RiskPart(
+        name: ChurnPanel.partNames[1], title: "days 31 to 90", rows: second, decides: false),
+    ]
   }
 }
 

@@ -17,6 +17,11 @@ package struct RiskModel: Sendable {
   package var judged: [(row: Int, logOdds: Double)]
   /// Features left out because they do not differ.
   package var constantFeatures: [String]
+  /// By how much the fits of groups differ from the common one, by the name of the group.
+  ///
+  /// The intercept's first, then those of the coefficients in order. Empty where there is one fit
+  /// for all.
+  package var deviations: [String: [Double]]
 
   /// A probability and what it is made of.
   package struct Score: Equatable, Sendable {
@@ -30,7 +35,8 @@ package struct RiskModel: Sendable {
   /// A model of parts that were kept.
   package init(
     fitted: FittedModel, shift: Double, gate: RiskGate, baseRate: Double,
-    judged: [(row: Int, logOdds: Double)] = [], constantFeatures: [String]
+    judged: [(row: Int, logOdds: Double)] = [], constantFeatures: [String],
+    deviations: [String: [Double]] = [:]
   ) {
     self.fitted = fitted
     self.shift = shift
@@ -38,6 +44,7 @@ package struct RiskModel: Sendable {
     self.baseRate = baseRate
     self.judged = judged
     self.constantFeatures = constantFeatures
+    self.deviations = deviations
   }
 
   /// The names of the contributions.

@@ -9,6 +9,9 @@ package struct RiskRows: Sendable {
   package let table: Table
   /// 0 or 1 for each row, NaN where it is not known yet.
   package let outcomes: [Double]
+  /// What each row is about besides its company, such as a module, where fits of one kind lean on a
+  /// common one; `nil` where rows are about their company alone.
+  package let groups: RiskGroups?
   /// A group of each row, such as its plan, for the baseline of last month's rate by group.
   package let segments: [Int]
   /// The instants, ascending.
@@ -19,11 +22,13 @@ package struct RiskRows: Sendable {
   /// Rows of the given parts, each with one entry per row or instant.
   package init(
     rows: [PanelRow], table: Table, outcomes: [Double], segments: [Int], asOf: [Timestamp],
-    maturity: [Timestamp]
+    maturity: [Timestamp], groups: RiskGroups? = nil
   ) {
     precondition(rows.count == table.rowCount && rows.count == outcomes.count)
     precondition(rows.count == segments.count && asOf.count == maturity.count)
+    precondition(groups.map { $0.of.count == rows.count } ?? true)
     self.rows = rows
+    self.groups = groups
     self.table = table
     self.outcomes = outcomes
     self.segments = segments
@@ -38,6 +43,25 @@ package struct RiskRows: Sendable {
 
   /// The number of rows whose outcome is yes.
   func events(_ positions: [Int]) -> Int { positions.count { outcomes[$0] == 1 } }
+}
+
+/// What rows are about besides their companies.
+package struct RiskGroups: Equatable, Sendable {
+  /// The name of each, ascending.
+  package var names: [String]
+  /// That of each row, by position.
+  package var of: [Int]
+
+  /// Groups of the given names.
+  package init(names: [String], of: [Int]) {
+    self.names = names
+    self.of = of
+  }
+
+  /// The groups of some rows.
+  package func selecting(_ rows: [Int]) -> RiskGroups {
+    RiskGroups(names: names, of: rows.map { of[$0] })
+  }
 }
 
 /// Why a model was not fitted; its baseline stands in.

@@ -3,18 +3,35 @@ import Billing
 import Columns
 import Predictions
 
-/// The panel of a model of churn, and where it comes from.
-struct ChurnReading {
+/// The panel of a model of what may happen to companies, and where it comes from.
+struct RiskReading {
   /// The panel; `nil` where nothing can be said.
-  let panel: ChurnPanel?
-  /// MRR of companies as known now; `nil` where there is no panel.
-  let ledger: RevenueLedger?
+  let panel: (any RiskPanel)?
+  /// What companies had at the instants; `nil` where there is no panel.
+  let book: CompanyBook?
   /// Why there is none, in one line.
   let refusal: String?
   /// The rows it was counted from.
-  let rowsRead: Int
+  var rowsRead: Int
   /// What a person should know.
-  let notices: [String]
+  var notices: [String]
+
+  /// MRR of companies as known now; `nil` where there is no panel.
+  var ledger: RevenueLedger? { book?.known.last }
+}
+
+/// What companies had at the instants of a panel.
+struct CompanyBook {
+  /// The first days not known.
+  let instants: [CalendarDate]
+  /// All changes of subscriptions known now, and what else MRR is made of.
+  let input: LedgerInput
+  /// How MRR is counted.
+  let settings: LedgerSettings
+  /// MRR as it was known at each instant, where its time ends; the last is that of now.
+  let known: [RevenueLedger]
+  /// The companies by position.
+  let companies: [UUIDValue]
 }
 
 extension RunContext {
@@ -22,9 +39,9 @@ extension RunContext {
   /// known then (DECISIONS.md, D-515, D-516).
   ///
   /// - Throws: `BillingError`, `FeatureError`, ``PipelineError``.
-  func churnReading(_ model: RiskDefinition) throws -> ChurnReading {
-    func refused(_ reason: String) -> ChurnReading {
-      ChurnReading(panel: nil, ledger: nil, refusal: reason, rowsRead: 0, notices: [])
+  func riskReading(_ model: RiskDefinition) throws -> RiskReading {
+    func refused(_ reason: String) -> RiskReading {
+      RiskReading(panel: nil, book: nil, refusal: reason, rowsRead: 0, notices: [])
     }
     let settings = project.metrics.ledgerSettings(pipeline.currency)
     let absent = RunContext.billingDatasets.first { name in
@@ -48,7 +65,7 @@ extension RunContext {
     guard let first = input.changes.map(\.effectiveAt).min(), first < now else {
       return refused("no change of a subscription happened and was recorded by the end of \(date)")
     }
-    let instants = churnInstants(since: zone.localDate(at: first), model)
+    let instants = riskInstants(since: zone.localDate(at: first), model)
     let all = input
     let known = try mapConcurrently(
       instants.map { zone.start(of: $0) }, jobs: jobs, context: {},
@@ -77,16 +94,21 @@ extension RunContext {
         model.counts.filter { $0.dataset.name == name }, dataset: dataset, companies: companies)
       rowsRead += try count(dataset, counter, through: instants, into: &history)
     }
-    let panel = try ChurnPanel(
-      model.features, of: history, companies: companies, changes: input.changes,
-      origins: input.origins, known: known)
-    return ChurnReading(
-      panel: panel, ledger: known[known.count - 1], refusal: nil, rowsRead: rowsRead,
-      notices: notices)
+    let book = CompanyBook(
+      instants: instants, input: input, settings: settings, known: known, companies: companies)
+    let panel: any RiskPanel
+    switch model.kind {
+    case .churn:
+      panel = try ChurnPanel(
+        model.features, of: history, companies: companies, changes: input.changes,
+        origins: input.origins, known: known)
+    }
+    return RiskReading(
+      panel: panel, book: book, refusal: nil, rowsRead: rowsRead, notices: notices)
   }
 
   /// The first days not known: those of the newest months, and that after the logical date.
-  private func churnInstants(
+  private func riskInstants(
     since first: CalendarDate, _ model: RiskDefinition
   ) -> [CalendarDate] {
     let last = date.adding(days: 1)
