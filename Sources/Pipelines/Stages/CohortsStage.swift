@@ -176,10 +176,13 @@ package struct CohortsStage: Stage {
     var month = ColumnBuilder(Field("cohort_month", .date))
     var created = ColumnBuilder(Field("created_at", .timestamp))
     var count = ColumnBuilder(Field("user_count", .int64))
-    for row in rows.sorted(by: { ($0.company, $0.month) < ($1.company, $1.month) }) {
+    let named = rows.map { row in
       let name = "activated \(row.month.description.prefix(7))"
+      return (row: row, name: name, id: UUIDValue(version8: SHA256.digest(of: "users \(name)")))
+    }
+    for (row, name, id) in named.sorted(by: { ($0.row.company, $0.id) < ($1.row.company, $1.id) }) {
       company.append(row.company)
-      identity.append(UUIDValue(version8: SHA256.digest(of: "users \(name)")))
+      identity.append(id)
       title.append(name)
       month.append(row.month)
       created.append(row.first)

@@ -158,19 +158,22 @@ struct MonthWork: Sendable {
     on connection: Connection
   ) throws -> Int {
     let changed = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }
-    for subject in changed {
-      try connection.run(
-        """
-        INSERT INTO analytics.restatements (company_id, metric_name, period, restated_at,
-          old_value, new_value, cause_run_id)
-        VALUES ($1, $2, $3, now(), $4, $5, $6)
-        """,
-        [
-          subject.company, subject.metric, month.description, old[subject], new[subject],
-          work.run.description,
-        ])
-    }
-    return changed.count
+      .sorted { ($0.company, $0.metric) < ($1.company, $1.metric) }
+    // One statement: a late correction may change the month of every company and event type.
+    return try connection.run(
+      """
+      INSERT INTO analytics.restatements (company_id, metric_name, period, restated_at, old_value,
+        new_value, cause_run_id)
+      SELECT company, metric, $1::date, now(), old, new, $2::uuid
+      FROM unnest($3::uuid[], $4::text[], $5::numeric[], $6::numeric[])
+        WITH ORDINALITY AS changed (company, metric, old, new, place)
+      ORDER BY place
+      """,
+      [
+        month.description, work.run.description, array(changed.map(\.company)),
+        array(changed.map(\.metric)), array(changed.map { old[$0] }),
+        array(changed.map { new[$0] }),
+      ])
   }
 }
 

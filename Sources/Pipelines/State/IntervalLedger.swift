@@ -87,9 +87,10 @@ struct IntervalLedger: Sendable {
   }
 }
 
-/// The text of an array of texts, whatever they hold.
-func array(_ texts: [String]) -> String {
+/// The text of an array of texts, whatever they hold; `nil` is null.
+func array(_ texts: [String?]) -> String {
   let quoted = texts.map { text in
+    guard let text else { return "NULL" }
     var quoted = "\""
     for scalar in text.unicodeScalars {
       if scalar == "\"" || scalar == "\\" { quoted += "\\" }
