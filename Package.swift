@@ -132,7 +132,7 @@ let package = Package(
     tests(
       "PipelinesTests",
       [
-        "AlmanacCore", "Columns", "Codecs", "Files", "Postgres", "Documents", "Rollups",
+        "AlmanacCore", "Columns", "Codecs", "Files", "Parquet", "Postgres", "Documents", "Rollups",
         "Predictions", "Pipelines",
       ]),
     tests(

@@ -42,11 +42,12 @@ struct PartWriter: Sendable {
       part.minimumXID = writers.min()
     }
     if kind == .rows, bytes.count >= minimumIndexedBytes {
-      let index = path + "/" + PartIndex.path(of: part)
-      if try isNew || !FileSystem.exists(index) {
-        let filter = key.isEmpty ? nil : KeyFilter(batch.keyHashes(of: key))
-        try FileSystem.write(
-          PartIndex.encoded(part, bytes: bytes, filter: filter, key: key), to: index)
+      let target = path + "/" + PartIndex.path(of: part)
+      let filter = key.isEmpty ? nil : KeyFilter(batch.keyHashes(of: key))
+      let index = PartIndex.encoded(part, bytes: bytes, filter: filter, key: key)
+      // A writer that met a full disk may have left half of one.
+      if try isNew || !FileSystem.exists(target) || FileSystem.read(target) != index {
+        try FileSystem.write(index, to: target)
       }
     }
     return part
