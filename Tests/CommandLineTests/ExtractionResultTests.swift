@@ -31,6 +31,58 @@ struct ExtractionResultTests {
     try other.expectHeld(relation: .within)
   }
 
+  @Test("reads a whole table in several pieces under one cut", arguments: ["1", "3"])
+  func pieces(jobs: String) throws {
+    // Four rows fill a block; a piece has 4,096 of them at least.
+    let place = try ExtractionPlace(
+      ["rows": ExtractionPlace.rows("full")], rows: 34_000, isPadded: true)
+    let before = try place.lines()
+    let result = try place.nightStopped(at: 8_000, ["--jobs", jobs]) { _ in
+      // Neither the rows that go from pieces still to be read nor those that come to the last one.
+      try place.sql(
+        """
+        BEGIN; DELETE FROM app.rows WHERE n % 100 = 7;
+        \(ExtractionPlace.adding(40_001...40_300)); COMMIT
+        """)
+    }
+    try #require(result.status == 0, "\(result.stderr)")
+    #expect(try place.compare(withLines: before).verdict == "equal")
+    try place.night("--jobs", jobs)
+    try place.expectHeld()
+  }
+
+  @Test("shows how far it is in one line of a terminal, and leaves nothing of it there")
+  func progress() throws {
+    let place = try ExtractionPlace(rows: 4_400, isPadded: true)
+    let holder = try place.connect()
+    _ = try holder.query("SELECT pg_advisory_lock(2000)")
+    let command = [
+      try builtProgram().path, "run", "nightly", "--only", "extract", "--date", "2025-06-09",
+      "--jobs", "1", "--source", place.source, "--target", place.target, "--data", place.data,
+    ].map { "'\($0)'" }.joined(separator: " ")
+    // `script` gives the program a terminal.
+    let program = try BackgroundProgram(
+      URL(filePath: "/usr/bin/script"), ["-qec", command, "/dev/null"],
+      environment: ["TERM": "xterm"], in: place.folder)
+    try place.awaitBrake(2_000)
+    // Long enough for the line to be due.
+    Thread.sleep(forTimeInterval: 0.7)
+    _ = try holder.query("SELECT pg_advisory_unlock(2000)")
+    let result = try program.wait()
+    try #require(result.status == 0, "\(result.stdout)")
+    let erasure = "\r\u{1B}[K"
+    let pieces = result.stdout.components(separatedBy: erasure)
+    #expect(pieces.count >= 3, "\(result.stdout)")
+    // Each is rewritten in place; what follows the last one is the log and the result.
+    let shown = pieces.dropFirst().dropLast()
+    for line in shown {
+      #expect(line.hasPrefix("extract: ") && line.contains(" rows") && line.hasSuffix("B"))
+      #expect(!line.contains("\n"))
+    }
+    #expect(shown.contains { $0.contains(" rows/s") }, "\(result.stdout)")
+    try place.expectHeld()
+  }
+
   @Test("gives the rollups of five nights of increments the digest of one whole reading")
   func history() throws {
     let place = try Workplace()

@@ -89,7 +89,11 @@ def check_files(data, manifest, tolerates_stray):
     found = {
         os.path.relpath(os.path.join(folder, name), data)
         for folder, _, names in os.walk(data) for name in names}
-    stray = found - OWN - set(listed)
+    # Beside a listed part may lie its index, which no manifest lists.
+    indexes = {
+        os.path.join(os.path.dirname(path), "." + os.path.basename(path).split(".")[0] + ".index")
+        for path in listed}
+    stray = found - OWN - set(listed) - indexes
     if stray and not tolerates_stray:
         raise Wrong(f"{len(stray)} files are not in the manifest, such as {sorted(stray)[0]}")
 

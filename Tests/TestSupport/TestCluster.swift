@@ -106,6 +106,22 @@ package final class TestCluster: Sendable {
     ])
   }
 
+  /// Restarts the server so that its next transaction has a number below 2^32, in epoch 0.
+  ///
+  /// All rows must be frozen, and the number less than 2^31 ahead of the last one.
+  package func setNextTransaction(_ number: Int) throws {
+    try stop()
+    // The segment of the commit log that the number lies in must be there: 2 bits a transaction,
+    // 32 pages of 8 kB a segment.
+    let segment = String(number >> 20, radix: 16, uppercase: true)
+    let name = String(repeating: "0", count: 4 - segment.count) + segment
+    try TestCluster.run(["truncate", "-s", "262144", "\(dataPath)/pg_xact/\(name)"])
+    try TestCluster.run([
+      try TestCluster.program("pg_resetwal"), "-e", "0", "-x", "\(number)", "-D", dataPath,
+    ])
+    try start()
+  }
+
   /// Ends the server as a power cut does: nobody is told.
   package func kill() throws {
     let text = try String(contentsOfFile: dataPath + "/postmaster.pid", encoding: .utf8)
