@@ -6,11 +6,11 @@ import Testing
 @Suite("Snapshots")
 struct SnapshotTests {
   @Test(
-    "are read equal by pyarrow and DuckDB, each row in the partition of its day", .database,
+    "are read equal by pyarrow, DuckDB and Polars, each row in the partition of its day", .database,
     arguments: ["events", "payment_attempts"])
   func peersAgree(dataset: String) throws {
     guard let python = ProcessInfo.processInfo.environment["ALMANAC_TEST_PEERS"] else {
-      Issue.record("ALMANAC_TEST_PEERS names no Python with pyarrow and DuckDB: run make test")
+      Issue.record("ALMANAC_TEST_PEERS names no Python with its peers: run make test")
       return
     }
     let place = try Workplace()
@@ -45,6 +45,6 @@ struct SnapshotTests {
           || max(attempted_at AT TIME ZONE 'UTC')::date FROM billing.payment_attempts
         """)
     let line = "\(expected ?? "") in place"
-    #expect(result.stdout == "pyarrow \(line)\nduckdb \(line)\n")
+    #expect(result.stdout == "pyarrow \(line)\nduckdb \(line)\npolars \(line)\n")
   }
 }

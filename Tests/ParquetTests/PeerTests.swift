@@ -31,7 +31,7 @@ private struct PeerTable: Codable, Equatable {
     }
   }
 
-  private static func text(_ value: ColumnValue, _ column: Column) -> String {
+  static func text(_ value: ColumnValue, _ column: Column) -> String {
     switch value {
     case .bool(let value): return value ? "true" : "false"
     case .integer(let value): return "\(value)"
@@ -49,6 +49,20 @@ private struct PeerTable: Codable, Equatable {
   private static func hexadecimal(_ value: some BinaryInteger, digits: Int) -> String {
     let text = String(value, radix: 16)
     return String(repeating: "0", count: digits - text.count) + text
+  }
+
+  /// The table as an engine describes it: Polars knows neither UUID nor JSON, they are bytes there.
+  func seen(by engine: String) -> PeerTable {
+    guard engine == "polars" else { return self }
+    var seen = self
+    for index in schema.indices {
+      if schema[index][1] == "json" { seen.schema[index][1] = "bytes" }
+      if schema[index][1] == "uuid" {
+        seen.schema[index][1] = "bytes"
+        seen.columns[index] = columns[index].map { $0?.replacingOccurrences(of: "-", with: "") }
+      }
+    }
+    return seen
   }
 
   /// The first column in which two tables differ, with the first differing row.
@@ -80,8 +94,13 @@ private final class ExchangeDirectory {
     try? FileManager.default.removeItem(at: url)
   }
 
-  /// What the peer script prints.
+  /// The tables that the peer script prints.
   func run(_ arguments: String...) throws -> [String: PeerTable] {
+    try output(arguments)
+  }
+
+  /// What the peer script prints.
+  func output<Value: Decodable>(_ arguments: [String]) throws -> Value {
     let script = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Peers/parquet_peer.py")
@@ -94,7 +113,7 @@ private final class ExchangeDirectory {
     let printed = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "the peer script failed")
-    return try JSONDecoder().decode([String: PeerTable].self, from: printed)
+    return try JSONDecoder().decode(Value.self, from: printed)
   }
 }
 
@@ -120,20 +139,7 @@ struct PeerTests {
     try Data(ParquetFile.encode(batch, options: options)).write(to: URL(fileURLWithPath: path))
     let expected = PeerTable(batch)
     for (engine, found) in try directory.run("read", path) {
-      var wanted = expected
-      if engine == "polars" {
-        // Polars knows neither UUID nor JSON: they are bytes there.
-        for index in wanted.schema.indices {
-          if wanted.schema[index][1] == "json" { wanted.schema[index][1] = "bytes" }
-          if wanted.schema[index][1] == "uuid" {
-            wanted.schema[index][1] = "bytes"
-            wanted.columns[index] = wanted.columns[index].map {
-              $0?.replacingOccurrences(of: "-", with: "")
-            }
-          }
-        }
-      }
-      #expect(found.firstDifference(from: wanted) == nil, "\(engine)")
+      #expect(found.firstDifference(from: expected.seen(by: engine)) == nil, "\(engine)")
     }
   }
 
@@ -221,8 +227,116 @@ struct PeerTests {
     try Data(file).write(to: URL(fileURLWithPath: path))
     #expect(firstDifference(try ParquetFile.decode(file), batch) == nil)
     let expected = PeerTable(batch)
-    for (engine, found) in try directory.run("read", path) where engine != "polars" {
-      #expect(found.firstDifference(from: expected) == nil, "\(engine)")
+    for (engine, found) in try directory.run("read", path) {
+      #expect(found.firstDifference(from: expected.seen(by: engine)) == nil, "\(engine)")
+    }
+  }
+
+  /// How pyarrow finds a column of a row group stored.
+  private struct StoredColumn: Decodable {
+    let name: String
+    let physical: String
+    let logical: String
+    let compression: String
+    let encodings: [String]
+    let least: String?
+    let greatest: String?
+    let nulls: Int?
+  }
+
+  /// Values of every type: of five, in a mixed order; each once, ascending; each once, at random.
+  enum Spread: String, CaseIterable, CustomTestStringConvertible {
+    case few = "five values"
+    case ascending = "ascending values"
+    case random = "random values"
+
+    var testDescription: String { rawValue }
+  }
+
+  private static let storedTypes: [(type: ColumnType, physical: String, logical: String)] = [
+    (.bool, "BOOLEAN", "None"), (.int16, "INT32", "Int(bitWidth=16, isSigned=true)"),
+    (.int32, "INT32", "None"), (.int64, "INT64", "None"), (.float32, "FLOAT", "None"),
+    (.float64, "DOUBLE", "None"), (.money, "INT64", "Decimal(precision=18, scale=4)"),
+    (.decimal(scale: 20), "FIXED_LEN_BYTE_ARRAY", "Decimal(precision=38, scale=20)"),
+    (.text, "BYTE_ARRAY", "String"), (.json, "BYTE_ARRAY", "JSON"),
+    (.bytes, "BYTE_ARRAY", "None"), (.uuid, "FIXED_LEN_BYTE_ARRAY", "UUID"),
+    (.date, "INT32", "Date"),
+    (
+      .timestamp, "INT64",
+      "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, "
+        + "force_set_converted_type=false)"
+    ),
+  ]
+
+  /// A value of a type that stands at a place in the type's order.
+  private static func value(_ type: ColumnType, _ place: Int) -> ColumnValue {
+    switch type {
+    case .bool: .bool(place % 2 == 1)
+    case .int16, .int32, .int64, .decimal: .integer(Int128(place) - 9_000)
+    case .float32, .float64: .float(Double(place - 9_000) / 8)
+    case .text: .text("value " + String(100_000 + place))
+    case .json: .text("{\"n\": \(100_000 + place)}")
+    case .bytes: .bytes([0xFF, UInt8(place >> 8), UInt8(place & 255)])
+    case .uuid:
+      // The first byte's highest bit is set: bounds compare bytes without a sign.
+      .uuid(UUIDValue(high: 0x7FFF_FFFF_FFFF_C000 + UInt64(place), low: UInt64(place) &* 0x9E37))
+    case .uuidList: .uuids([])
+    case .date: .date(CalendarDate(daysSinceEpoch: Int32(place) - 9_000))
+    case .timestamp: .timestamp(Timestamp(microseconds: Int64(place - 9_000) * 1_000_003))
+    }
+  }
+
+  @Test(
+    "stores each type as pyarrow and DuckDB expect it, with its true bounds and in what pays",
+    .enabled(if: peerPython != nil), arguments: Spread.allCases)
+  func stored(spread: Spread) throws {
+    var random = SplitMix64(seed: 11)
+    let places =
+      switch spread {
+      case .few: (0..<3_000).map { _ in 7 + 3_001 * Int(random.next() % 5) }
+      case .ascending: (0..<3_000).map { 5 * $0 + 3 }
+      case .random: Array(0..<18_000).shuffled(using: &random).prefix(3_000).map { $0 }
+      }
+    let columns = Self.storedTypes.enumerated().map { index, stored in
+      var builder = ColumnBuilder(Field("c\(index)", stored.type, isNullable: true))
+      for (row, place) in places.enumerated() {
+        builder.append(row % 50 == 49 ? nil : Self.value(stored.type, place))
+      }
+      return builder.finish()
+    }
+    let directory = try ExchangeDirectory()
+    let path = directory.url.appendingPathComponent("almanac.parquet").path
+    try Data(ParquetFile.encode(Batch(columns))).write(to: URL(fileURLWithPath: path))
+    let found: [StoredColumn] = try directory.output(["describe", path])
+    try #require(found.count == columns.count)
+    let present = places.enumerated().filter { $0.offset % 50 != 49 }.map(\.element)
+    for (index, column) in found.enumerated() {
+      let (type, physical, logical) = Self.storedTypes[index]
+      #expect(column.physical == physical, "\(type)")
+      #expect(column.logical == logical, "\(type)")
+      #expect(column.nulls == 60, "\(type)")
+      let ends = [present.min() ?? 0, present.max() ?? 0].map { place in
+        PeerTable.text(
+          type == .bool ? .bool(place == present.max()) : Self.value(type, place), columns[index])
+      }
+      #expect([column.least, column.greatest] == ends, "\(type)")
+      #expect(["ZSTD", "UNCOMPRESSED"].contains(column.compression), "\(type)")
+      let pays = expectedEncoding(type, spread)
+      #expect(
+        pays.contains { column.encodings.contains($0) },
+        "\(type): \(column.encodings), where \(pays) pays")
+    }
+  }
+
+  /// The encodings of which one pays for values of a type.
+  private func expectedEncoding(_ type: ColumnType, _ spread: Spread) -> [String] {
+    switch (type, spread) {
+    case (.bool, _): ["PLAIN", "RLE"]
+    case (_, .few): ["RLE_DICTIONARY"]
+    case (.int16, .ascending), (.int32, .ascending), (.int64, .ascending), (.money, .ascending),
+      (.date, .ascending), (.timestamp, .ascending):
+      ["DELTA_BINARY_PACKED"]
+    default: ["PLAIN", "DELTA_BINARY_PACKED", "RLE_DICTIONARY"]
     }
   }
 

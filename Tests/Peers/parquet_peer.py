@@ -2,9 +2,11 @@
 
     parquet_peer.py read FILE         what pyarrow, DuckDB and Polars find in FILE
     parquet_peer.py write DIRECTORY   files of these engines, and what each holds
+    parquet_peer.py describe FILE     how pyarrow and DuckDB find FILE's columns stored
 
-Both print one JSON object from an engine's (or a file's) name to
-{"schema": [[name, type], ...], "columns": [[value, ...], ...]}. A value is null or text: numbers in
+The first two print one JSON object from an engine's (or a file's) name to
+{"schema": [[name, type], ...], "columns": [[value, ...], ...]}, the last one a list with an object for
+each column of each row group. A value is null or text: numbers in
 decimal, decimals in units of their scale, floating-point numbers as the hexadecimal digits of their
 bits, text and bytes as hexadecimal digits, dates as days and timestamps as microseconds since 1970.
 """
@@ -312,12 +314,51 @@ def write_unsupported(directory):
         times, directory / "int96.parquet", compression="zstd", use_deprecated_int96_timestamps=True)
 
 
+def bound(statistics, name, kind):
+    """A bound of a column in the canonical text of its type."""
+    if statistics is None or not statistics.has_min_max:
+        return None
+    value = getattr(statistics, name)
+    if kind in ("text", "json") and isinstance(value, bytes):
+        value = value.decode()
+    return text(value, kind)
+
+
+def describe(path):
+    file = pyarrow.parquet.ParquetFile(path)
+    kinds = [arrow_kind(field) for field in file.schema_arrow]
+    ducks = duckdb.connect().execute(
+        "SELECT row_group_id, column_id, stats_null_count, path_in_schema, encodings, compression, "
+        "stats_min_value IS NOT NULL FROM parquet_metadata(?) ORDER BY 1, 2", [path]).fetchall()
+    found = []
+    for group in range(file.metadata.num_row_groups):
+        for index, kind in enumerate(kinds):
+            column = file.metadata.row_group(group).column(index)
+            statistics = column.statistics
+            duck = ducks[len(found)]
+            if duck[5].lower() != column.compression.lower():
+                sys.exit(f"{column.path_in_schema}: {duck[5]} and {column.compression}")
+            if duck[6] != (statistics is not None and statistics.has_min_max):
+                sys.exit(f"{column.path_in_schema}: bounds for one engine only")
+            found.append({
+                "name": file.schema_arrow[index].name, "type": kind,
+                "physical": column.physical_type,
+                "logical": str(file.schema.column(index).logical_type),
+                "compression": column.compression, "encodings": sorted(column.encodings),
+                "least": bound(statistics, "min", kind), "greatest": bound(statistics, "max", kind),
+                "nulls": statistics.null_count if statistics else None,
+            })
+    return found
+
+
 def main():
     command, path = sys.argv[1:]
     if command == "read":
         result = {
             "pyarrow": read_pyarrow(path), "duckdb": read_duckdb(path), "polars": read_polars(path),
         }
+    elif command == "describe":
+        result = describe(path)
     else:
         result = write(path)
     json.dump(result, sys.stdout)

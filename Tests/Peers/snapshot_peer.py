@@ -1,4 +1,4 @@
-"""Reads a data directory with pyarrow and with DuckDB, by its manifest.
+"""Reads a data directory with pyarrow, DuckDB and Polars, by its manifest.
 
     snapshot_peer.py DIRECTORY DATASET COLUMN
 
@@ -12,6 +12,7 @@ import json
 import sys
 
 import duckdb
+import polars
 import pyarrow.compute
 import pyarrow.parquet
 
@@ -50,3 +51,9 @@ rows, total, in_place = connection.execute(
     FROM read_parquet(?, filename = true, hive_partitioning = false)
     """, [paths]).fetchone()
 report("duckdb", rows, total, in_place)
+
+frames = [polars.read_parquet(path).with_columns(day=polars.lit(day)) for path, day in zip(paths, days)]
+frame = polars.concat([part.select(column, time, "day") for part in frames])
+report(
+    "polars", frame.height, frame[column].sum(),
+    bool((frame[time].dt.strftime("%Y-%m-%d") == frame["day"]).all()))
