@@ -36,9 +36,9 @@ struct ExtractResults {
     self.seconds[measure, default: []].append(seconds)
   }
 
-  /// The medians beside those of the peers.
+  /// The medians beside those of the peers, as far as both were taken.
   func figures(bytesPerRow: Double) -> [Figure] {
-    [
+    let figures: [Figure?] = [
       figure("to columns, 1 connection / psql", .columns, .psql, .share(atMost: 1.05)),
       figure(
         "to columns, 2 connections / psql × 2", .columnsTwice, .psqlTwice, .share(atMost: 1.2)),
@@ -53,14 +53,15 @@ struct ExtractResults {
       figure("read back, 2 threads / pyarrow", .readBack, .readBackArrow, .share(atMost: 1)),
       figure("read back, 2 threads / DuckDB", .readBack, .readBackDuck, .share(atMost: 1.3)),
     ]
+    return figures.compactMap { $0 }
   }
 
   private func figure(
     _ measure: String, _ ours: ExtractMeasure, _ peer: ExtractMeasure, _ comparison: Comparison
-  ) -> Figure {
-    Figure(
-      measure: "\(name): \(measure)", ours: median(seconds[ours] ?? [.nan]),
-      peer: median(seconds[peer] ?? [.nan]), comparison: comparison,
-      isAtTargetSize: isAtTargetSize)
+  ) -> Figure? {
+    guard let ours = seconds[ours], let peer = seconds[peer] else { return nil }
+    return Figure(
+      measure: "\(name): \(measure)", ours: median(ours), peer: median(peer),
+      comparison: comparison, isAtTargetSize: isAtTargetSize)
   }
 }
