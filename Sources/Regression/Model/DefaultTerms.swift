@@ -1,6 +1,13 @@
 /// The terms for the columns of a table by what their values suggest, with a note for each column
 /// that is left out or was in doubt (D-301).
 struct DefaultTerms {
+  /// The knots of a curve, unless finer ones lose less on rows left out.
+  static let coarseKnots = 4
+
+  /// The columns that a table with curves has at most: curves cost columns, and are for tables with
+  /// rows enough for them.
+  static func mostCurveColumns(rowCount: Int) -> Int { min(rowCount / 8, 600) }
+
   var terms: [TermSpecification] = []
   var notes: [String] = []
 
@@ -9,9 +16,8 @@ struct DefaultTerms {
   ///   - excluded: the target, the weight and what the user ignores.
   init(_ table: Table, excluding excluded: Set<String>) {
     let candidates = table.names.filter { !excluded.contains($0) }
-    // Curves cost columns: they are for tables with rows enough for them.
-    let curveRoom = min(table.rowCount / 8, 600)
-    let knots = candidates.count * 5 <= curveRoom ? 5 : candidates.count * 3 <= curveRoom ? 4 : 0
+    let curveRoom = DefaultTerms.mostCurveColumns(rowCount: table.rowCount)
+    let knots = candidates.count * 3 <= curveRoom ? DefaultTerms.coarseKnots : 0
     var seen: [Fingerprint: [String]] = [:]
     for name in candidates {
       guard let column = table[name] else { continue }

@@ -3,7 +3,7 @@ import Glibc
 /// A fitted model: everything that predicting for new rows and showing it takes.
 package struct FittedModel: Codable, Equatable, Sendable {
   /// The form of the model file; a later version reads every earlier one.
-  package static let currentFormat = 1
+  package static let currentFormat = 2
 
   /// The form this was written in.
   package var format = FittedModel.currentFormat
@@ -89,8 +89,8 @@ package struct FittedModel: Codable, Equatable, Sendable {
     return sum
   }
 
-  /// What each term adds to the predictor, one value per row; the effects that interactions share
-  /// are computed once.
+  /// What each term adds to the predictor, one value per row; the effects and columns that
+  /// interactions share are computed once.
   private func contributions(_ table: Table) throws(RegressionError) -> [[Double]] {
     var known: [String: (effect: FittedTerm.FittedEffect, values: [Double])] = [:]
     func values(_ effect: FittedTerm.FittedEffect) throws(RegressionError) -> [Double] {
@@ -99,17 +99,31 @@ package struct FittedModel: Codable, Equatable, Sendable {
       known[effect.term.name] = (effect, values)
       return values
     }
+    // Interactions of one term follow each other.
+    var last: (term: FittedTerm, columns: [[Double]])?
     var parts: [[Double]] = []
     for (term, coefficients) in zip(terms, coefficients) {
-      guard case .joint(let left, let right) = term.state, let coefficient = coefficients.first
-      else {
+      switch term.state {
+      case .joint(let left, let right):
+        let factors = try values(left)
+        var part = try values(right)
+        let coefficient = coefficients.first ?? 0
+        for row in part.indices { part[row] = part[row] * factors[row] * coefficient }
+        parts.append(part)
+      case .modulated(let strong, let scales, let effect):
+        if last?.term != strong { last = (strong, try strong.columns(of: table)) }
+        var part = [Double](repeating: 0, count: table.rowCount)
+        for (index, column) in (last?.columns ?? []).enumerated() {
+          let weight = coefficients[index] / scales[index]
+          let mean = strong.means[index]
+          for row in part.indices { part[row] += weight * (column[row] - mean) }
+        }
+        let factors = try values(effect)
+        for row in part.indices { part[row] *= factors[row] }
+        parts.append(part)
+      default:
         parts.append(try term.contribution(of: table, coefficients: coefficients))
-        continue
       }
-      let factors = try values(left)
-      var part = try values(right)
-      for row in part.indices { part[row] = part[row] * factors[row] * coefficient }
-      parts.append(part)
     }
     return parts
   }

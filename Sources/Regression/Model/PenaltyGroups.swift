@@ -3,8 +3,9 @@ import LinearAlgebra
 
 /// Columns of a design that share one penalty, the intercept's being column 0 and in no group.
 enum PenaltyGroups {
-  /// The groups of main terms: straight lines together, all categories together, and the bends of
-  /// each curve by themselves, so that a curve no one needs becomes a line (D-470).
+  /// The groups of main terms: straight lines together, categories of two or three levels together,
+  /// each other category by itself, and the bends of each curve by themselves, so that a curve no
+  /// one needs becomes a line (D-475).
   ///
   /// - Parameters:
   ///   - terms: the main terms.
@@ -22,8 +23,9 @@ enum PenaltyGroups {
         lines += columns.prefix(1) + columns.dropFirst(weights.count)
         others.append(Array(columns.prefix(weights.count).dropFirst()))
       case .numeric: lines += columns
-      case .categorical: levels += columns
-      case .cyclic, .polynomial, .product, .joint: others.append(columns)
+      case .categorical where columns.count < 3: levels += columns
+      case .categorical, .cyclic, .polynomial, .product, .joint, .modulated:
+        others.append(columns)
       }
     }
     return ([lines, levels] + others).filter { !$0.isEmpty }
