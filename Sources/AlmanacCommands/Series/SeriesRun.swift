@@ -33,6 +33,7 @@ struct SeriesRun {
     let values: [Double]
     let seasonLengths: [Int]
     let special: SpecialPeriods?
+    let months: MonthDays?
     let actual: [Double]
     /// Series of the same step and season share their errors.
     var group: Group { Group(step: axis.step, season: seasonLengths.first ?? 1) }
@@ -62,6 +63,7 @@ struct SeriesRun {
             special: holidays.isEmpty
               ? nil
               : SpecialPeriods(axis, count: values.count, horizon: horizon, holidays: holidays),
+            months: MonthDays(axis, count: values.count, horizon: horizon),
             actual: Array(all.suffix(heldBack).prefix(horizon))))
       } catch {
         return .failure(error)
@@ -83,7 +85,8 @@ struct SeriesRun {
         do throws(ForecastingError) {
           let found = try seriesEnsemble(
             SeriesInput(
-              values: series.values, seasonLengths: series.seasonLengths, special: series.special),
+              values: series.values, seasonLengths: series.seasonLengths, special: series.special,
+              months: series.months),
             settings: base, poolSize: sizes[series.group] ?? 1)
           return .success(Ensemble(forecast: found.0, model: found.model, reason: found.reason))
         } catch {

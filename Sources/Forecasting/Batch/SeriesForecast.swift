@@ -6,11 +6,17 @@ package struct SeriesInput: Equatable, Sendable {
   package let seasonLengths: [Int]
   /// Which of its periods, and of those to forecast, are unlike others; `nil` for none.
   package let special: SpecialPeriods?
+  /// The days of its months and of those to forecast; `nil` where its periods are no months.
+  package let months: MonthDays?
 
   /// A series with its seasons.
-  package init(values: [Double], seasonLengths: [Int], special: SpecialPeriods? = nil) {
+  package init(
+    values: [Double], seasonLengths: [Int], special: SpecialPeriods? = nil,
+    months: MonthDays? = nil
+  ) {
     self.values = values
     self.special = special
+    self.months = months
     self.seasonLengths = seasonLengths.filter { $0 > 1 }.sorted()
   }
 }
@@ -83,6 +89,7 @@ package func seriesEnsemble(
   var settings = settings
   settings.seasonLengths = input.seasonLengths
   settings.special = input.special
+  settings.months = input.months
   settings.origins = originCount(poolSize: poolSize, settings: settings)
   let isStandard = settings.members == EnsembleMember.standard
   var model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"

@@ -26,6 +26,8 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var isNonnegative = true
   /// Which periods of the series, and of the horizon, are unlike others; `nil` for none.
   package var special: SpecialPeriods?
+  /// The days of the series' months, and of the horizon's; `nil` for other periods, and for a level.
+  package var months: MonthDays?
 
   /// Settings with the standard members.
   package init(horizon: Int, seasonLengths: [Int]) {
@@ -92,7 +94,8 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 /// as wrong as the best takes no part. Weights used at an origin come from targets before it. A
 /// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
 /// What special periods bring more or less than others is taken out of the series before members
-/// see it and put into their forecasts; at an origin as it was known there (D-500).
+/// see it and put into their forecasts; at an origin as it was known there (D-500). So is what months
+/// bring for their lengths and working days (D-501).
 ///
 /// - Parameters:
 ///   - values: the series; NaN where unknown, which is filled by ``filled(_:seasonLength:)``.
@@ -108,6 +111,7 @@ package func ensembleForecast(
   let known = Array(values[first...])
   let series = filled(known, seasonLength: season)
   let special = settings.special?.dropping(first)
+  let months = settings.months?.dropping(first)
   let isNonnegative = settings.isNonnegative && series.allSatisfy { $0 >= 0 }
   var fits = MemberFits(seasonLengths: settings.seasonLengths)
   var errors = MemberErrors(members: settings.members)
@@ -128,9 +132,16 @@ package func ensembleForecast(
       HolidayEffects(part, isKnown: { !known[$0].isNaN }, special: $0)
     }
     if let effects { part = effects.removed(from: part) }
+    let days = months.map {
+      MonthEffects(
+        part, isKnown: { !known[$0].isNaN }, months: $0,
+        isSeasonal: settings.seasonLengths.contains(12))
+    }
+    if let days { part = days.removed(from: part) }
     let bound = Reach(part)
     return fits.forecasts(part, members: settings.members, horizon: horizon).map { forecast in
-      let held = forecast.map { bound.held($0) }
+      var held = forecast.map { bound.held($0) }
+      held = days?.applied(to: held, from: end) ?? held
       return effects?.applied(to: held, from: end) ?? held
     }
   }

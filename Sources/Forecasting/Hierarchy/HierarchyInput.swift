@@ -118,6 +118,8 @@ package struct HierarchySettings: Equatable, Sendable {
   package var summed: Int?
   /// Which periods of the series, and of the horizon, are unlike others; `nil` for none.
   package var special: SpecialPeriods?
+  /// The days of all series' months, and of the horizon's; `nil` for days, and for levels.
+  package var months: MonthDays?
 
   /// Settings with the usual numbers of origins.
   package init(

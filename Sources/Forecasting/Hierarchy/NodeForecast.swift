@@ -135,6 +135,7 @@ package struct HierarchyForecaster: Sendable {
     ensemble.shortestHistory = settings.shortest
     ensemble.isNonnegative = settings.isNonnegative
     ensemble.special = settings.special?.dropping(first)
+    ensemble.months = settings.months?.dropping(first)
     guard let found = ensembleForecast(values, settings: ensemble) else {
       throw .tooFewValues(known: 0, needed: 1)
     }

@@ -50,6 +50,10 @@ extension RunContext {
             grain: grain, start: series.start, count: series.input.count, horizon: horizon,
             holidays: model.holidays)
         }
+        if measure == .revenue, grain == .month {
+          settings.months = MonthDays(
+            from: series.start, count: series.input.count + horizon)
+        }
         let found = ScopedForecast(
           measure: measure, series: series, forecast: try forecast(series, settings))
         let days = scoped.last { $0.measure == measure && $0.series.grain == .day }
