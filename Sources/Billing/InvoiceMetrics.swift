@@ -1,4 +1,4 @@
-import AlmanacCore
+package import AlmanacCore
 
 extension PaymentBooks {
   /// `invoices_pending`, `invoices_overdue` and `overdue_amount` at the end of each period
@@ -44,6 +44,41 @@ extension PaymentBooks {
       rows.setTotal(.overdueAmount, at: index, totals.owed[day])
     }
     return rows.finish()
+  }
+
+  /// The invoices that are to be paid at the end of a date, with what is still owed on them.
+  ///
+  /// Those of D-166 that are pending then, but for uncollectible ones, and drafts, which are still to
+  /// be issued.
+  ///
+  /// - Parameters:
+  ///   - date: the date, by which payments, refunds and credit notes count.
+  ///   - end: the end of the date: what was recorded, paid or void from then on is not known.
+  /// - Returns: invoices on which more than 0 is owed, with that in the reporting currency, by
+  ///   identifier.
+  /// - Throws: ``BillingError``: a missing rate, or an amount without a currency.
+  package func invoicesToPay(
+    at date: CalendarDate, before end: Timestamp
+  ) throws(BillingError) -> [(invoice: Invoice, owed: Int128)] {
+    var rates: Set<RateUse> = []
+    let settled = try owedByDate(&rates)
+    var found: [(invoice: Invoice, owed: Int128)] = []
+    for invoice in invoices where invoice.recordedAt < end && invoice.status != .uncollectible {
+      guard invoice.status == .draft || invoice.pendingFrom != nil,
+        invoice.closedAt.map({ $0 >= end }) ?? true
+      else { continue }
+      var owed = invoice.total
+      for settlement in settled[invoice.id] ?? [] where settlement.date <= date {
+        owed -= settlement.amount
+      }
+      guard owed > 0 else { continue }
+      found.append(
+        (
+          invoice,
+          try converted(owed, from: invoice.currency, to: currency, on: date, dataset: "invoices")
+        ))
+    }
+    return found.sorted { $0.invoice.id < $1.invoice.id }
   }
 
   /// What changed on a date in what is owed on an invoice.

@@ -77,6 +77,13 @@ package struct PaymentBooks: Sendable {
     attempt.invoice ?? attempt.transaction.flatMap { invoiceOfTransaction[$0] }
   }
 
+  /// The invoice of each attempt that names one, or whose transaction does.
+  package var invoicesOfAttempts: [UUIDValue: UUIDValue] {
+    var found: [UUIDValue: UUIDValue] = [:]
+    for attempt in attempts { found[attempt.id] = invoice(of: attempt) }
+    return found
+  }
+
   /// The invoice a refund gives money back of.
   func invoice(ofRefund refund: MoneyRow) -> UUIDValue? {
     refund.reference.flatMap { invoiceOfTransaction[$0] }

@@ -81,6 +81,12 @@ struct TableReader {
     }
   }
 
+  func flags(_ name: String) throws(BillingError) -> (Int) -> Bool? {
+    let column = try column(name)
+    guard case .bool(let values) = column.storage else { throw wrongType(name, "a boolean") }
+    return { column.isNull($0) ? nil : values[$0] }
+  }
+
   /// Decimals in units of `10^-scale`; a column of fewer decimals is widened.
   func decimals(_ name: String, scale: Int) throws(BillingError) -> (Int) -> Int128? {
     let column = try column(name)

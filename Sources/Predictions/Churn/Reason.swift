@@ -14,9 +14,9 @@ package struct Reason: Equatable, Sendable {
   /// The name of what all companies share.
   static let baseName = "base"
 
-  /// What all companies share: the log-odds of the average one.
-  static func base(_ logOdds: Double) -> Reason {
-    Reason(feature: baseName, value: .nan, contribution: logOdds, text: "the average company")
+  /// What all companies, or whatever `subject` is, share: the log-odds of the average one.
+  static func base(_ logOdds: Double, of subject: String = "company") -> Reason {
+    Reason(feature: baseName, value: .nan, contribution: logOdds, text: "the average \(subject)")
   }
 
   /// The reasons of one row, largest first whatever their sign.

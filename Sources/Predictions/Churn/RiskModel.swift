@@ -126,7 +126,7 @@ package struct RiskRecipe: Sendable {
         !usable(data, training).isEmpty
       else { continue }
       var model = try fit(data, training)
-      let earlier = judged.filter { data.maturity[data.rows[$0.row].period] <= opening }
+      let earlier = judged.filter { data.isMature($0.row, by: opening) }
       model.calibration = try calibration(data, earlier.map { ($0.row, $0.raw) })
       let raw = try model.linearPredictor(data.table)
       let simple = try oneFeature(data, training)
@@ -177,13 +177,14 @@ package struct RiskRecipe: Sendable {
     _ model: RiskModel, _ data: RiskRows, since cut: Timestamp
   ) throws(RegressionError) -> [(row: Int, logOdds: Double)] {
     let raw = try model.fitted.linearPredictor(data.table)
-    let shifts = data.asOf.indices.map { period in
-      data.maturity[period] > cut ? shift(data, model.fitted, raw, at: data.asOf[period]) : nil
-    }
-    return data.rows.indices.compactMap { row in
-      shifts[data.rows[row].period].map { shift in
-        (row, model.fitted.calibration.logOdds(raw[row]) + shift)
-      }
+    let rows = data.rows.indices.filter { !data.isMature($0, by: cut) }
+    let periods = Set(rows.map { data.rows[$0].period })
+    let shifts = Dictionary(
+      uniqueKeysWithValues: periods.map { period in
+        (period, shift(data, model.fitted, raw, at: data.asOf[period]))
+      })
+    return rows.map { row in
+      (row, model.fitted.calibration.logOdds(raw[row]) + (shifts[data.rows[row].period] ?? 0))
     }
   }
 
@@ -198,6 +199,9 @@ package struct RiskRecipe: Sendable {
   private func usable(_ data: RiskRows, _ rows: [Int]) -> [String] {
     data.table.names.filter { name in
       guard let column = data.table[name] else { return false }
+      if case .texts(let codes, _) = column {
+        return Set(rows.lazy.map { codes[$0] }.filter { $0 >= 0 }).count > 1
+      }
       let values = column.numbers
       guard let first = rows.first(where: { !values[$0].isNaN }) else { return false }
       return rows.contains { !values[$0].isNaN && values[$0] != values[first] }
@@ -215,9 +219,20 @@ package struct RiskRecipe: Sendable {
     table.add(RiskRecipe.target, .numbers(rows.map { data.outcomes[$0] }))
     let specification = ModelSpecification(
       target: RiskRecipe.target, family: .logistic, positive: "1",
-      terms: names.map { TermSpecification(column: $0, kind: .numeric, winsorises: true) },
+      terms: names.map { name in
+        TermSpecification(
+          column: name, kind: data.terms[name] ?? .numeric,
+          winsorises: RiskRecipe.hasSpread(table[name]?.numbers ?? []))
+      },
       penalty: .fixed(penalty), interactions: false, calibrates: false)
     return try specification.fit(table)
+  }
+
+  /// Whether numbers still differ once the outer half percent on each side is drawn in: those of
+  /// something rare do not, and nothing would be left of it.
+  private static func hasSpread(_ values: [Double]) -> Bool {
+    let sorted = values.filter(\.isFinite).sorted()
+    return quantile(sorted, 0.005) < quantile(sorted, 0.995)
   }
 
   /// The map of earlier judged rows; none before there are enough of them.
@@ -275,7 +290,7 @@ package struct RiskRecipe: Sendable {
   ) throws(RegressionError) -> [Double] {
     var best: (name: String, distance: Double)?
     for name in usable(data, training) {
-      let values = data.table[name]?.numbers ?? []
+      let values = data.table[name].map { ordered($0, data, training) } ?? []
       let rows = training.filter { !values[$0].isNaN }
       let events = data.events(rows)
       guard events > 0, events < rows.count else { continue }
@@ -285,6 +300,17 @@ package struct RiskRecipe: Sendable {
     }
     guard let best else { throw .unusableRows("no feature differs") }
     return try fit(data, training, features: [best.name]).linearPredictor(data.table)
+  }
+
+  /// Numbers as they are, and texts as the share of yes among the training rows with the same.
+  private func ordered(_ column: TableColumn, _ data: RiskRows, _ training: [Int]) -> [Double] {
+    guard case .texts(let codes, let levels) = column else { return column.numbers }
+    var sums = [(yes: Double, rows: Double)](repeating: (0, 0), count: levels.count)
+    for row in training where codes[row] >= 0 {
+      sums[Int(codes[row])].yes += data.outcomes[row]
+      sums[Int(codes[row])].rows += 1
+    }
+    return codes.map { $0 < 0 ? .nan : sums[Int($0)].yes / max(1, sums[Int($0)].rows) }
   }
 
   private static let target = "the outcome"

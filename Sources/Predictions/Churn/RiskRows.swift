@@ -1,7 +1,8 @@
 package import AlmanacCore
 package import Regression
 
-/// Company-months to learn a yes or no from: rows of a panel with their outcomes.
+/// Company-months, or what else happens to companies, to learn a yes or no from: rows of a panel with
+/// their outcomes.
 package struct RiskRows: Sendable {
   /// The company and instant of each row.
   package let rows: [PanelRow]
@@ -18,15 +19,22 @@ package struct RiskRows: Sendable {
   package let asOf: [Timestamp]
   /// When the outcomes of each instant are known for good.
   package let maturity: [Timestamp]
+  /// When the outcome of each row is known, where that is not the same for all of an instant; `nil`
+  /// for ``maturity``.
+  package let known: [Timestamp]?
+  /// What becomes of columns that are no plain numbers.
+  package let terms: [String: TermSpecification.Kind]
 
   /// Rows of the given parts, each with one entry per row or instant.
   package init(
     rows: [PanelRow], table: Table, outcomes: [Double], segments: [Int], asOf: [Timestamp],
-    maturity: [Timestamp], groups: RiskGroups? = nil
+    maturity: [Timestamp], groups: RiskGroups? = nil, known: [Timestamp]? = nil,
+    terms: [String: TermSpecification.Kind] = [:]
   ) {
     precondition(rows.count == table.rowCount && rows.count == outcomes.count)
     precondition(rows.count == segments.count && asOf.count == maturity.count)
     precondition(groups.map { $0.of.count == rows.count } ?? true)
+    precondition(known.map { $0.count == rows.count } ?? true)
     self.rows = rows
     self.groups = groups
     self.table = table
@@ -34,11 +42,18 @@ package struct RiskRows: Sendable {
     self.segments = segments
     self.asOf = asOf
     self.maturity = maturity
+    self.known = known
+    self.terms = terms
+  }
+
+  /// Whether the outcome of a row is known for good by an instant.
+  func isMature(_ row: Int, by instant: Timestamp) -> Bool {
+    (known?[row] ?? maturity[rows[row].period]) <= instant
   }
 
   /// The rows with an outcome that was known by an instant.
   func known(by instant: Timestamp) -> [Int] {
-    rows.indices.filter { maturity[rows[$0].period] <= instant && !outcomes[$0].isNaN }
+    rows.indices.filter { isMature($0, by: instant) && !outcomes[$0].isNaN }
   }
 
   /// The number of rows whose outcome is yes.

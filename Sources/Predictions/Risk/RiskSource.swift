@@ -152,10 +152,12 @@ package protocol RiskPanel: Sendable {
   var companies: [UUIDValue] { get }
   /// The probabilities to learn.
   var parts: [RiskPart] { get }
+  /// Now: what is not known by then is not learned from.
+  var cut: Timestamp { get }
 }
 
 extension RiskPanel {
-  /// Now: the last instant.
+  /// The last instant.
   package var cut: Timestamp {
     let asOf = parts[0].rows.asOf
     return asOf[asOf.count - 1]

@@ -127,7 +127,7 @@ package struct CompanyProfile: Sendable {
   var name: String { "Company \(index + 1)" }
 
   /// Whether a day is a day of rest, by the country's weekend.
-  func isWeekend(_ date: CalendarDate) -> Bool {
+  package func isWeekend(_ date: CalendarDate) -> Bool {
     let weekday = date.weekday
     return country.restsOnFriday ? weekday == 5 || weekday == 6 : weekday >= 6
   }

@@ -1,0 +1,245 @@
+import AlmanacCore
+import Billing
+import Glibc
+import Predictions
+import Regression
+import Simulation
+import Testing
+
+/// The model of failing payments against the probabilities that a simulated world decides by.
+@Suite("Payment failure")
+struct PaymentRiskTests {
+  private static let end = CalendarDate(daysSinceEpoch: 20_453)
+
+  private static let shared = Result {
+    SimulatedPayments(
+      try World(
+        WorldSettings(companies: 500, months: 18, seed: 9, kind: .logistic, end: end),
+        zone: { _ in .utc }))
+  }
+
+  private func panel(
+    _ world: SimulatedPayments, _ features: [PaymentFeature] = SimulatedPayments.features,
+    due: [DueInvoice] = []
+  ) -> PaymentPanel {
+    PaymentPanel(features, of: world.history, cut: world.cut, months: world.months, due: due)
+  }
+
+  /// Invoices whose latest known charge failed, as to be paid.
+  private func refused(_ world: SimulatedPayments, count: Int) -> [DueInvoice] {
+    var found: [DueInvoice] = []
+    for company in world.history.companies {
+      let known = world.history.attempts(of: company).filter { $0.recordedAt < world.cut }
+      for invoice in Set(known.compactMap(\.invoice)).sorted() {
+        guard let last = known.last(where: { $0.invoice == invoice }), last.outcome == .failed
+        else { continue }
+        found.append(DueInvoice(id: invoice, company: company, dueAt: nil, owed: 500_000))
+      }
+      if found.count >= count { break }
+    }
+    return found
+  }
+
+  @Test("judged charges come close to what the true probabilities could do")
+  func nearOracle() throws {
+    let world = try Self.shared.get()
+    let panel = panel(world)
+    guard case .model(let model) = try RiskRecipe().learn(panel.rows, by: panel.cut) else {
+      Issue.record("no model")
+      return
+    }
+    #expect(model.gate.failures.isEmpty, "\(model.gate.failures)")
+    let rows = model.judged.filter { row, _ in
+      panel.charges[row].decidedBy.flatMap { world.truth[$0] } != nil
+    }
+    let outcomes = rows.map { panel.rows.outcomes[$0.row] }
+    let truths = rows.map { row, _ in
+      panel.charges[row].decidedBy.flatMap { world.truth[$0] } ?? 0
+    }
+    let truth = try BinaryScores.areaUnderROC(truths, outcomes)
+    let found = try BinaryScores.areaUnderROC(rows.map(\.logOdds), outcomes)
+    #expect(truth > 0.65)
+    #expect(found - 0.5 >= 0.85 * (truth - 0.5), "\(found), the truth \(truth)")
+    #expect(model.gate.scores.expectedCalibrationError < 0.02)
+  }
+
+  @Test("reasons sum to the log-odds, the largest first, and the base comes last")
+  func reasonsSum() throws {
+    let world = try Self.shared.get()
+    let forecast = try PaymentForecast(
+      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
+    #expect(forecast.source.published != nil)
+    #expect(forecast.invoices.count > 10 && forecast.methods.count > 100)
+    for (probability, reasons) in forecast.invoices.map({ ($0.probability, $0.reasons) })
+      + forecast.methods.map({ ($0.probability, $0.reasons) })
+    {
+      let sum = reasons.reduce(0) { $0 + $1.contribution }
+      #expect(abs(sum - log(probability / (1 - probability))) < 1e-9)
+      #expect(reasons.last?.feature == "base")
+      let sizes = reasons.dropLast().map { abs($0.contribution) }
+      #expect(zip(sizes, sizes.dropFirst()).allSatisfy { $0 >= $1 })
+    }
+  }
+
+  @Test("scores of retries put together are those of the charges themselves")
+  func retryScores() throws {
+    let world = try Self.shared.get()
+    let due = try #require(refused(world, count: 1).first)
+    let panel = panel(world, due: [due])
+    guard case .model(let model) = try RiskRecipe().learn(panel.rows, by: panel.cut) else {
+      Issue.record("no model")
+      return
+    }
+    let last = try #require(
+      world.history.attempts(of: due.company).last { $0.invoice == due.id })
+    let charge = Charge(
+      company: due.company, invoice: due.id, method: try #require(last.method), amount: 50,
+      at: world.cut, known: world.cut)
+    let slots = RetryPolicy().slots(after: world.cut)
+    let scores = try RetryScores(model, of: charge, at: slots, in: panel, mostRetries: 4)
+    for (slot, state) in [
+      (3, RetryProblem.State(slot: -1, retries: 0, declineClass: .soft)),
+      (9, RetryProblem.State(slot: 4, retries: 1, declineClass: .soft)),
+      (27, RetryProblem.State(slot: 2, retries: 3, declineClass: .authentication)),
+    ] {
+      var later = charge
+      later.at = slots[slot]
+      if state.retries > 0 {
+        later.assumedFailures = state.retries
+        later.assumedClass = state.declineClass
+        later.assumedAt = slots[state.slot]
+      }
+      let table = world.history.table(panel.features, of: [later])
+      let alone = 1 - (try model.scores(table)[0].probability)
+      #expect(abs(scores.success(slot, state) - alone) < 1e-9, "\(slot) \(state)")
+    }
+  }
+
+  @Test("what happened or was recorded later, and what changes of a method, leave features equal")
+  func pointInTime() throws {
+    let world = try Self.shared.get()
+    let before = panel(world)
+    var random = SplitMix64(seed: 5)
+    let middle = world.months[12]
+    let all = world.history.companies.flatMap { world.history.attempts(of: $0) }
+    let old = Set(all.filter { max($0.attemptedAt, $0.recordedAt) < middle }.map(\.id))
+    let attempts =
+      all.map { attempt -> ChargeAttempt in
+        guard attempt.attemptedAt >= middle || attempt.recordedAt >= middle else { return attempt }
+        var other = attempt
+        other.outcome = random.nextUnit() < 0.5 ? .failed : .succeeded
+        other.declineClass = .hard
+        other.amount = 7
+        return other
+      }
+    let methods = world.history.methods.values.map { method in
+      var other = method
+      other.versions = [
+        PaymentMethodHistory.Version(knownFrom: middle, expiresAt: middle, isActive: false)
+      ]
+      let known = method.versions.filter { $0.knownFrom < middle }
+      if !known.isEmpty { other.versions = known + other.versions }
+      return other
+    }
+    let after = panel(
+      SimulatedPayments(
+        history: ChargeHistory(
+          attempts: attempts, methods: methods, zones: CompanyZones(.utc)),
+        truth: [:], months: world.months, cut: world.cut))
+    let rows = Dictionary(
+      uniqueKeysWithValues: after.charges.enumerated().map { ($1.attempt, $0) })
+    var compared = 0
+    for (row, charge) in before.charges.enumerated() where old.contains(charge.attempt) {
+      // One that is decided later may be another charge now.
+      guard let other = rows[charge.attempt] else { continue }
+      compared += 1
+      for name in before.rows.table.names {
+        #expect(
+          before.rows.table[name]?.labels[row] == after.rows.table[name]?.labels[other], "\(name)")
+      }
+    }
+    #expect(compared > 1_000)
+  }
+
+  @Test("an attempt that asks the customer is no label until the next one decides it")
+  func actionRequired() throws {
+    let ids = (1...9).map { UUIDValue(high: 1, low: $0) }
+    let start = try #require(Timestamp("2025-03-01T10:00:00Z"))
+    func attempt(
+      _ id: Int, _ outcome: AttemptOutcome, hours: Int, invoice: Int = 6, method: Int = 7
+    ) -> ChargeAttempt {
+      let at = Timestamp(
+        microseconds: start.microseconds + Int64(hours) * Timestamp.microsecondsPerHour)
+      return ChargeAttempt(
+        id: ids[id], company: ids[8], invoice: ids[invoice], method: ids[method], amount: 5,
+        outcome: outcome, declineClass: outcome == .failed ? .soft : nil, attemptedAt: at,
+        recordedAt: at)
+    }
+    func charges(_ attempts: [ChargeAttempt], cutHours: Int = 1_000) -> [LabelledCharge] {
+      ChargeHistory(attempts: attempts, methods: [], zones: CompanyZones(.utc)).charges(
+        of: ids[8], from: start,
+        before: Timestamp(
+          microseconds: start.microseconds + Int64(cutHours) * Timestamp.microsecondsPerHour))
+    }
+    let asked = attempt(0, .actionRequired, hours: 0)
+    let failed = attempt(1, .failed, hours: 5)
+    #expect(charges([asked]).map(\.failed) == [nil])
+    #expect(charges([asked, failed]).map(\.failed) == [true])
+    #expect(charges([asked, failed]).first?.knownAt == failed.recordedAt)
+    #expect(charges([asked, failed], cutHours: 5).map(\.failed) == [nil])
+    #expect(charges([asked, attempt(1, .actionRequired, hours: 4)]).map(\.failed) == [nil])
+    #expect(
+      charges([asked, attempt(1, .actionRequired, hours: 4), attempt(2, .succeeded, hours: 9)])
+        .map(\.failed) == [false])
+    // Another invoice, another method, or more than seven days later: not the same charge.
+    #expect(
+      charges([asked, attempt(1, .failed, hours: 5, invoice: 5)]).map(\.failed) == [nil, true])
+    #expect(
+      charges([asked, attempt(1, .failed, hours: 5, method: 4)]).map(\.failed) == [nil, true])
+    #expect(charges([asked, attempt(1, .failed, hours: 168)]).map(\.failed) == [nil, true])
+  }
+
+  @Test("no history, one company or no failure is a share that says why")
+  func refusals() throws {
+    let world = try Self.shared.get()
+    let company = try #require(
+      world.history.companies.first { company in
+        let own = world.history.attempts(of: company)
+        return own.count > 5 && own.allSatisfy { $0.outcome == .succeeded }
+      })
+    func forecast(_ attempts: [ChargeAttempt]) throws -> PaymentForecast {
+      let due = [DueInvoice(id: .zero, company: company, dueAt: nil, owed: 10)]
+      return try PaymentForecast(
+        PaymentPanel(
+          SimulatedPayments.features,
+          of: ChargeHistory(
+            attempts: attempts, methods: Array(world.history.methods.values),
+            zones: CompanyZones(.utc)), cut: world.cut, months: world.months, due: due),
+        policy: RetryPolicy())
+    }
+    let none = try forecast([])
+    #expect(none.invoices.isEmpty && none.methods.isEmpty && none.source.reason != nil)
+    let alone = try forecast(world.history.attempts(of: company))
+    #expect(alone.source.reason?.contains("1 company") == true)
+    #expect(alone.invoices.allSatisfy { $0.retryAt == nil })
+    #expect(alone.invoices.first?.reasons.first?.feature == "base_rate")
+    let fine = world.history.companies.flatMap { world.history.attempts(of: $0) }.map { attempt in
+      var fine = attempt
+      fine.outcome = .succeeded
+      fine.declineClass = nil
+      return fine
+    }
+    #expect(try forecast(fine).source.reason?.contains("occurred 0 times") == true)
+  }
+}
+
+extension SimulatedPayments {
+  init(
+    history: ChargeHistory, truth: [UUIDValue: Double], months: [Timestamp], cut: Timestamp
+  ) {
+    self.history = history
+    self.truth = truth
+    self.months = months
+    self.cut = cut
+  }
+}
