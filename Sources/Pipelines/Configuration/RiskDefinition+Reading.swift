@@ -13,6 +13,16 @@ extension RiskDefinition {
     kind = try reader.required("kind", as: .word)
     question = try reader.required("question", as: .text)
     months = try reader.optional("months", as: .integer(in: 8...120)) ?? RiskDefinition.usualMonths
+    if kind == .paymentFailure {
+      payments = try PaymentDefinition(reader: &reader)
+      try reader.finish()
+      counts = []
+      self.features = []
+      bands = ChurnRisk.Bands()
+      self.actions = []
+      canonicalText = node.without(["retries"]).canonicalText
+      return
+    }
     let counts = try reader.required("counts", as: .node)
     self.counts = try counts.entries(of: "the counts") { (entry) throws(DocumentError) in
       try Count(entry)

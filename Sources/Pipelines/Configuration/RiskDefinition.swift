@@ -10,6 +10,8 @@ package struct RiskDefinition: Hashable, Sendable {
   package enum Kind: String, CaseIterable, Sendable {
     /// MRR falls to 0.
     case churn
+    /// The next charge of an invoice fails.
+    case paymentFailure = "payment_failure"
   }
 
   /// Rows of a dataset that are counted by company and day.
@@ -62,6 +64,9 @@ package struct RiskDefinition: Hashable, Sendable {
   package var bands: ChurnRisk.Bands
   /// What may be done about it.
   package var actions: [RiskAction]
+  /// What a model of failing payments is made of, in place of counts, features and bands; `nil` for
+  /// other kinds.
+  package var payments: PaymentDefinition?
   /// The definition but its actions, which nothing is learned from, as one text for a digest; see
   /// ``Node/canonicalText``.
   package var canonicalText: String
@@ -75,16 +80,21 @@ extension RiskDefinition {
   package static let longestWindow = 730
 
   /// The datasets whose rows are counted.
-  package var datasetNames: [String] { Array(Set(counts.map(\.dataset.name))).sorted() }
+  package var datasetNames: [String] {
+    if payments != nil { return PaymentDefinition.datasetNames }
+    return Array(Set(counts.map(\.dataset.name))).sorted()
+  }
 
   /// The actions as one text for a digest.
   var actionsText: String {
     actions.map { "\($0.name) \($0.reasons) \($0.saves) \($0.cost) \($0.months)\n" }.joined()
+      + (payments?.policyText ?? "")
   }
 
   /// What does not fit the datasets, by position.
   func problems(_ project: Project) -> [DocumentError] {
-    counts.flatMap { $0.problems(project) }
+    if let payments { return payments.problems(project, of: mark) }
+    return counts.flatMap { $0.problems(project) }
   }
 }
 

@@ -47,7 +47,7 @@ package struct ModelChoice {
     // Of other models each night serves what it fitted, and would undo the choice.
     let rows = try connection.query(
       """
-      SELECT coefficients ? 'days_0_30' AS is_kept, (SELECT model_version
+      SELECT jsonb_path_exists(coefficients, '$.*.judgement') AS is_kept, (SELECT model_version
           FROM almanac.model_versions WHERE model = $1 AND status = 'champion') AS champion
       FROM almanac.model_versions WHERE model = $1 AND model_version = $2
       """, [version.model, version.version])

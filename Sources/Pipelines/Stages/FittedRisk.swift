@@ -210,7 +210,14 @@ struct FittedRisk {
     for data in parts.map(\.rows) where data.rows != last {
       last = data.rows
       for row in data.rows { add(UInt64(row.company) << 16 | UInt64(row.period)) }
-      for name in data.table.names { add(data.table[name]?.numbers ?? []) }
+      for name in data.table.names {
+        guard case .texts(let codes, let levels)? = data.table[name] else {
+          add(data.table[name]?.numbers ?? [])
+          continue
+        }
+        add(codes.map { Double($0) })
+        for level in levels { bytes += Array("\(level)\n".utf8) }
+      }
       for name in data.groups?.names ?? [] { bytes += Array(name.utf8) }
       add(data.groups?.of.map { Double($0) } ?? [])
     }

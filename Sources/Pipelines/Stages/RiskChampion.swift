@@ -160,7 +160,8 @@ extension FittedRisk {
     }
     result.verdict.decision = .kept
     result.shown = (
-      try champion.definition.forecast(own, kept: meeting.kept, bands: model.bands),
+      try champion.definition.forecast(
+        own, kept: meeting.kept, bands: model.bands, policy: model.payments?.policy),
       champion.version,
       isSame ? dataDigest : SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: own))
     )
@@ -244,10 +245,12 @@ extension RiskDefinition {
   ///   - panel: the panel, of the model's kind.
   ///   - kept: what gives each probability, where that was fitted before.
   ///   - bands: where bands begin; those of the definition where none are given.
+  ///   - policy: when a refused charge may be tried again; that of the definition likewise.
   /// - Returns: what is said.
   /// - Throws: `RegressionError`.
   func forecast(
-    _ panel: any RiskPanel, kept: [RiskSource]? = nil, bands: ChurnRisk.Bands? = nil
+    _ panel: any RiskPanel, kept: [RiskSource]? = nil, bands: ChurnRisk.Bands? = nil,
+    policy: RetryPolicy? = nil
   ) throws -> any RiskForecast {
     switch kind {
     case .churn:
@@ -257,6 +260,11 @@ extension RiskDefinition {
       }
       return try ChurnForecast(
         panel, features: features, kept: (kept[0], kept[1]), bands: bands ?? self.bands)
+    case .paymentFailure:
+      guard let panel = panel as? PaymentPanel else { preconditionFailure("a panel of payments") }
+      let policy = policy ?? payments?.policy ?? RetryPolicy()
+      guard let kept else { return try PaymentForecast(panel, policy: policy) }
+      return try PaymentForecast(panel, policy: policy, kept: kept[0])
     }
   }
 }

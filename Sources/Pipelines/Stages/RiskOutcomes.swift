@@ -11,6 +11,7 @@ extension RunContext {
   ///
   /// - Returns: the number of outcomes recorded.
   func recordOutcomes(of model: RiskDefinition, _ fitted: FittedRisk) throws -> Int {
+    if let panel = fitted.panel as? PaymentPanel { return try recordOutcomes(of: model, panel) }
     guard let ledger = fitted.reading.ledger else { return 0 }
     return try lock.write { connection in
       var recorded = 0

@@ -1,7 +1,7 @@
-import AlmanacCore
+package import AlmanacCore
 import Billing
-import Columns
-import Predictions
+package import Columns
+package import Predictions
 
 /// The panel of a model of what may happen to companies, and where it comes from.
 struct RiskReading {
@@ -40,6 +40,7 @@ extension RunContext {
   ///
   /// - Throws: `BillingError`, `FeatureError`, ``PipelineError``.
   func riskReading(_ model: RiskDefinition) throws -> RiskReading {
+    if model.kind == .paymentFailure { return try paymentReading(model) }
     func refused(_ reason: String) -> RiskReading {
       RiskReading(panel: nil, book: nil, refusal: reason, rowsRead: 0, notices: [])
     }
@@ -102,6 +103,7 @@ extension RunContext {
       panel = try ChurnPanel(
         model.features, of: history, companies: companies, changes: input.changes,
         origins: input.origins, known: known)
+    case .paymentFailure: preconditionFailure("payments are read otherwise")
     }
     return RiskReading(
       panel: panel, book: book, refusal: nil, rowsRead: rowsRead, notices: notices)
@@ -178,13 +180,13 @@ extension RunContext {
 }
 
 /// Counts rows of one dataset.
-struct RiskCounter: Sendable {
+package struct RiskCounter: Sendable {
   private let counts: [RiskDefinition.Count]
   private let dataset: DatasetDefinition
   private let positions: [UUIDValue: Int]
 
   /// A counter of companies that are named by position.
-  init(
+  package init(
     _ counts: [RiskDefinition.Count], dataset: DatasetDefinition, companies: [UUIDValue]
   ) {
     self.counts = counts
@@ -206,7 +208,7 @@ struct RiskCounter: Sendable {
   }
 
   /// Adds the rows of a batch that belong to a company and were dated and recorded.
-  func add(_ batch: Batch, to history: inout FeatureHistory) {
+  package func add(_ batch: Batch, to history: inout FeatureHistory) {
     guard let tenant = dataset.tenantColumn.flatMap({ batch[$0] }),
       case .uuid(let owners) = tenant.storage,
       let recorded = dataset.recordedColumn.flatMap({ RiskCounter.instants(batch[$0]) })

@@ -121,6 +121,18 @@ extension PredictStage {
         validUntil: validUntil, actions: model.actions)
       batches = [rows.batch(forecast, of: fitted)]
     }
+    if model.kind == .paymentFailure {
+      let rows = PaymentRiskRows(
+        run: context.run, model: model.name, asOf: context.date, recordedCut: cut,
+        validUntil: validUntil)
+      let forecast = fitted.shownForecast as? PaymentForecast
+      batches = [rows.invoices(forecast?.invoices ?? [], of: fitted)]
+      let methods = [rows.methods(forecast?.methods ?? [], of: fitted)]
+      return try context.lock.copyPredictions(
+        batches, into: .paymentFailureRisk, run: context.run.description, model: model.name)
+        + context.lock.copyPredictions(
+          methods, into: .paymentMethodRisk, run: context.run.description, model: model.name)
+    }
     return try context.lock.copyPredictions(
       batches, into: model.kind.table, run: context.run.description, model: model.name)
   }
@@ -150,6 +162,7 @@ extension RiskDefinition.Kind {
   var table: PredictionTable {
     switch self {
     case .churn: .churnRisk
+    case .paymentFailure: .paymentFailureRisk
     }
   }
 }

@@ -1,5 +1,5 @@
 import AlmanacCore
-import Columns
+package import Columns
 
 /// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
 /// recorded first.
@@ -12,7 +12,7 @@ import Columns
 ///   - recorded: the column that says when a row was recorded; without it the first row is kept.
 ///   - time: the column that says when the event happened.
 /// - Returns: the remaining rows in their order, and how many were left out.
-func dropRepeated(
+package func dropRepeated(
   _ batches: [Batch], key: [String], recorded: String?, time: String
 ) -> (batches: [Batch], dropped: Int) {
   struct Place {

@@ -77,7 +77,7 @@ struct RiskDefinitionTests {
       #"f.yaml:2:1: found unknown key "knid", expected kind (did you mean "kind"?)"#),
     BrokenDefinition(
       "unknown kind", "kind: churn", "kind: chrun",
-      #"f.yaml:2:7: found "chrun", expected churn (did you mean "churn"?)"#),
+      #"f.yaml:2:7: found "chrun", expected churn or payment_failure (did you mean "churn"?)"#),
     BrokenDefinition(
       "count of nothing", "of: payments, ", "",
       #"f.yaml:5:11: found no key "of", expected it in the count logins"#),

@@ -34,7 +34,10 @@ enum ShippedFiles {
       pipelines: try names(in: "pipelines").map { try PipelineDefinition(node: try node($0)) },
       models: [try ModelDefinition(node: try node("models/revenue.yaml"))],
       datasets: try names(in: "datasets").map { try DatasetDefinition(node: try node($0)) },
-      risks: [try RiskDefinition(node: try node("models/churn.yaml"))],
+      risks: [
+        try RiskDefinition(node: try node("models/churn.yaml")),
+        try RiskDefinition(node: try node("models/payment_failure.yaml")),
+      ],
       metrics: try MetricsDefinition(node: try node("models/metrics.yaml")),
       funnels: try FunnelsDefinition(node: try node("models/funnels.yaml")))
   }

@@ -1,0 +1,131 @@
+import AlmanacCore
+import Billing
+import Columns
+import Predictions
+
+extension RunContext {
+  /// What was charged, by which method, and what is still to be paid, as known at the end of the
+  /// logical date (DECISIONS.md, D-536, D-537, D-538).
+  ///
+  /// - Throws: `BillingError`, ``PipelineError``.
+  func paymentReading(_ model: RiskDefinition) throws -> RiskReading {
+    func refused(_ reason: String) -> RiskReading {
+      RiskReading(panel: nil, book: nil, refusal: reason, rowsRead: 0, notices: [])
+    }
+    guard let payments = model.payments else { return refused("it is no model of payments") }
+    for name in PaymentDefinition.datasetNames where try !hasDataset(name) {
+      return refused(
+        "the source has no \(name); map datasets/\(name).yaml to a table that has them")
+    }
+    let rows = try CollectionAttempt.rows(
+      in: try self.rows(of: "payment_attempts", CollectionAttempt.columns))
+    let cut = knowledgeEnd
+    guard let first = rows.filter({ $0.recordedAt < cut }).map(\.attemptedAt).min(), first < cut
+    else { return refused("no attempt was made and recorded by the end of \(date)") }
+    let books = try billing(project.metrics.ledgerSettings(pipeline.currency), through: date).books
+    let methodRows = try paymentMethodVersions()
+    let history = ChargeHistory(
+      attempts: ChargeAttempt.all(
+        of: rows, invoices: books.invoicesOfAttempts, currency: pipeline.currency,
+        rates: try exchangeRates() ?? ExchangeRates([]), zones: try zones()),
+      methods: PaymentMethodHistory.all(of: methodRows, at: cut),
+      zones: try companyClocks())
+    let due = try books.invoicesToPay(at: date, before: cut).map { invoice, owed in
+      DueInvoice(id: invoice.id, company: invoice.company, dueAt: invoice.dueAt, owed: owed)
+    }
+    var notices: [String] = []
+    if history.methods.isEmpty {
+      notices.append("payment_methods: no method is known by the end of \(date)")
+    }
+    return RiskReading(
+      panel: PaymentPanel(
+        payments.features, of: history, cut: cut,
+        months: chargeMonths(since: zone.localDate(at: first), model), due: due),
+      book: nil, refusal: nil, rowsRead: rows.count + methodRows.count, notices: notices)
+  }
+
+  /// The starts of the months that are learned from, the one that holds the logical date the last.
+  private func chargeMonths(
+    since first: CalendarDate, _ model: RiskDefinition
+  ) -> [Timestamp] {
+    var months: [CalendarDate] = []
+    var month = date.monthStart(adding: 0)
+    while months.isEmpty || month.monthStart(adding: 1) > first, months.count < model.months {
+      months.append(month)
+      month = month.monthStart(adding: -1)
+    }
+    return months.reversed().map { zone.start(of: $0) }
+  }
+
+  /// The clock of each company: its own zone where the companies say it, else the pipeline's.
+  private func companyClocks() throws -> CompanyZones {
+    guard project.missingCompanyZones == nil, directory.manifest.datasets["companies"] != nil else {
+      return try zones()
+    }
+    var owned = pipeline
+    owned.zone = PipelineDefinition.companyZone
+    var clocks = try project.zones(
+      of: owned, in: directory.manifest, directory.reader, find: findZone
+    ).zones
+    clocks.standard = zone
+    return clocks
+  }
+
+  /// All versions of payment methods that are kept; a method that was deleted has a last one that
+  /// may not be charged.
+  private func paymentMethodVersions() throws -> [PaymentMethodRow] {
+    let name = "payment_methods"
+    guard let definition = project.dataset(name) else { return [] }
+    let texts = PaymentMethodHistory.fixedColumns.filter { definition[column: $0] != nil }
+    let columns =
+      ["id", "company_id", "created_at"] + texts
+      + ["exp_month", "exp_year", "is_active", "is_default"].filter {
+        definition[column: $0] != nil
+      }
+    let reader = directory.reader
+    guard definition.mode == .changes else {
+      return try PaymentMethodRow.rows(in: try rows(of: name, columns), texts: texts)
+    }
+    var versions = try PaymentMethodRow.rows(
+      in: try reader.allVersions(of: name, columns: columns), texts: texts, seen: StoredColumn.seen)
+    let latest = Dictionary(grouping: versions, by: \.id)
+    for (id, seen) in try reader.deletions(of: name) {
+      guard var last = latest[id]?.last else { continue }
+      last.isActive = false
+      last.seenAt = seen
+      versions.append(last)
+    }
+    return versions
+  }
+}
+
+extension PartReader {
+  /// Every version of the rows of a dataset of versions, with the cut that first saw each.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  func allVersions(of dataset: String, columns: [String]) throws -> [Batch] {
+    try (manifest.datasets[dataset]?.parts ?? [])
+      .filter { $0.kind != .tombstones && $0.kind != .repeats }
+      .map { try decode($0, columns: columns + [StoredColumn.seen]) }
+  }
+
+  /// The keys of a dataset of versions, of one identifier each, that were found deleted, and when.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  func deletions(of dataset: String) throws -> [(id: UUIDValue, seen: Timestamp)] {
+    guard let entry = manifest.datasets[dataset], let key = entry.layout?.key.first else {
+      return []
+    }
+    var found: [(id: UUIDValue, seen: Timestamp)] = []
+    for part in entry.parts where part.kind == .tombstones {
+      let batch = try decode(part, columns: [key, StoredColumn.seen])
+      guard case .uuid(let ids)? = batch[key]?.storage,
+        case .int64(let seen)? = batch[StoredColumn.seen]?.storage
+      else { continue }
+      for row in seen.indices {
+        found.append((ids.row(row), Timestamp(microseconds: seen[row])))
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,176 @@
+import Files
+import TestSupport
+import Testing
+
+/// A night that learns which charges fail, over charges made by SQL: a prepaid card fails one time in
+/// four, another card hardly ever, either three times as often before six in the morning, and what
+/// failed is tried again three days later.
+@Suite("A night with a model of failing payments", .database)
+struct PaymentNightTests {
+  private static let fill = """
+    CREATE FUNCTION pg_temp.chance(key text) RETURNS float8 IMMUTABLE LANGUAGE sql AS
+      $$ SELECT ('x' || left(md5(key), 8))::bit(32)::bigint / 4294967296.0 $$;
+    CREATE TEMPORARY TABLE companies AS
+      SELECT n, md5('company ' || n)::uuid AS id, timestamptz '2024-01-01 08:00Z' AS began
+      FROM generate_series(1, 220) AS n;
+    INSERT INTO billing.companies (id, name, country, currency, signed_up_at, created_at)
+      SELECT id, 'Company ' || n, 'US', 'USD', began, began FROM companies;
+    INSERT INTO billing.payment_methods (id, company_id, type, brand, funding, exp_month, exp_year,
+        is_default, is_active, created_at, updated_at)
+      SELECT md5('card ' || n || part)::uuid, id, 'card', CASE WHEN n % 2 = 0 THEN 'visa' ELSE
+          'mastercard' END, CASE WHEN n % 3 = 0 AND part = 'a' THEN 'prepaid' ELSE 'credit' END, 5, 2027,
+        part = 'a', true, began, began
+      FROM companies, (VALUES ('a'), ('b')) AS parts (part) WHERE part = 'a' OR n % 2 = 0;
+    CREATE TEMPORARY TABLE invoices AS
+      SELECT n, id AS company, month, md5('invoice ' || n || month)::uuid AS id,
+        month + make_interval(days => n % 25, hours => n % 24) AS at,
+        pg_temp.chance(n || '/' || month) < CASE WHEN n % 3 = 0 THEN 0.25 ELSE 0.02 END
+          * CASE WHEN n % 24 < 6 THEN 3 ELSE 1 END AS fails,
+        pg_temp.chance(n || '/again' || month) < 0.3 AS fails_again
+      FROM companies, generate_series(timestamptz '2024-02-01Z', '2025-04-01Z', '1 month') AS month;
+    DELETE FROM invoices WHERE at > '2025-04-15';
+    CREATE TEMPORARY TABLE attempts AS
+      SELECT id, company, n, 1 AS number, at AS tried, fails AS failed FROM invoices
+      UNION ALL
+      SELECT id, company, n, 2, at + interval '3 days', fails_again FROM invoices
+        WHERE fails AND at + interval '3 days' < '2025-04-15';
+    INSERT INTO billing.invoices (id, company_id, number, status, currency, subtotal, tax, total,
+        issued_at, due_at, paid_at, uncollectible_at, created_at, updated_at)
+      SELECT i.id, company, i.id, CASE WHEN paid IS NOT NULL THEN 'paid' WHEN at < '2025-04-01' THEN
+          'uncollectible' ELSE 'open' END, 'USD', 40 + n, 0, 40 + n, at - interval '1 hour',
+        at + interval '3 days', paid, CASE WHEN paid IS NULL AND at < '2025-04-01' THEN at
+          + interval '10 days' END, at - interval '1 hour', at
+      FROM invoices AS i LEFT JOIN LATERAL (
+        SELECT min(tried) AS paid FROM attempts AS a WHERE a.id = i.id AND NOT failed) AS p ON true;
+    INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
+        payment_method_id, attempt_number, amount, currency, outcome, decline_code, decline_class,
+        attempted_at, created_at)
+      SELECT md5('attempt ' || id || number)::uuid, md5('transaction ' || id)::uuid, id, company,
+        md5('card ' || n || 'a')::uuid, number, 40 + n, 'USD',
+        CASE WHEN failed THEN 'failed' ELSE 'succeeded' END,
+        CASE WHEN failed THEN 'insufficient_funds' END,
+        CASE WHEN failed THEN CASE WHEN n = 6 THEN 'never' ELSE 'soft' END END, tried, tried
+      FROM attempts;
+    """
+
+  @Test("publishes what will fail, when to try again and by which other method")
+  func publishes() throws {
+    let place = try Workplace(isFilled: false)
+    let schema = try FileSystem.read(place.folder.path + "/datasets/source-schema.sql")
+    try place.sql(String(decoding: schema, as: UTF8.self) + Self.fill)
+    try place.edit("pipelines/nightly.yaml", "currency: GBP", "currency: USD")
+    for stage in [
+      "rollup: {grains: [hour, day, month]}", "metrics", "cohorts", "funnels", "usage", "anomalies",
+    ] {
+      try place.edit("pipelines/nightly.yaml", "  - \(stage)\n", "")
+    }
+    try place.edit("pipelines/nightly.yaml", "fit: [revenue]", "fit: [payment_failure]")
+    try place.edit("pipelines/nightly.yaml", "predict: [revenue]", "predict: [payment_failure]")
+    let night = try place.night("2025-04-15")
+    try #require(night.status == 0, "\(night.stderr)")
+
+    func holds(_ condition: String, _ sourceLocation: SourceLocation = #_sourceLocation) throws {
+      #expect(
+        try place.value("SELECT (\(condition))::text") == "true", sourceLocation: sourceLocation)
+    }
+    #expect(
+      try place.value(
+        "SELECT decision || ', ' || passed || ', ' || reason FROM almanac.gate_results")
+        == "promoted, true, the model beats every baseline and is calibrated")
+    // Every open invoice by every method, what is owed on it, and nothing else.
+    try holds(
+      """
+      SELECT count(*) > 3 AND count(*) = (
+          SELECT count(*) FROM billing.invoices AS i JOIN billing.payment_methods USING (company_id)
+          WHERE i.status = 'open')
+        AND bool_and(amount_at_risk = (SELECT total FROM billing.invoices WHERE id = invoice_id))
+        AND bool_and(model_version <> 'base_rate') FROM predictions.payment_failure_risk
+      """)
+    try holds(
+      """
+      SELECT count(*) = (SELECT count(*) FROM billing.payment_methods)
+        AND avg(probability) FILTER (WHERE funding = 'prepaid' AND number <> 6) BETWEEN 0.15 AND 0.35
+        AND avg(probability) FILTER (WHERE funding = 'credit') BETWEEN 0.01 AND 0.06
+        AND bool_and(expires_in_days BETWEEN 770 AND 780)
+      FROM predictions.payment_method_risk AS r JOIN billing.payment_methods AS m
+        ON m.id = payment_method_id
+      JOIN (SELECT id, substring(name FROM 9)::int AS number FROM billing.companies) AS c
+        ON c.id = r.company_id
+      """)
+    // Reasons sum to the log-odds, in both tables.
+    for table in ["payment_failure_risk", "payment_method_risk"] {
+      try holds(
+        """
+        SELECT bool_and(abs((SELECT sum((r->>'contribution')::float8)
+            FROM jsonb_array_elements(reasons) AS r) - ln(probability / (1 - probability))) < 1e-9)
+        FROM predictions.\(table)
+        """)
+    }
+    // What failed is tried again within seven days, what was refused for good never.
+    let tried = "invoice_id IN (SELECT invoice_id FROM billing.payment_attempts AS a WHERE "
+    try holds(
+      """
+      SELECT bool_and((retry_at IS NOT NULL) = (decline_class_expected = 'soft' AND \(tried)
+          a.payment_method_id = r.payment_method_id)))
+        AND bool_and(retry_at > '2025-04-16' AND retry_at <= '2025-04-23')
+        AND count(retry_at) > 3 AND bool_and((retry_at IS NULL)
+          = (retry_success_probability IS NULL))
+      FROM predictions.payment_failure_risk AS r
+      WHERE company_id <> md5('company 6')::uuid
+      """)
+    try holds(
+      """
+      SELECT count(*) = count(*) FILTER (WHERE retry_at IS NULL AND abs(probability - 0.999999) < 1e-9
+        AND reasons->0->>'feature' = 'never_charged_again')
+      FROM predictions.payment_failure_risk WHERE payment_method_id = md5('card 6a')::uuid
+      """)
+    // A second card that is not prepaid is the better way.
+    try holds(
+      """
+      SELECT bool_and(alternative_payment_method_id = md5('card ' || number || 'b')::uuid
+          AND alternative_success_probability > 0.9)
+      FROM predictions.payment_failure_risk AS r JOIN (
+        SELECT id, substring(name FROM 9)::int AS number FROM billing.companies) AS c
+        ON c.id = r.company_id
+      WHERE number % 6 = 0 AND number <> 6 AND payment_method_id = md5('card ' || number || 'a')::uuid
+      """)
+    // A reader of the api sees its own company's.
+    try place.sql(
+      """
+      DO $$
+      DECLARE
+        company text := (SELECT min(company_id::text) FROM predictions.payment_failure_risk);
+        rows integer;
+      BEGIN
+        PERFORM set_config('almanac.company_id', company, true);
+        SET LOCAL ROLE almanac_reader;
+        rows := json_array_length(api.payment_failure_risk()->'rows');
+        IF rows = 0 OR (SELECT count(*) FROM api.payment_method_risk_v1) = 0
+          OR EXISTS (SELECT FROM api.payment_failure_risk_v1 WHERE company_id::text <> company)
+        THEN
+          RAISE EXCEPTION 'a reader sees % rows', rows;
+        END IF;
+      END
+      $$;
+      """)
+
+    // The next night refits and keeps a champion; what was said is joined to what happened.
+    try place.sql(
+      """
+      INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
+          payment_method_id, attempt_number, amount, currency, outcome, attempted_at, created_at)
+        SELECT md5('last ' || i.id)::uuid, md5('transaction ' || i.id)::uuid, i.id, company_id,
+          m.id, 3, total, 'USD', 'failed', '2025-04-16 09:00Z', '2025-04-16 09:00Z'
+        FROM billing.invoices AS i JOIN billing.payment_methods AS m USING (company_id)
+        WHERE i.status = 'open' AND is_default;
+      """)
+    let second = try place.night("2025-04-16")
+    try #require(second.status == 0, "\(second.stderr)")
+    try holds(
+      """
+      SELECT count(*) > 3 AND bool_and(actual = 1) AND bool_and(as_of = '2025-04-15')
+        AND count(*) = (SELECT count(*) FROM billing.payment_attempts WHERE attempt_number = 3)
+      FROM predictions.outcomes WHERE measure = 'payment_failure'
+      """)
+  }
+}
