@@ -78,7 +78,7 @@ test-api: setup ## Send requests to the api's functions over HTTP (EXAMPLES=500 
 
 NIGHTS ?= 20
 .PHONY: soak
-soak: setup ## Extract over many nights with kills and changes (NIGHTS=200 SEED=7 to choose)
+soak: setup ## Disturb whole nights and extractions (NIGHTS=200 SEED=7 to choose; see the script)
 	@$(scripts)/soak $(NIGHTS) $(SEED)
 
 HISTORIES ?= 20

@@ -11,7 +11,7 @@ package struct Program {
     InitCommand.self, LoadCommand.self, SimulateCommand.self, CheckCommand.self,
     DoctorCommand.self, PlanCommand.self,
     RunCommand.self,
-    StatusCommand.self, LogsCommand.self, NotifyCommand.self, PruneCommand.self,
+    StatusCommand.self, LogsCommand.self, NotifyCommand.self, PruneCommand.self, ForgetCommand.self,
     ScheduleCommand.self,
     PublishCommand.self, RollbackCommand.self, ModelsCommand.self,
     QueryCommand.self,

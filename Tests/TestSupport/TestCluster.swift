@@ -132,6 +132,15 @@ package final class TestCluster: Sendable {
     try wait(for: "the end of the killed server") { Glibc.kill(process, 0) != 0 }
   }
 
+  /// Stops the server without ending its sessions in order, as `pg_ctl restart -m immediate` does, and
+  /// starts it again, which recovers from its log.
+  package func restartImmediately() throws {
+    try TestCluster.run([
+      try TestCluster.program("pg_ctl"), "stop", "-D", dataPath, "-m", "immediate", "-w", "-s",
+    ])
+    try start()
+  }
+
   /// Makes a standby the primary of a timeline of its own.
   package func promote() throws {
     try TestCluster.run([

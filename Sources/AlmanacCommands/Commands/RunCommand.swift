@@ -11,8 +11,8 @@ package struct RunCommand: Command {
     Usage: almanac run PIPELINE [OPTIONS]
 
     Runs the stages of pipelines/PIPELINE.yaml for one date. A date that is
-    finished already is left alone. One run at a time works on a target; a second
-    one ends with status 75. After a crash the same command continues.
+    finished already is left alone. One run at a time works on a target. After a
+    crash the same command continues.
 
     Options:
       --date DATE    the day to compute, such as 2026-01-31
@@ -25,6 +25,9 @@ package struct RunCommand: Command {
       --only STAGES  only these stages, separated by commas; STAGE+ is a stage
                      with all that read from it, +STAGE with all it reads from
       --skip STAGES  not these stages, named in the same way
+      --if-running wait|skip|fail
+                     while another run is at work: wait for its end, do nothing and
+                     end well, or end with status 75 (default: fail)
       --dry-run      show what would be done and why, as `almanac plan` does
       --force        do a finished date again, and every day up to it
       --format FORMAT
@@ -50,6 +53,7 @@ package struct RunCommand: Command {
 
   private let options: RunOptions
   private let isDry: Bool
+  private let ifRunning: IfRunning
   private let format: OutputFormat
   private let logLines: LogLines?
   private let metricsPath: String?
@@ -60,6 +64,7 @@ package struct RunCommand: Command {
     isQuiet = try scanner.flag("--quiet")
     isVerbose = try scanner.flag("--verbose")
     isDry = try scanner.flag("--dry-run")
+    ifRunning = try IfRunning.option(&scanner)
     metricsPath = try scanner.value("--metrics-file")
     format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
     logLines = try LogLines.option(&scanner)
@@ -100,8 +105,13 @@ package struct RunCommand: Command {
       })
     let report: RunReport
     do {
-      report = try options.runner(in: setting, log: log, progress: progress.sink, follow: follow)
-        .run()
+      let runner = try options.runner(
+        in: setting, log: log, progress: progress.sink, follow: follow)
+      guard let done = try ifRunning.perform(log, runner.run) else {
+        Interruption.end()
+        return
+      }
+      report = done
     } catch {
       // The first error counts: without the target the file stays as it is.
       try? writeMetrics()

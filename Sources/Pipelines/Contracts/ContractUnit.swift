@@ -73,6 +73,7 @@ struct ContractReader: Sendable {
     // The reader looks at every part the manifest lists, which for each day would be too many.
     var manifest = reader.manifest
     manifest.datasets = [:]
+    manifest.apart = nil
     manifest.datasets[definition.name] = reader.manifest.datasets[definition.name]
     manifest.datasets[definition.name]?.parts = unit.parts
     return try PartReader(path: reader.path, manifest: manifest)

@@ -93,18 +93,22 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - definition: the dataset.
   ///   - days: the UTC days to count; ignored for a dataset without a time, which is counted whole.
+  ///   - forgotten: whose rows are not counted, since they are not read either.
   ///   - connection: a connection to the source.
   /// - Throws: what the server reports.
   init(
-    _ definition: DatasetDefinition, days: [CalendarDate], on connection: Connection
+    _ definition: DatasetDefinition, days: [CalendarDate], without forgotten: [Forgotten] = [],
+    on connection: Connection
   ) throws {
+    let condition = ForgottenMatcher.condition(forgotten, for: definition)
     let key = definition.key.map { definition[column: $0]?.sql ?? quoteIdentifier($0) }
       .joined(separator: ", ")
     guard let time = definition.timeColumn else {
       let rows = try connection.query(
         """
         SELECT pg_catalog.count(*) AS keys
-        FROM (SELECT DISTINCT \(key) FROM \(definition.sqlSource)) AS counted
+        FROM (SELECT DISTINCT \(key) FROM \(definition.sqlSource)
+          \(condition.map { "WHERE \($0)" } ?? "")) AS counted
         """)
       keysByDay = ["": rows[0, "keys"].flatMap { Int($0) } ?? 0]
       return
@@ -122,7 +126,8 @@ package struct SourceCounts: Codable, Equatable, Sendable {
       SELECT counted_day, pg_catalog.count(*) AS keys FROM (
         SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS counted_day,
           \(key)
-        FROM \(definition.sqlSource) WHERE \(ranges.joined(separator: " OR "))
+        FROM \(definition.sqlSource) WHERE (\(ranges.joined(separator: " OR ")))
+          \(condition.map { "AND \($0)" } ?? "")
       ) AS counted GROUP BY counted_day
       """)
     for row in 0..<rows.count {

@@ -139,7 +139,7 @@ struct CutReading: Sendable {
 
   init(
     _ datasets: [DatasetReading], at cut: SourceCut, writer: PartWriter,
-    progress: ProgressSink = .silent
+    progress: ProgressSink = .silent, forgotten: [Forgotten] = []
   ) {
     self.datasets = datasets
     self.cut = cut
@@ -148,7 +148,8 @@ struct CutReading: Sendable {
       PieceReader(
         plan: dataset.plan, writer: writer,
         maximumWaitingRows: RowPartitioner.maximumWaitingRows / pieces.count,
-        held: dataset.heldRows, bound: dataset.bound, sweep: dataset.sweep, progress: progress)
+        held: dataset.heldRows, bound: dataset.bound, sweep: dataset.sweep, forgotten: forgotten,
+        progress: progress)
     }
     tasks = datasets.indices.flatMap { datasets[$0].tasks($0, pieces: pieces[$0]) }
   }

@@ -149,7 +149,7 @@ struct Extraction {
       findings.sourceCounts = try SourceCounts(
         definition,
         days: result.rows.days(time: definition.timeColumn).union(loaded).sorted(),
-        on: coordinator)
+        without: context.directory.manifest.forgotten ?? [], on: coordinator)
     }
     return findings
   }
@@ -160,10 +160,12 @@ struct Extraction {
     var readings = try plans.map { try reading(of: $0, at: cut) }
     for index in readings.indices { try readings[index].findIndexes(on: coordinator) }
     let log = context.log
-    let rows = try CutReading(readings, at: cut, writer: writer, progress: context.progress)
-      .read(from: context.source, jobs: context.jobs) { dataset, rows in
-        log(.info, "extract: \(plans[dataset].definition.name), \(counted(rows, "row"))")
-      }
+    let rows = try CutReading(
+      readings, at: cut, writer: writer, progress: context.progress,
+      forgotten: context.directory.manifest.forgotten ?? []
+    ).read(from: context.source, jobs: context.jobs) { dataset, rows in
+      log(.info, "extract: \(plans[dataset].definition.name), \(counted(rows, "row"))")
+    }
     return zip(readings, rows).map { reading, rows in
       Result(
         reading: reading, rows: rows,
@@ -235,6 +237,23 @@ struct Extraction {
       bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) },
       notices: notices(of: result) + merged.notices)
     return (entry, report)
+  }
+
+  /// The rows of forgotten companies with the columns of a definition that changed; `nil` where there
+  /// are none, or nothing changed.
+  func apart(_ definition: DatasetDefinition) throws -> Manifest.Dataset? {
+    guard var entry = context.directory.manifest.apart?[definition.name],
+      entry.definitionDigest != definition.digest
+    else { return nil }
+    let merge = DatasetMerge(
+      definition: definition, reader: context.directory.reader, writer: writer)
+    entry.parts = try entry.parts.map { part in
+      part.holdsRows ? try merge.write(merge.conformed(rows: part), date: part.date) : part
+    }
+    entry.parts.sort { $0.path < $1.path }
+    entry.definitionDigest = definition.digest
+    entry.layout = definition.layout
+    return entry
   }
 
   /// How many rows, or versions of rows, are held that were not held before.

@@ -128,6 +128,8 @@ struct PieceReader: Sendable {
   var bound: IncrementBound?
   /// Where the keys of a sweep go.
   var sweep: KeySweep?
+  /// Whose rows are left out.
+  var forgotten: [Forgotten] = []
   /// Whether rows of days that have few are kept together, as those of a load are.
   var keepsSmallDaysLoose = false
   /// Where each batch is reported.
@@ -141,6 +143,7 @@ struct PieceReader: Sendable {
       .compactMap(\.self)
     let counter = TransactionCounter(next: session.cut.next)
     var rows = ReadRows(lifting: plan.lifting)
+    var matcher = ForgottenMatcher(forgotten)
     var waitingRows = 0
     var partitioner: RowPartitioner?
     rows.read = try session.connection.copyOut(
@@ -149,8 +152,13 @@ struct PieceReader: Sendable {
     ) { batch in
       progress.report(
         dataset: plan.definition.name, rows: batch.rowCount, bytes: batch.valueBytes)
-      let parsed = try rows.lifting.parse(batch, dataset: plan.definition.name)
-      let stored = plan.storedBatch(parsed, counter: counter, seen: session.cut.clock)
+      let known = matcher.removing(
+        from: batch, tenant: plan.definition.tenantColumn, key: plan.definition.key)
+      let parsed = try rows.lifting.parse(known, dataset: plan.definition.name)
+      // Where a company arrives as text, it is known only now.
+      let stored = matcher.removing(
+        from: plan.storedBatch(parsed, counter: counter, seen: session.cut.clock),
+        tenant: plan.definition.tenantColumn, key: plan.definition.key)
       let fresh = withoutHeld(stored, since: task.horizon, dropped: &rows.held)
       if task.isIncrement { rows.beyondBound += rowsBeyondBound(fresh) }
       if partitioner == nil, waitingRows + fresh.rowCount > maximumWaitingRows {

@@ -1,3 +1,4 @@
+package import AlmanacCore
 package import Columns
 package import Postgres
 
@@ -24,14 +25,17 @@ extension RunLock {
   ///   - table: the table.
   ///   - run: the run.
   ///   - model: the name of the model.
+  ///   - forgotten: what stands for forgotten companies, of which nothing is predicted.
   /// - Returns: the number of rows.
   /// - Throws: ``PipelineError/countMismatch(table:expected:found:)`` if the server took another
   ///   number of rows, and what ``Fence/write(on:_:)`` and `copyIn` throw. Nothing is kept then.
   @discardableResult
   package func copyPredictions(
-    _ batches: [Batch], into table: PredictionTable, run: String, model: String
+    _ batches: [Batch], into table: PredictionTable, run: String, model: String,
+    without forgotten: Set<UUIDValue> = []
   ) throws -> Int {
-    try write { connection in
+    let batches = forgotten.isEmpty ? batches : batches.map { $0.without(forgotten) }
+    return try write { connection in
       try connection.run(
         "DELETE FROM \(table.name) WHERE run_id = $1 AND model = $2", [run, model])
       var copied = 0
@@ -44,4 +48,18 @@ extension RunLock {
       return copied
     }
   }
+}
+
+extension Batch {
+  /// The rows that are of none of some companies.
+  fileprivate func without(_ companies: Set<UUIDValue>) -> Batch {
+    guard case .uuid(let values)? = self["company_id"]?.storage else { return self }
+    let rows = (0..<rowCount).filter { !companies.contains(values.row($0)) }
+    return rows.count == rowCount ? self : taking(rows)
+  }
+}
+
+extension DataDirectory {
+  /// What stands for companies that were forgotten.
+  var standIns: Set<UUIDValue> { Set((manifest.standIns ?? []).compactMap { UUIDValue($0) }) }
 }

@@ -190,6 +190,7 @@ package struct PipelineRunner {
     var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
     report.notices += RunReport.notices(crashed: try ledger.markCrashed())
     let directory = try DataDirectory(path: request.dataPath)
+    report.notices += try Forgetting(lock, directory: directory, project: project).catchUp()
     if !request.isForced, request.selection.isWhole,
       case .finished(let last) = try nightState(
         LedgerReading(connection), opening, settingsDigest: settingsDigest, directory: directory)

@@ -86,7 +86,7 @@ extension Interruption {
   private static var ignored: Int { 1 }
 
   /// Lets a thread rest.
-  static func pause(milliseconds: UInt32) {
+  package static func pause(milliseconds: UInt32) {
     usleep(milliseconds * 1_000)
   }
 

@@ -19,7 +19,7 @@ extension PipelineDefinition {
 
 extension Project {
   /// The dataset that says where companies are, and the columns that say it.
-  private static let companies = (name: "companies", key: "id", zone: "timezone")
+  static let companies = (name: "companies", key: "id", zone: "timezone")
 
   /// What keeps a dataset of companies from telling their zones, `nil` if nothing does.
   package var missingCompanyZones: String? {

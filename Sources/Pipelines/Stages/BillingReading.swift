@@ -42,9 +42,10 @@ extension RunContext {
   func contentDigest(_ datasets: [String]) -> String {
     var text = ""
     for name in datasets.sorted() {
-      guard let entry = directory.manifest.datasets[name] else { continue }
-      text += "\(name) \(entry.definitionDigest)\n"
-      for part in entry.parts { text += "\(part.path) \(part.rows) \(part.sha256)\n" }
+      for entry in directory.manifest.entries(of: name) {
+        text += "\(name) \(entry.definitionDigest)\n"
+        for part in entry.parts { text += "\(part.path) \(part.rows) \(part.sha256)\n" }
+      }
     }
     return SHA256.hexadecimalDigest(of: text)
   }

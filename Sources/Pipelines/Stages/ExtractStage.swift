@@ -44,6 +44,9 @@ package struct ExtractStage: Stage {
     for result in results {
       let (entry, report) = try extraction.merge(result)
       manifest.datasets[result.definition.name] = entry
+      if let apart = try extraction.apart(result.definition) {
+        manifest.apart?[result.definition.name] = apart
+      }
       manifest[load: result.definition.name] = nil
       reports.append(report)
       context.findings[result.definition.name] = result.findings

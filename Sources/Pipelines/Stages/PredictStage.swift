@@ -30,7 +30,7 @@ package struct PredictStage: Stage {
         currency: context.pipeline.currency)
       let written = try context.lock.copyPredictions(
         try fitted.batches(builder), into: .revenueForecasts, run: context.run.description,
-        model: model.name)
+        model: model.name, without: context.directory.standIns)
       let outcomes = try context.recordOutcomes(of: model, fitted)
       if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
       outcome.rowsIn += fitted.rowsRead

@@ -129,12 +129,15 @@ extension PredictStage {
       batches = [rows.invoices(forecast?.invoices ?? [], of: fitted)]
       let methods = [rows.methods(forecast?.methods ?? [], of: fitted)]
       return try context.lock.copyPredictions(
-        batches, into: .paymentFailureRisk, run: context.run.description, model: model.name)
+        batches, into: .paymentFailureRisk, run: context.run.description, model: model.name,
+        without: context.directory.standIns)
         + context.lock.copyPredictions(
-          methods, into: .paymentMethodRisk, run: context.run.description, model: model.name)
+          methods, into: .paymentMethodRisk, run: context.run.description, model: model.name,
+          without: context.directory.standIns)
     }
     return try context.lock.copyPredictions(
-      batches, into: model.kind.table, run: context.run.description, model: model.name)
+      batches, into: model.kind.table, run: context.run.description, model: model.name,
+      without: context.directory.standIns)
   }
 
   /// Warns of features that have moved away from what was learned, and notes all of them.

@@ -87,13 +87,15 @@ package struct DatasetMaintenance {
     entry.floor = floor.description
     var manifest = directory.manifest
     manifest.datasets[name] = entry
+    manifest.apart?[name]?.parts.removeAll { ($0.date ?? floor.description) < floor.description }
+    manifest.apart?[name]?.floor = floor.description
     try directory.commitMaintenance(manifest)
     return Pruned(
       floor: floor, rows: gone.filter(\.holdsRows).reduce(0) { $0 + $1.rows }, parts: gone.count)
   }
 
   /// Forgets a dataset, a load that has not ended included: the next run reads all that the source
-  /// has, and what only the directory had is lost.
+  /// has, and what only the directory had is lost, the rows of forgotten companies among it.
   ///
   /// - Returns: the rows that were forgotten.
   package func reset(_ name: String) throws -> Int {
@@ -105,6 +107,7 @@ package struct DatasetMaintenance {
         try dataset(name).rows
       }
     manifest.datasets[name] = nil
+    manifest.apart?[name] = nil
     manifest[load: name] = nil
     try directory.commitMaintenance(manifest)
     return rows

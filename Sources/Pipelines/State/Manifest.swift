@@ -116,17 +116,26 @@ package struct Manifest: Codable, Equatable, Sendable {
     }
   }
 
-  /// The version of the manifest's form.
-  package static let currentVersion = 2
+  /// The newest version of the manifest's form.
+  package static let currentVersion = 3
+  /// The version of a manifest without forgotten companies and users, which older programs read.
+  package static let plainVersion = 2
 
   /// The version the file was written in.
-  package var version = Manifest.currentVersion
+  package var version = Manifest.plainVersion
   /// The identity of the data directory, as in its `directory-id` file.
   package var directoryID: String
   /// The datasets by name.
   package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
   package var loads: [String: Load]?
+  /// Rows whose companies, or users that were their keys, were forgotten, by dataset: they count, and
+  /// are not compared with the source (DECISIONS.md, D-557).
+  package var apart: [String: Dataset]?
+  /// Who was forgotten: nothing of them is read again.
+  package var forgotten: [Forgotten]?
+  /// What stands for forgotten companies: nothing is predicted for them.
+  package var standIns: [String]?
   /// The digest of the manifest that the last extraction left, where commands changed it since.
   package var maintainedFrom: String?
 
@@ -161,7 +170,9 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// The paths of all files that count, those of loads that have not ended among them.
   package var paths: Set<String> {
-    let parts = datasets.values.flatMap(\.parts) + (loads ?? [:]).values.flatMap(\.parts)
+    let parts =
+      datasets.values.flatMap(\.parts) + (apart ?? [:]).values.flatMap(\.parts)
+      + (loads ?? [:]).values.flatMap(\.parts)
     return Set(parts.map(\.path))
   }
 
@@ -173,7 +184,14 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// The dated parts of a dataset by UTC day.
   package func days(of dataset: String) -> DatasetDays {
-    DatasetDays(datasets[dataset])
+    DatasetDays(datasets[dataset], apart: apart?[dataset])
+  }
+
+  /// The entries of a dataset that hold rows: the one that is compared with the source, and that of
+  /// forgotten companies.
+  func entries(of dataset: String) -> [Dataset] {
+    guard let entry = datasets[dataset] else { return [] }
+    return [entry] + [apart?[dataset]].compactMap(\.self)
   }
 }
 
@@ -182,9 +200,9 @@ package struct DatasetDays: Sendable {
   private var parts: [CalendarDate: [Manifest.Part]] = [:]
   private let definitionDigest: String
 
-  init(_ dataset: Manifest.Dataset?) {
+  init(_ dataset: Manifest.Dataset?, apart: Manifest.Dataset? = nil) {
     definitionDigest = dataset?.definitionDigest ?? "absent"
-    for part in dataset?.parts ?? [] {
+    for part in (dataset?.parts ?? []) + (dataset == nil ? [] : apart?.parts ?? []) {
       guard let date = part.date.flatMap({ CalendarDate($0) }) else { continue }
       parts[date, default: []].append(part)
     }

@@ -46,7 +46,16 @@ package struct PartReader: Sendable {
   package func read(
     _ dataset: String, days: ClosedRange<CalendarDate>? = nil, columns: [String]
   ) throws -> [Batch] {
-    guard let entry = manifest.datasets[dataset] else { return [] }
+    try manifest.entries(of: dataset).flatMap { entry in
+      try read(dataset, entry, days: days, columns: columns)
+    }
+  }
+
+  /// The rows of one of a dataset's entries.
+  private func read(
+    _ dataset: String, _ entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?,
+    columns: [String]
+  ) throws -> [Batch] {
     if let known {
       return try read(
         dataset, entry, days: days, columns: columns, known.recorded[dataset], by: known.instant)
@@ -81,11 +90,11 @@ package struct PartReader: Sendable {
     _ dataset: String, asOf instant: Timestamp?, days: ClosedRange<CalendarDate>? = nil,
     columns: [String]
   ) throws -> [Batch] {
-    guard let entry = manifest.datasets[dataset] else { return [] }
-    guard entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue else {
-      return try read(dataset, days: days, columns: columns)
+    try manifest.entries(of: dataset).flatMap { entry in
+      entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue
+        ? try versions(entry, days: days, columns: columns, asOf: instant)
+        : try read(dataset, entry, days: days, columns: columns)
     }
-    return try versions(entry, days: days, columns: columns, asOf: instant)
   }
 
   /// The rows of a dataset that were recorded by an instant.
@@ -104,7 +113,7 @@ package struct PartReader: Sendable {
     } else {
       var now = self
       now.known = nil
-      batches = try now.read(name, days: days, columns: all)
+      batches = try now.read(name, entry, days: days, columns: all)
     }
     guard let recorded else { return batches }
     return batches.map { batch in

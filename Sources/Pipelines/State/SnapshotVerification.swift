@@ -50,6 +50,7 @@ package struct SnapshotVerification: Equatable, Sendable {
     let loads = (directory.manifest.loads ?? [:]).sorted { $0.key < $1.key }
     let listed =
       directory.manifest.datasets.sorted { $0.key < $1.key }.flatMap(\.value.parts)
+      + (directory.manifest.apart ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value.parts)
       + loads.flatMap(\.value.parts)
     datasets = directory.manifest.datasets.count
     parts = listed.count

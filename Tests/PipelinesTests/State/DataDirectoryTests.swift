@@ -148,7 +148,7 @@ struct DataDirectoryTests {
 
   @Test(
     "are refused when a newer program wrote the manifest, in whatever form",
-    arguments: ["{\"version\": 3}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
+    arguments: ["{\"version\": 4}", "{\"version\": 7, \"datasets\": [], \"shards\": {}}"])
   func newerManifest(text: String) throws {
     try withPath { path in
       _ = try DataDirectory(path: path)
