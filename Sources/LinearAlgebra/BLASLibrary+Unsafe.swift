@@ -18,6 +18,12 @@ package enum BLASLibrary {
     return unsafe String(cString: name)
   }()
 
+  /// The name and version of the library, such as `OpenBLAS 0.3.21`.
+  package static let version: String = {
+    guard let text = unsafe openblas_get_config() else { return "unknown" }
+    return unsafe String(cString: text).split(separator: " ").prefix(2).joined(separator: " ")
+  }()
+
   /// The number of threads BLAS uses, which is 1 after any operation of this module.
   package static var threadCount: Int {
     useOneThread

@@ -221,6 +221,35 @@ struct ModellingTests {
     }
   }
 
+  @Test("--time judges by later rows, and says so in the file")
+  func later() throws {
+    try withTemporaryDirectory { folder in
+      let customers = Customers(count: 900, seed: 5)
+      let lines = customers.csv.split(separator: "\n")
+      let dated = lines.enumerated().map { row, line in
+        let parts = [row / 84 % 12 + 1, row / 3 % 28 + 1].map { $0 < 10 ? "0\($0)" : "\($0)" }
+        let date = "2024-\(parts[0])-\(parts[1])"
+        return row == 0 ? "\(line),since" : "\(line),\(date)"
+      }
+      try write(dated.joined(separator: "\n") + "\n", "customers.csv", in: folder)
+      let data = ["fit", "--data", "customers.csv", "--out", "m.json"]
+      let fit = try almanac(data + ["--target", "left", "--time", "since"], in: folder)
+      try #require(fit.status == 0, "\(fit.stderr)")
+      #expect(fit.stdout.contains("on rows later than those of the fit, by since"))
+      let bytes = try FileSystem.read(folder.appending(path: "m.json").path)
+      let document = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+      let file = try #require(document)
+      #expect((file["library"] as? String)?.hasPrefix("OpenBLAS") == true)
+      let window = (file["model"] as? [String: Any])?["window"] as? [String: Any]
+      // 2024-01-01 is day 19,723 since 1970.
+      #expect(window?["column"] as? String == "since" && window?["first"] as? Double == 19723)
+      let wrong = try almanac(data + ["--target", "left", "--time", "sinse"], in: folder)
+      #expect(wrong.status == 65 && wrong.stderr.contains("did you mean \"since\""))
+      let both = try almanac(data + ["--model", "m.yaml", "--time", "since"], in: folder)
+      #expect(both.status == 64 && both.stderr.contains("--time goes with --target"))
+    }
+  }
+
   /// A file that is no table, or one that nothing can be learnt from.
   struct Refused: CustomTestStringConvertible, Sendable {
     var testDescription: String

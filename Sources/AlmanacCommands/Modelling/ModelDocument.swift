@@ -12,6 +12,7 @@ enum ModelDocument {
       let positive = try reader.optional("positive", as: .text)
       let ignored = try reader.optional("ignore", as: .list(of: .text)) ?? []
       let weight = try reader.optional("weight", as: .text)
+      let offset = try reader.optional("offset", as: .text)
       let penalty = try reader.optional("penalty", as: penalty) ?? .chosen
       let interactions = try reader.optional("interactions", as: .boolean)
       let calibrates = try reader.optional("calibration", as: .boolean) ?? true
@@ -20,7 +21,7 @@ enum ModelDocument {
       return ModelSpecification(
         target: target, family: family, positive: positive, terms: terms, ignored: ignored,
         weight: weight, penalty: penalty, interactions: interactions ?? (terms == nil),
-        calibrates: calibrates, validation: validation)
+        calibrates: calibrates, validation: validation, offset: offset)
     }.read(try Document.parse(bytes, file: file))
   }
 

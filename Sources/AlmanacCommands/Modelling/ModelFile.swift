@@ -12,6 +12,8 @@ struct ModelFile: Codable, Equatable {
   var almanac: String
   /// The processor kernel of the linear algebra library; across kernels last digits differ.
   var kernel: String
+  /// The linear algebra library and its version; `nil` in files of older versions.
+  var library: String?
   /// SHA-256 of the file it was fitted on; `nil` for a query.
   var dataDigest: String?
   /// The model.
@@ -21,6 +23,7 @@ struct ModelFile: Codable, Equatable {
     format = model.format
     almanac = ProgramVersion.text
     kernel = BLASLibrary.kernelName
+    library = BLASLibrary.version
     dataDigest = digest
     self.model = model
   }

@@ -43,10 +43,22 @@ package struct FittedModel: Codable, Equatable, Sendable {
   package var numberScores: NumberScores?
   /// The number of rows of the fit.
   package var rowCount: Int
+  /// From when to when those rows are; `nil` where no column was declared to order them.
+  package var window: Window?
   /// What was done to the data, in sentences without a full stop.
   package var notes: [String]
   /// How the training rows were distributed; `nil` in files of older versions.
   package var drift: ModelDrift?
+
+  /// The times of the rows of a fit.
+  package struct Window: Codable, Equatable, Sendable {
+    /// The column that orders the rows.
+    package var column: String
+    /// Its least value; a date counts as days since 1970.
+    package var first: Double
+    /// Its largest value.
+    package var last: Double
+  }
 
   /// A prediction and what it is made of.
   package struct Prediction: Equatable, Sendable {
@@ -72,21 +84,31 @@ package struct FittedModel: Codable, Equatable, Sendable {
   /// The names that ``Prediction/contributions`` belong to: one per term.
   package var reasonNames: [String] { terms.map(\.name) }
 
-  /// The columns of a table that the terms read, each once, in the order of the terms.
+  /// The columns of a table that a prediction reads, each once, in the order of the terms.
   package var sources: [String] {
     var seen: Set<String> = []
-    return terms.flatMap(\.sources).filter { seen.insert($0).inserted }
+    return (terms.flatMap(\.sources) + (specification.offset.map { [$0] } ?? [])).filter {
+      seen.insert($0).inserted
+    }
   }
 
   /// Raw log-odds, numbers or log counts of the rows of a table.
   ///
   /// Throws `.missingColumn` where the table lacks a column.
   package func linearPredictor(_ table: Table) throws(RegressionError) -> [Double] {
-    var sum = [Double](repeating: intercept, count: table.rowCount)
+    var sum = try offsets(table).map { $0 + intercept }
     for contribution in try contributions(table) {
       for row in sum.indices { sum[row] += contribution[row] }
     }
     return sum
+  }
+
+  /// What is added to the predictor of each row besides the terms.
+  private func offsets(_ table: Table) throws(RegressionError) -> [Double] {
+    guard let name = specification.offset else {
+      return [Double](repeating: 0, count: table.rowCount)
+    }
+    return try offsetValues(name, table)
   }
 
   /// What each term adds to the predictor, one value per row; the effects and columns that
@@ -150,7 +172,10 @@ package struct FittedModel: Codable, Equatable, Sendable {
       reference += mean
     }
     let halfWidth = intervalHalfWidth(level)
+    let offsets = try offsets(table)
     return (0..<table.rowCount).map { row in
+      // An offset belongs to the base: it is no term that could be another.
+      let reference = reference + offsets[row]
       let raw = parts.reduce(reference) { $0 + $1[row] }
       let base = calibration.logOdds(reference)
       var value = calibration.logOdds(raw)

@@ -50,7 +50,8 @@ extension ModelFit {
         guard let main, $0 < mainWidth else { return 0 }
         return main.penalty * main.factors[$0]
       },
-      jobs: jobs, judgedRows: 10_000)
+      jobs: jobs, judgedRows: 10_000,
+      offset: family == .linear ? nil : offset)
     var best: Choice?
     var bestLoss = Double.infinity
     for point in try points(of: path, penalties, start: start)
@@ -80,7 +81,8 @@ extension ModelFit {
     func path(_ factors: [Double], _ fixed: [Double]) -> PenaltyPath {
       PenaltyPath(
         family: target.family, design: design, target: target.values, weights: weights,
-        penaltyFactors: factors, fixedPenalties: fixed, jobs: jobs, judgedRows: 10_000)
+        penaltyFactors: factors, fixedPenalties: fixed, jobs: jobs, judgedRows: 10_000,
+        offset: family == .linear ? nil : offset)
     }
     let found = try path(zeros, single.factors.map { $0 * single.penalty })
       .groupPenalties(groups, start: single.coefficients, rounds: 12)

@@ -33,7 +33,7 @@ extension ModelFit {
         family: family == .logistic ? .logistic : .poisson, penalty: best.penalty,
         penaltyFactors: best.factors, tolerance: 1e-9, jobs: jobs
       ).fit(
-        design, target.values, weights: weights, start: best.coefficients,
+        design, target.values, weights: weights, offset: offset, start: best.coefficients,
         infers: design.columnCount <= 300)
       solution = fitted.coefficients
       covariance = fitted.covariance
@@ -52,8 +52,14 @@ extension ModelFit {
               ? ": fitted with Firth's penalty" : ": the penalty keeps the fit finite"))
       }
     }
-    let raw = best.leftOut
-    let outcomes = best.judged.map { target.values[$0] }
+    var raw = best.leftOut
+    var outcomes = best.judged.map { target.values[$0] }
+    if family == .linear, let offset {
+      for (position, row) in best.judged.enumerated() {
+        raw[position] += offset[row]
+        outcomes[position] += offset[row]
+      }
+    }
     var calibration = Calibration.identity
     if family == .logistic, specification.calibrates, !separated, raw.count >= 500 {
       let candidate = try Calibration.fitted(raw: raw, outcomes: outcomes)
@@ -84,7 +90,16 @@ extension ModelFit {
         ? try BinaryScores(probabilities: predicted, outcomes: outcomes) : nil,
       numberScores: family == .logistic
         ? nil : try NumberScores(predictions: predicted, actual: outcomes),
-      rowCount: table.rowCount, notes: notes)
+      rowCount: table.rowCount, window: try window(), notes: notes)
+  }
+
+  /// From when to when the rows are, where a column orders them.
+  private func window() throws(RegressionError) -> FittedModel.Window? {
+    guard case .rolling(let name, _) = specification.validation else { return nil }
+    guard let times = table[name]?.numbers, let first = times.min(), let last = times.max() else {
+      throw .missingColumn(name)
+    }
+    return FittedModel.Window(column: name, first: first, last: last)
   }
 
   private func effectiveParameters(_ best: Choice, _ covariance: Matrix?) -> Double {

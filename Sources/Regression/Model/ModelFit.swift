@@ -28,6 +28,8 @@ struct ModelFit {
   let table: Table
   let target: Target
   let weights: [Double]?
+  /// What is added to the predictor of each row; a linear fit has it taken off its target.
+  let offset: [Double]?
   let jobs: Int?
   /// The rows left out, where they are declared.
   let plan: ValidationPlan?
@@ -43,6 +45,14 @@ struct ModelFit {
     notes = target.notes
     table = target.rows.count == source.rowCount ? source : source.selecting(rows: target.rows)
     target.rows = []
+    if let name = specification.offset {
+      offset = try offsetValues(name, table)
+    } else {
+      offset = nil
+    }
+    if target.family == .linear, let offset {
+      for row in offset.indices { target.values[row] -= offset[row] }
+    }
     self.target = target
     if let name = specification.weight {
       guard let column = table[name] else { throw .missingColumn(name) }
@@ -69,6 +79,7 @@ struct ModelFit {
     target.values = rows.map { whole.target.values[$0] }
     self.target = target
     weights = whole.weights.map { weights in rows.map { weights[$0] } }
+    offset = whole.offset.map { offset in rows.map { offset[$0] } }
     jobs = whole.jobs
     if let validation = specification.validation {
       plan = try ValidationPlan(validation, table)
@@ -125,7 +136,9 @@ struct ModelFit {
       return terms
     }
     var excluded = Set(specification.ignored + [specification.target])
-    if let weight = specification.weight { excluded.insert(weight) }
+    for name in [specification.weight, specification.offset] {
+      if let name { excluded.insert(name) }
+    }
     if let column = specification.validation?.column { excluded.insert(column) }
     let defaults = DefaultTerms(table, excluding: excluded)
     notes += defaults.notes
@@ -158,4 +171,16 @@ struct ModelFit {
       }
     }
   }
+}
+
+/// The offsets of the rows of a table.
+///
+/// Throws `.missingColumn`; `.unusableColumn` for a row without a number.
+func offsetValues(_ name: String, _ table: Table) throws(RegressionError) -> [Double] {
+  guard let column = table[name] else { throw .missingColumn(name) }
+  let values = column.numbers
+  guard values.allSatisfy(\.isFinite) else {
+    throw .unusableColumn(name, "it is added to the predictor, so each row needs a number in it")
+  }
+  return values
 }

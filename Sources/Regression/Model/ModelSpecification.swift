@@ -21,6 +21,9 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
   package var ignored: [String]
   /// The column with a weight per row, if any.
   package var weight: String?
+  /// The column that is added to the predictor with coefficient 1, if any, such as the logarithm of
+  /// an exposure.
+  package var offset: String?
   /// The penalty.
   package var penalty: Penalty
   /// Which rows are left out to judge penalties, interactions and calibration; `nil` for each row by
@@ -36,7 +39,7 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
     target: String, family: ModelFamily? = nil, positive: String? = nil,
     terms: [TermSpecification]? = nil, ignored: [String] = [], weight: String? = nil,
     penalty: Penalty = .chosen, interactions: Bool = true, calibrates: Bool = true,
-    validation: Validation? = nil
+    validation: Validation? = nil, offset: String? = nil
   ) {
     self.target = target
     self.family = family
@@ -48,5 +51,6 @@ package struct ModelSpecification: Codable, Equatable, Sendable {
     self.interactions = interactions
     self.calibrates = calibrates
     self.validation = validation
+    self.offset = offset
   }
 }

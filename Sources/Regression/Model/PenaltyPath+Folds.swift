@@ -60,8 +60,9 @@ extension PenaltyPath {
         let predictor = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
           try parts[index].times(foldCoefficients[index])
         }
-        for (value, row) in zip(predictor, members[fold.judged]) {
+        for (fitted, row) in zip(predictor, members[fold.judged]) {
           guard let place = places[row] else { continue }
+          let value = fitted + (offset?[row] ?? 0)
           leftOut[place] = value
           losses[place] = family.loss(target[row], value)
           total += weights?[row] ?? 1

@@ -14,7 +14,7 @@ struct PenaltyPath {
   struct Point {
     var penalty: Double
     var coefficients: [Double]
-    /// `Xβ` of each judged row had the row been left out.
+    /// `Xβ` and the offset of each judged row had the row been left out.
     var leftOut: [Double]
     /// The loss of each judged row by ``leftOut``.
     var losses: [Double]
@@ -37,14 +37,18 @@ struct PenaltyPath {
   let penaltyFactors: [Double]
   /// What each column's penalty is besides.
   var fixedPenalties: [Double]
+  /// What is added to `Xβ` of each row; not for least squares.
+  let offset: [Double]?
   let jobs: Int?
   /// The rows that are judged: all, or every k-th of many.
   let judged: [Int]
 
   init(
     family: ModelFamily, design: Matrix, target: [Double], weights: [Double]?,
-    penaltyFactors: [Double], fixedPenalties: [Double], jobs: Int?, judgedRows: Int
+    penaltyFactors: [Double], fixedPenalties: [Double], jobs: Int?, judgedRows: Int,
+    offset: [Double]? = nil
   ) {
+    self.offset = offset
     self.family = family
     self.design = design
     self.target = target
@@ -194,8 +198,11 @@ struct PenaltyPath {
   private func judge(
     _ penalty: Double, _ coefficients: [Double], _ gram: Matrix, _ rows: Matrix
   ) throws(RegressionError) -> Point {
-    let predictor = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+    var predictor = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
       try rows.times(coefficients)
+    }
+    if let offset {
+      for (position, row) in judged.enumerated() { predictor[position] += offset[row] }
     }
     let leverages = try PenalisedFactor(penalised(gram, penalty)).quadraticForms(rows)
     var leftOut = predictor
@@ -237,7 +244,7 @@ struct PenaltyPath {
     let weights = weights
     return try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
       try design.blockSums(
-        coefficients: coefficients, formsGram: formsGram, jobs: jobs
+        coefficients: coefficients, offset: offset, formsGram: formsGram, jobs: jobs
       ) { block in
         var total = 0.0
         for (position, row) in block.rows.enumerated() {
