@@ -26,7 +26,7 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
     let share = winsorises && finite.count >= 200 ? 0.005 : 0
     median = quantile(finite, 0.5)
     hasIndicator = finite.count < values.count
-    let sizes = finite.filter { $0 != 0 }.map { abs($0) }.sorted()
+    let sizes = sortedSizes(finite)
     let scale = sizes.isEmpty ? 1 : max(quantile(sizes, 0.5), 1e-300)
     let low = quantile(finite, share)
     let high = quantile(finite, 1 - share)
@@ -55,6 +55,27 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
     let size = expm1(abs(prepared)) * logScale
     return prepared < 0 ? -size : size
   }
+}
+
+/// The sizes of those of some ascending values that are not zero, ascending.
+private func sortedSizes(_ ascending: [Double]) -> [Double] {
+  var negative = ascending.firstIndex { $0 >= 0 } ?? ascending.count
+  var positive = ascending.firstIndex { $0 > 0 } ?? ascending.count
+  var sizes: [Double] = []
+  sizes.reserveCapacity(ascending.count)
+  while negative > 0 || positive < ascending.count {
+    let takesNegative =
+      negative > 0
+      && (positive == ascending.count || -ascending[negative - 1] <= ascending[positive])
+    if takesNegative {
+      negative -= 1
+      sizes.append(-ascending[negative])
+    } else {
+      sizes.append(ascending[positive])
+      positive += 1
+    }
+  }
+  return sizes
 }
 
 private func signedLogarithm(_ value: Double, _ scale: Double) -> Double {
