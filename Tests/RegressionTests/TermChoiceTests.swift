@@ -174,11 +174,11 @@ import Testing
   @Test("rows in the order of a time give the window of the fit")
   func window() throws {
     var table = drawn(1, rows: 600) { left, _, _ in left / 5 - 1 }.table
-    table.add("day", .numbers((0..<600).map { Double(20_000 + $0 / 6) }))
+    table.add("day", .numbers((0..<600).map { Double(20_000 + $0 / 5) }))
     let model = try ModelSpecification(
       target: "y", validation: .rolling(column: "day", origins: 5)
     ).fit(table)
-    #expect(model.window == FittedModel.Window(column: "day", first: 20_000, last: 20_099))
+    #expect(model.window == FittedModel.Window(column: "day", first: 20_000, last: 20_119))
     #expect(model.scores?.count == 500)
     #expect(!model.sources.contains("day"))
   }
