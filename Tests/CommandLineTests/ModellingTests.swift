@@ -272,7 +272,7 @@ struct ModellingTests {
         }
         #expect(coefficients[0].count == coefficients[1].count && coefficients[0].count > 5)
         for (left, right) in zip(coefficients[0], coefficients[1]) {
-          #expect(isClose(left, right, relative: 1e-10, absolute: 1e-12))
+          #expect(isClose(left, right, relative: 1e-10, absolute: 1e-10))
         }
       }
     }
