@@ -250,34 +250,6 @@ struct ModellingTests {
     }
   }
 
-  #if arch(x86_64)
-    @Test("another kernel of the library gives the same coefficients to ten digits")
-    func kernels() throws {
-      try withTemporaryDirectory { folder in
-        try write(Customers(count: 1500, seed: 6).csv, "customers.csv", in: folder)
-        let files = try ["HASWELL", "PRESCOTT"].map { kernel in
-          let fit = try runProcess(
-            try builtProgram(),
-            ["fit", "--data", "customers.csv", "--target", "left", "--out", "\(kernel).json"],
-            environment: ["OPENBLAS_CORETYPE": kernel], in: folder)
-          try #require(fit.status == 0, "\(fit.stderr)")
-          let bytes = try FileSystem.read(folder.appending(path: "\(kernel).json").path)
-          return try #require(
-            try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
-        }
-        #expect(Set(files.compactMap { $0["kernel"] as? String }) == ["Haswell", "Prescott"])
-        let coefficients = try files.map { file in
-          let model = try #require(file["model"] as? [String: Any])
-          return try #require(model["coefficients"] as? [[Double]]).flatMap { $0 }
-        }
-        #expect(coefficients[0].count == coefficients[1].count && coefficients[0].count > 5)
-        for (left, right) in zip(coefficients[0], coefficients[1]) {
-          #expect(isClose(left, right, relative: 1e-10, absolute: 1e-10))
-        }
-      }
-    }
-  #endif
-
   /// A file that is no table, or one that nothing can be learnt from.
   struct Refused: CustomTestStringConvertible, Sendable {
     var testDescription: String
