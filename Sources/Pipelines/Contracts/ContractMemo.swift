@@ -66,6 +66,18 @@ final class ContractMemo: Sendable {
     findings.withLock { $0[name] = finding }
   }
 
+  private static let heldName = "held"
+
+  /// Whether the contract held for what the cut at an instant brought.
+  func hasHeld(at cut: String) -> Bool {
+    findings.withLock { $0[ContractMemo.heldName]?.settings == cut }
+  }
+
+  /// Keeps that the contract held for what the cut at an instant brought.
+  func keepHeld(at cut: String) {
+    keep(Finding(settings: cut), ContractMemo.heldName)
+  }
+
   /// Writes the file, as long as the dataset has a folder.
   func write() throws {
     guard try FileSystem.isDirectory(FileSystem.directory(of: path)) else { return }

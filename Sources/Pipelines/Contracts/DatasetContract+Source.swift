@@ -78,7 +78,8 @@ extension DatasetContract {
 
   /// The number of different keys on each day the extraction counted in the source.
   ///
-  /// Where rows are only added there may be more here: those that the source has not any more.
+  /// Where rows are kept that the source has not any more there may be more here. A key that lies on
+  /// several days counts on each of them, as in the source.
   func matchesSource(_ check: DatasetCheck) throws -> CheckResult {
     let expected = "as many keys as the source has"
     guard let counts = findings?.sourceCounts else {
@@ -92,10 +93,16 @@ extension DatasetContract {
       let keys = try distinctKeys(content.units, content)
       return result(check, [("in all", keys, counts.keysByDay[""] ?? 0)], expected)
     }
-    let days = counts.keysByDay.keys.sorted()
+    let entry = reader.manifest.datasets[definition.name]
     let units = Dictionary(
-      content.units.compactMap { unit in unit.date.map { ($0.description, unit) } },
-      uniquingKeysWith: { first, _ in first })
+      entry.map { ContractUnit.units(of: $0) }?.compactMap { unit in
+        unit.date.map { date in
+          // Without the list of keys that another day counts.
+          (date.description, ContractUnit(date: date, parts: unit.parts.filter(\.holdsRows)))
+        }
+      } ?? [], uniquingKeysWith: { first, _ in first })
+    let days = Set(counts.keysByDay.keys).union(counts.coversAllDays ? Array(units.keys) : [])
+      .filter { $0 >= entry?.floor ?? "" }.sorted()
     let held = try mapConcurrently(
       days, jobs: jobs, context: {},
       work: { _, day in try self.distinctKeys(units[day].map { [$0] } ?? [], content) })
@@ -118,9 +125,9 @@ extension DatasetContract {
   private func result(
     _ check: DatasetCheck, _ counts: [(place: String, held: Int, source: Int)], _ expected: String
   ) -> CheckResult {
-    // Of rows that are only added, those are kept that the source has not any more.
+    // Only what is read whole each night loses the rows that the source has not any more.
     let wrong = counts.filter {
-      definition.readsByTransaction ? $0.held < $0.source : $0.held != $0.source
+      definition.mode == .full ? $0.held != $0.source : $0.held < $0.source
     }
     let source = counts.reduce(0) { $0 + $1.source }
     guard let first = wrong.first else {

@@ -82,6 +82,8 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   /// The number of different keys by UTC day, `YYYY-MM-DD`, zero for a day without a row; of a
   /// dataset without a time under the empty text.
   package var keysByDay: [String: Int]
+  /// Whether a day that is not among them has no row in the source.
+  package var coversAllDays = false
 
   /// The given counts.
   package init(keysByDay: [String: Int]) {
@@ -92,12 +94,13 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - definition: the dataset.
-  ///   - days: the UTC days to count; ignored for a dataset without a time, which is counted whole.
+  ///   - days: the UTC days to count, `nil` for all; ignored for a dataset without a time, which is
+  ///     counted whole.
   ///   - forgotten: whose rows are not counted, since they are not read either.
   ///   - connection: a connection to the source.
   /// - Throws: what the server reports.
   init(
-    _ definition: DatasetDefinition, days: [CalendarDate], without forgotten: [Forgotten] = [],
+    _ definition: DatasetDefinition, days: [CalendarDate]?, without forgotten: [Forgotten] = [],
     on connection: Connection
   ) throws {
     let condition = ForgottenMatcher.condition(forgotten, for: definition)
@@ -113,25 +116,30 @@ package struct SourceCounts: Codable, Equatable, Sendable {
       keysByDay = ["": rows[0, "keys"].flatMap { Int($0) } ?? 0]
       return
     }
-    keysByDay = Dictionary(uniqueKeysWithValues: days.map { ($0.description, 0) })
-    if days.isEmpty { return }
+    coversAllDays = days == nil
+    keysByDay = Dictionary(uniqueKeysWithValues: (days ?? []).map { ($0.description, 0) })
+    if days?.isEmpty ?? false { return }
     let instant = definition[column: time]?.sql ?? quoteIdentifier(time)
-    let ranges = SourceCounts.ranges(days).map { range in
+    let ranges = SourceCounts.ranges(days ?? []).map { range in
       let end = range.upperBound.adding(days: 1)
       return "(\(instant) >= '\(range.lowerBound) 00:00+00' AND \(instant) < '\(end) 00:00+00')"
     }
+    let wanted = [days == nil ? nil : "(\(ranges.joined(separator: " OR ")))", condition]
+      .compactMap(\.self)
+    let conditions = wanted.isEmpty ? "" : " WHERE " + wanted.joined(separator: " AND ")
     // A day and a key together decide, so that the server may use a hash for each worker.
     let rows = try connection.query(
       """
       SELECT counted_day, pg_catalog.count(*) AS keys FROM (
         SELECT DISTINCT ((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date AS counted_day,
           \(key)
-        FROM \(definition.sqlSource) WHERE (\(ranges.joined(separator: " OR ")))
-          \(condition.map { "AND \($0)" } ?? "")
+        FROM \(definition.sqlSource)\(conditions)
       ) AS counted GROUP BY counted_day
       """)
     for row in 0..<rows.count {
-      guard let day = rows[row, "counted_day"], keysByDay[day] != nil else { continue }
+      guard let day = rows[row, "counted_day"], coversAllDays || keysByDay[day] != nil else {
+        continue
+      }
       keysByDay[day] = rows[row, "keys"].flatMap { Int($0) }
     }
   }
@@ -159,4 +167,7 @@ package struct SourceCounts: Codable, Equatable, Sendable {
 extension DatasetDefinition {
   /// Whether the contract wants the source counted at the cut.
   package var wantsSourceCounts: Bool { checks.contains { $0.rule == .matchesSource } }
+
+  /// Whether the contract looks at what only the extraction notices.
+  var wantsFindings: Bool { wantsSourceCounts || checks.contains { $0.rule == .maximumBad } }
 }

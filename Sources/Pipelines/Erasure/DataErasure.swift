@@ -259,6 +259,10 @@ struct DataErasure {
         date: part.date, kind: part.kind ?? .rows)
     }
     live?.parts.sort { $0.path < $1.path }
+    // Examples of malformed values are keys of rows.
+    for index in (live?.unchecked?.lifted ?? []).indices {
+      live?.unchecked?.lifted[index].examples = []
+    }
     manifest.datasets[name] = live
     var all = manifest.apart ?? [:]
     all[name] = try apart.finish()

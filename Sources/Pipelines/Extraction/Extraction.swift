@@ -26,6 +26,8 @@ struct Extraction {
     var watermark: Watermark
     /// How the values that arrive as text were read, those of the load included.
     var findings = DatasetFindings()
+    /// What the contract has to look at, of this extraction and of those since it last held.
+    var unchecked: Manifest.Dataset.Unchecked?
 
     var definition: DatasetDefinition { reading.plan.definition }
   }
@@ -97,6 +99,7 @@ struct Extraction {
       let isDurable = try cut.isDurable(coordinator, patience: 1_000)
       for index in results.indices {
         results[index].watermark = watermark(of: results[index], at: cut, isDurable: isDurable)
+        results[index].unchecked = try unchecked(of: results[index])
         results[index].findings = try findings(of: results[index], on: coordinator)
       }
       return results
@@ -139,19 +142,48 @@ struct Extraction {
   /// What the check stage has to know of a dataset, counted in the source under the cut.
   private func findings(of result: Result, on coordinator: Connection) throws -> DatasetFindings {
     let definition = result.definition
-    let load = context.directory.manifest[load: definition.name]
-    var findings = DatasetFindings()
-    for chunk in load?.chunks ?? [] { findings.add(chunk.lifted ?? []) }
-    findings.add(result.rows.lifted)
+    let unchecked = result.unchecked ?? .nothing
+    var findings = DatasetFindings(lifted: unchecked.lifted)
     findings.missedByBound = missedByBound(result, held: held.datasets[definition.name])
     if definition.wantsSourceCounts {
-      let loaded = (load?.parts ?? []).compactMap(\.date).compactMap { CalendarDate($0) }
+      // Rows of days that were pruned are ignored.
+      let floor = held.datasets[definition.name]?.floor ?? ""
       findings.sourceCounts = try SourceCounts(
         definition,
-        days: result.rows.days(time: definition.timeColumn).union(loaded).sorted(),
+        days: unchecked.coversAllDays
+          ? nil : unchecked.days.filter { $0 >= floor }.compactMap { CalendarDate($0) },
         without: context.directory.manifest.forgotten ?? [], on: coordinator)
     }
     return findings
+  }
+
+  /// What this extraction noticed, with what earlier ones did since the contract last held.
+  private func unchecked(of result: Result) throws -> Manifest.Dataset.Unchecked? {
+    let definition = result.definition
+    guard definition.wantsFindings else { return nil }
+    var findings = DatasetFindings()
+    var days: Set<String> = []
+    var coversAllDays = false
+    let load = context.directory.manifest[load: definition.name]
+    if let held = held.datasets[definition.name], let open = held.unchecked {
+      let memo = try ContractMemo(
+        dataset: definition.name, in: context.directory.path, isEmpty: false)
+      if !memo.hasHeld(at: held.watermark.takenAt) {
+        // Of what is read whole every value is counted again.
+        if result.reading.extent.isIncrement, load == nil { findings.add(open.lifted) }
+        days.formUnion(open.days)
+        coversAllDays = open.coversAllDays
+      }
+    }
+    for chunk in load?.chunks ?? [] { findings.add(chunk.lifted ?? []) }
+    findings.add(result.rows.lifted)
+    // Chunks in no order of time lie in files without a day.
+    let loaded = load?.parts ?? []
+    coversAllDays = coversAllDays || loaded.contains { $0.date == nil }
+    days.formUnion(loaded.compactMap(\.date))
+    days.formUnion(result.rows.days(time: definition.timeColumn).map(\.description))
+    return Manifest.Dataset.Unchecked(
+      lifted: findings.lifted, days: days.sorted(), coversAllDays: coversAllDays)
   }
 
   private func read(
@@ -223,6 +255,7 @@ struct Extraction {
     entry.firstCut = held?.firstCut ?? held?.watermark.takenAt ?? result.watermark.takenAt
     entry.floor = held?.floor
     entry.layout = definition.layout
+    entry.unchecked = result.unchecked
     entry.missedByBound = missedByBound(result, held: held)
     entry.missedBound = entry.missedByBound == nil ? nil : definition.incrementBound
     let known = Set(held?.parts.map(\.path) ?? [])

@@ -61,6 +61,10 @@ package struct CheckStage: Stage {
         ? DatasetContract.Memory() : try ledger.memory(of: definition.name), memo: memo,
       jobs: context.jobs)
     let evaluation = try contract.evaluate()
+    // What another run extracted was not looked at whole.
+    if contract.findings != nil, evaluation.results.allSatisfy({ $0.status != .failed }) {
+      memo.keepHeld(at: entry.watermark.takenAt)
+    }
     try memo.write()
     context.log(
       .info,

@@ -62,6 +62,25 @@ package struct Manifest: Codable, Equatable, Sendable {
     package var missedBound: Int64?
     /// What the columns of the parts are for; `nil` where an older program wrote the manifest.
     package var layout: Layout?
+    /// What the contract of the dataset has to look at that the parts do not tell; `nil` where it
+    /// asks for nothing of the kind.
+    package var unchecked: Unchecked?
+
+    /// What extractions noticed since the contract last held.
+    ///
+    /// It outlives the run, so that what broke the contract one night still does when the run is
+    /// repeated (DECISIONS.md, D-147).
+    package struct Unchecked: Codable, Equatable, Sendable {
+      /// The columns parsed from text.
+      package var lifted: [LiftedValues]
+      /// The UTC days that rows came to, `YYYY-MM-DD`, ascending.
+      package var days: [String]
+      /// Whether any day may have got rows.
+      package var coversAllDays: Bool
+
+      /// Nothing.
+      static let nothing = Unchecked(lifted: [], days: [], coversAllDays: false)
+    }
 
     /// The roles of a dataset's columns, and how its rows change.
     package struct Layout: Codable, Equatable, Sendable {
