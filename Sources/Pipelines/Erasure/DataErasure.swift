@@ -306,6 +306,7 @@ private struct Apart {
   /// The entry with one part for each day and kind that something was added to.
   func finish() throws -> Manifest.Dataset? {
     guard var entry else { return nil }
+    entry.unchecked = nil
     var parts: [Manifest.Part] = []
     var added = added
     for part in entry.parts {
