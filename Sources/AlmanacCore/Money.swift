@@ -2,7 +2,7 @@ import Glibc
 
 /// Exact amounts of money as whole ten-thousandths of the currency's unit.
 ///
-/// Columns hold the `Int64`; sums are `Int128`, so that no batch can overflow them. A value with
+/// Columns hold the `Int64`, or `Int128` where a value needs it; sums are `Int128`, so that no batch can overflow them. A value with
 /// more than four decimals is rounded half-even, and the caller is told so that it can count it.
 package enum Money {
   /// Ten-thousandths in one unit.
@@ -13,10 +13,10 @@ package enum Money {
   /// What parsing an amount gave.
   package enum Parsed: Equatable, Sendable {
     /// The amount in ten-thousandths, and whether digits beyond the fourth decimal were rounded.
-    case amount(Int64, rounded: Bool)
+    case amount(Int128, rounded: Bool)
     /// The text is not a decimal number.
     case malformed
-    /// The number does not fit 64 bits of ten-thousandths (about ± 922 trillion units).
+    /// The number has more than 38 digits, the decimals counted.
     case outOfRange
   }
 
@@ -60,21 +60,22 @@ package enum Money {
     guard !digits.isEmpty, digits.count <= 1_000 else { return .malformed }
     // The number is 0.d₀d₁d₂… × 10^(point + exponent); keep `point + exponent + decimals` digits.
     let kept = (pointAt ?? digits.count) + exponent + decimals
-    var magnitude: UInt64 = 0
+    var magnitude: UInt128 = 0
     var index = 0
     while index < kept {
       if index >= digits.count && magnitude == 0 { break }
-      let digit = index < digits.count ? UInt64(digits[index]) : 0
-      let (scaled, overflow) = magnitude.multipliedReportingOverflow(by: 10)
-      guard !overflow, scaled <= UInt64(Int64.max) - digit else { return .outOfRange }
-      magnitude = scaled + digit
+      guard magnitude < limit / 10 else { return .outOfRange }
+      magnitude = magnitude &* 10 &+ (index < digits.count ? UInt128(digits[index]) : 0)
       index += 1
     }
     let (up, inexact) = roundsUp(dropped: digits, from: kept, isOdd: magnitude & 1 == 1)
     if up { magnitude += 1 }
-    guard magnitude <= UInt64(Int64.max) else { return .outOfRange }
-    return .amount(negative ? -Int64(magnitude) : Int64(magnitude), rounded: inexact)
+    guard magnitude < limit else { return .outOfRange }
+    return .amount(negative ? -Int128(magnitude) : Int128(magnitude), rounded: inexact)
   }
+
+  /// The first number of 39 digits.
+  private static let limit = (0..<38).reduce(UInt128(1)) { power, _ in power * 10 }
 
   /// Whether dropping the digits from `kept` on rounds away from zero, half going to even.
   private static func roundsUp(

@@ -31,7 +31,8 @@ package struct Timestamp: Hashable, Sendable {
   /// The instant a text in ISO 8601 form names, or `nil` if it is in no such form.
   ///
   /// `YYYY-MM-DDTHH:MM[:SS[.ffffff]]` with `Z` or a numeric offset such as `+02`, `+0200` or
-  /// `+02:00`; a space may stand for the `T`.
+  /// `+02:00`; a space may stand for the `T`. Further digits of the second are rounded to the
+  /// microsecond as PostgreSQL does it: the nearest double, then halves to even.
   package init?(_ text: some StringProtocol) {
     let bytes = Array(text.utf8)
     guard bytes.count >= 17, let date = CalendarDate(text.prefix(10)),
@@ -51,8 +52,10 @@ package struct Timestamp: Hashable, Sendable {
         while end < bytes.count, bytes[end] >= UInt8(ascii: "0"), bytes[end] <= UInt8(ascii: "9") {
           end += 1
         }
-        guard end - start <= 6, let fraction = decimal(bytes[start..<end]) else { return nil }
-        micros += (0..<(6 - (end - start))).reduce(Int64(fraction)) { value, _ in value * 10 }
+        guard let fraction = Double("0." + String(decoding: bytes[start..<end], as: UTF8.self)),
+          end > start
+        else { return nil }
+        micros += Int64((fraction * 1_000_000).rounded(.toNearestOrEven))
         position = end
       }
     }

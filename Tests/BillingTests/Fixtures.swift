@@ -23,7 +23,7 @@ func money(_ text: String) throws -> Int128 {
   guard case .amount(let amount, rounded: false) = Money.parse(text) else {
     throw FixtureError(text: text)
   }
-  return Int128(amount)
+  return amount
 }
 
 /// The rules of a zone of the system's database.
@@ -41,7 +41,7 @@ func rate(
   }
   return ExchangeRate(
     base: try currency(String(pair.prefix(3))), quote: try currency(String(pair.suffix(3))),
-    date: try day(date), tenBillionths: Int128(units),
+    date: try day(date), tenBillionths: units,
     recordedAt: try instant(recorded ?? date + " 06:00"))
 }
 

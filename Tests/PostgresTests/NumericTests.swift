@@ -44,7 +44,7 @@ struct NumericTests {
       }
       let text =
         (Bool.random(using: &generator) ? "-" : "")
-        + digits(Int.random(in: 1...8, using: &generator)) + "."
+        + digits(Int.random(in: 1...(seed % 4 == 0 ? 28 : 8), using: &generator)) + "."
         + digits(Int.random(in: 0...16, using: &generator))
       var decoder = try CopyDecoder(fields: [field], source: "t")
       try decoder.consume(stream([[numeric(text)]]))
@@ -54,7 +54,7 @@ struct NumericTests {
       guard
         case .amount(let expected, let isRounded) = Money.parse(decimal: text, decimals: scale)
       else { throw TestFailure() }
-      #expect(found == .integer(Int128(expected)), "\(text) at scale \(scale)")
+      #expect(found == .integer(expected), "\(text) at scale \(scale)")
       #expect(rounded == (isRounded ? 1 : 0), "\(text) at scale \(scale)")
     }
   }

@@ -88,7 +88,7 @@ struct LiftedColumns {
     case .decimal(let scale):
       guard case .amount(let units, let rounded) = Money.parse(decimal: text, decimals: scale)
       else { return Parsed(value: nil) }
-      return Parsed(value: .integer(Int128(units)), wasRounded: rounded)
+      return Parsed(value: .integer(units), wasRounded: rounded)
     case .int64: return Parsed(value: Int64(text).map { .integer(Int128($0)) })
     case .uuid: return Parsed(value: UUIDValue(text).map { .uuid($0) })
     case .timestamp: return Parsed(value: Timestamp(text).map { .timestamp($0) })
@@ -96,7 +96,7 @@ struct LiftedColumns {
     case .bool:
       return Parsed(value: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil)
     case .float64:
-      return Parsed(value: Double(text).flatMap { $0.isFinite ? .float($0) : nil })
+      return Parsed(value: Double(decimal: text).map { .float($0) })
     default: return Parsed(value: .bytes(Array(bytes)))
     }
   }

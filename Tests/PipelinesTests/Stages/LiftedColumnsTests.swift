@@ -46,6 +46,14 @@ struct LiftedColumnsTests {
         .money, ["1.5", "-0.0001", nil, "", "x", "1e2", "NaN"],
         [.integer(15_000), .integer(-1), nil, nil, nil, .integer(1_000_000), nil], 3
       ),
+      (
+        .money, ["123456789012345.1234", "-99999999999999999999.5", "1e34"],
+        [.integer(1_234_567_890_123_451_234), .integer(-999_999_999_999_999_999_995_000), nil], 1
+      ),
+      (
+        .decimal(scale: 18), ["12.5", "-0.000000000000000001", "100000000000000000000"],
+        [.integer(12_500_000_000_000_000_000), .integer(-1), nil], 1
+      ),
       (.decimal(scale: 0), ["7", "-7", "+7"], [.integer(7), .integer(-7), .integer(7)], 0),
       (
         .int64, ["9223372036854775807", "9223372036854775808", "1.0", " 1", nil],
@@ -53,16 +61,28 @@ struct LiftedColumnsTests {
       ),
       (.uuid, [Self.uuid, "1111", nil], [UUIDValue(Self.uuid).map { .uuid($0) }, nil, nil], 1),
       (
-        .timestamp, ["1970-01-01T00:00:01Z", "yesterday"],
-        [.timestamp(Timestamp(microseconds: 1_000_000)), nil], 1
+        .timestamp, ["1970-01-01T00:00:01Z", "yesterday", "1970-01-01T00:00:00.123456789Z"],
+        [
+          .timestamp(Timestamp(microseconds: 1_000_000)), nil,
+          .timestamp(Timestamp(microseconds: 123_457)),
+        ], 1
       ),
       (
         .date, ["1970-01-03", "1970-02-30"], [.date(CalendarDate(daysSinceEpoch: 2)), nil], 1
       ),
       (.bool, ["true", "false", "t", "1", "TRUE"], [.bool(true), .bool(false), nil, nil, nil], 3),
       (
-        .float64, ["0.5", "-1e3", "nan", "inf", "1e999", "x"],
-        [.float(0.5), .float(-1_000), nil, nil, nil, nil], 4
+        .float64, ["", ".", "1e", "1e+", "1.2.3", "+-1", " 1", "1_0"],
+        [ColumnValue?](repeating: nil, count: 8), 8
+      ),
+      (
+        .float64,
+        [
+          "0.5", "-1e3", ".5", "5.", "1E+2", "nan", "inf", "infinity", "1e999", "x", "0x10",
+          "0x1p4",
+        ],
+        [.float(0.5), .float(-1_000), .float(0.5), .float(5), .float(100)]
+          + [ColumnValue?](repeating: nil, count: 7), 7
       ),
     ]
     for (type, texts, values, malformed) in cases {
