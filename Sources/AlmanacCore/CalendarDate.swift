@@ -13,6 +13,11 @@ package struct CalendarDate: Hashable, Sendable {
     self.daysSinceEpoch = daysSinceEpoch
   }
 
+  /// The first day of the year 1.
+  package static let earliest = CalendarDate(daysSinceEpoch: -719_162)
+  /// The last day of the year 9999, the last that ``description`` writes with four digits.
+  package static let latest = CalendarDate(daysSinceEpoch: 2_932_896)
+
   /// The day with the given parts, or `nil` if there is no such day.
   ///
   /// Years run from 1 to 9999.

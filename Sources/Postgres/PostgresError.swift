@@ -113,6 +113,8 @@ package struct ValueFailure: Hashable, Sendable {
     case infinite
     /// Outside the range of the column's type.
     case outOfRange
+    /// A time before the year 1 or after the year 9999.
+    case outsideCalendar
     /// Bytes that are no value of the type.
     case malformed
     /// A list with a null in it.
@@ -330,6 +332,7 @@ extension ValueFailure: CustomStringConvertible {
       case .notANumber: "is not a number (NaN)"
       case .infinite: "is infinite"
       case .outOfRange: "is outside the range of its type"
+      case .outsideCalendar: "lies outside the years 1 to 9999"
       case .malformed: "is no value of its type"
       case .nullElement: "is an array with a null in it"
       case .nested: "is an array of more than one dimension"

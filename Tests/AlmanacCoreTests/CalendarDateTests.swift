@@ -29,6 +29,12 @@ struct CalendarDateTests {
     }
   }
 
+  @Test("the years 1 to 9999 begin and end with the days that are named")
+  func ends() {
+    #expect(CalendarDate.earliest == CalendarDate("0001-01-01"))
+    #expect(CalendarDate.latest == CalendarDate("9999-12-31"))
+  }
+
   @Test("every day from year 1 to 9999 survives its parts, and days are consecutive")
   func roundTrip() throws {
     var expected = try #require(CalendarDate(year: 1, month: 1, day: 1))

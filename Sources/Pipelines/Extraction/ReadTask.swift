@@ -146,12 +146,15 @@ struct PieceReader: Sendable {
     var matcher = ForgottenMatcher(forgotten)
     var waitingRows = 0
     var partitioner: RowPartitioner?
+    var arrived = 0
     rows.read = try session.connection.copyOut(
       plan.query(of: task.piece, where: conditions), fields: plan.queryFields,
       source: plan.definition.sourceInFull, key: plan.definition.key
     ) { batch in
       progress.report(
         dataset: plan.definition.name, rows: batch.rowCount, bytes: batch.valueBytes)
+      try plan.definition.checkDays(of: batch, after: arrived)
+      arrived += batch.rowCount
       let known = matcher.removing(
         from: batch, tenant: plan.definition.tenantColumn, key: plan.definition.key)
       let parsed = try rows.lifting.parse(known, dataset: plan.definition.name)
@@ -212,6 +215,28 @@ struct PieceReader: Sendable {
     if let held { kept = held.removingHeld(from: kept).0 }
     dropped += batch.rowCount - kept.rowCount
     return kept
+  }
+}
+
+extension DatasetDefinition {
+  /// Refuses a row whose day could not be told: days are named, ordered and pruned by four digits
+  /// of a year (DECISIONS.md, D-142).
+  ///
+  /// - Parameters:
+  ///   - batch: rows as they arrived.
+  ///   - rows: how many rows the stream had before them.
+  /// - Throws: `PostgresError.unsuitableValue` for the first row whose `time` lies outside the years
+  ///   1 to 9999.
+  func checkDays(of batch: Batch, after rows: Int) throws {
+    guard let timeColumn, case .int64(let instants)? = batch[timeColumn]?.storage else { return }
+    let first = CalendarDate.earliest.startUTC.microseconds
+    let end = CalendarDate.latest.adding(days: 1).startUTC.microseconds
+    guard let row = instants.firstIndex(where: { $0 < first || $0 >= end }) else { return }
+    throw PostgresError.unsuitableValue(
+      ValueFailure(
+        source: sourceInFull, column: timeColumn, row: rows + row + 1,
+        key: key.map { "\($0)=\(batch.keyText(row, key: [$0]))" }.joined(separator: ", "),
+        problem: .outsideCalendar))
   }
 }
 
