@@ -197,7 +197,10 @@ struct ErrorTextTests {
     (.missingTable(dataset: "a", table: "b.c"), 66),
     (.missingColumn(dataset: "a", table: "b.c", column: "d", suggestion: ""), 66),
     (.wrongType(dataset: "a", table: "b.c", column: "d", found: "money", expected: "int"), 65),
-    (.emptySource(dataset: "a", table: "b.c"), 66),
+    (
+      .roleAsText(
+        dataset: "a", column: "d", role: "key", found: "text", mend: "d: int = (e)::bigint"), 65
+    ), (.emptySource(dataset: "a", table: "b.c"), 66),
     (.dateWithoutData(date: date, first: date, last: date), 66),
     (.dateNotOver(date: date, zone: "UTC"), 64),
     (.notExtracted(dataset: "a"), 66),

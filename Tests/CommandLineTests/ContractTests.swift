@@ -136,6 +136,19 @@ struct CheckCommandTests {
     #expect(decoded?.filter { $0["status"] as? String == "wrong" }.count == 4)
   }
 
+  @Test("refuses a clock that would be parsed from text, and says how to cast it", .database)
+  func clockAsText() throws {
+    let place = try Workplace(isInitialised: false)
+    try place.edit(
+      "datasets/events.yaml", "  event_type: text\n",
+      "  event_type: text\n  timestamp: timestamp = metadata->>'at'\n")
+    let result = try place.almanac(["check", "--source", place.url])
+    #expect(result.status == 65)
+    #expect(
+      result.stdout.contains("`timestamp: timestamp = (metadata->>'at')::timestamptz`"),
+      "\(result.stdout)")
+  }
+
   @Test("refuses a view where rows are only added, and an unknown pipeline", .database)
   func views() throws {
     let place = try Workplace(isInitialised: false)

@@ -183,15 +183,10 @@ struct PieceReader: Sendable {
 
   /// Reads the keys of a piece.
   private func sweep(_ task: ReadTask, in session: CutSession) throws -> ReadRows {
-    let fields = plan.keyFields
-    var lifting = LiftedColumns(
-      wireFields: fields.wire, fields: fields.parsed, key: plan.definition.key)
     try session.connection.copyOut(
-      plan.keyQuery(of: task.piece), fields: fields.wire, source: plan.definition.sourceInFull,
+      plan.keyQuery(of: task.piece), fields: plan.keyFields, source: plan.definition.sourceInFull,
       key: plan.definition.key
-    ) { batch in
-      sweep?.see(try lifting.parse(batch, dataset: plan.definition.name))
-    }
+    ) { batch in sweep?.see(batch) }
     return ReadRows(lifting: plan.lifting)
   }
 

@@ -21,6 +21,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// A source column has a type that cannot be read as the declared one.
   case wrongType(
     dataset: String, table: String, column: String, found: String, expected: String)
+  /// A column that dates or identifies rows arrives as text that would have to be parsed; `mend` is
+  /// the line of the dataset's file that has the server cast it.
+  case roleAsText(dataset: String, column: String, role: String, found: String, mend: String)
   /// The mode reads rows by their transactions, and those of the source carry none.
   case noTransactions(dataset: String, table: String, kind: String, mode: String)
   /// Rows that are held and that the source no longer has do not fit the dataset's columns.
@@ -88,7 +91,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .noTransactions, .columnsChanged:
       .configuration
     case .foreignFolder: .cannotCreate
-    case .damagedPart, .wrongType, .foreignCurrency, .countMismatch, .usageMismatch,
+    case .damagedPart, .wrongType, .roleAsText, .foreignCurrency, .countMismatch, .usageMismatch,
       .mixedPredictions:
       .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
@@ -126,6 +129,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .wrongType(let dataset, let table, let column, let found, let expected):
       "dataset \(dataset): \(column) of \(table) is \(found), which cannot be read as \(expected); "
         + "cast it in datasets/\(dataset).yaml"
+    case .roleAsText(let dataset, let column, let role, let found, let mend):
+      "dataset \(dataset): \(column), which `\(role)` names, is \(found), where one malformed value "
+        + "would take a row's \(role == "key" ? "identity" : "place in time"); cast it in SQL in "
+        + "datasets/\(dataset).yaml: `\(mend)`" + (role == "key" ? ", or declare it as text" : "")
     case .noTransactions(let dataset, let table, let kind, let mode):
       "dataset \(dataset): \(table) is \(kind), whose rows carry no transaction; mode \(mode) needs "
         + "one: set `mode: full` in datasets/\(dataset).yaml"

@@ -20,8 +20,9 @@ struct DatasetPlan: Sendable {
   /// Resolves a dataset's definition against the source.
   ///
   /// - Throws: ``PipelineError`` naming the table or column that is missing or of a type that
-  ///   cannot be read as declared, or saying that its rows carry no transaction though the mode
-  ///   needs one; what the server reports otherwise.
+  ///   cannot be read as declared, or a clock or key that arrives as text of which it is not, or
+  ///   saying that its rows carry no transaction though the mode needs one; what the server reports
+  ///   otherwise.
   init(_ definition: DatasetDefinition, on connection: Connection) throws {
     self.definition = definition
     switch definition.source {
@@ -60,6 +61,12 @@ struct DatasetPlan: Sendable {
           dataset: definition.name, table: displayed, column: field.name,
           found: described[index].typeName, expected: field.type.declaredName)
       }
+      if reading.isParsed, let role = definition.role(of: field.name) {
+        throw PipelineError.roleAsText(
+          dataset: definition.name, column: field.name, role: role,
+          found: described[index].typeName,
+          mend: definition.castDeclaration(of: field.name))
+      }
       if let cast = reading.cast { expressions[index] += "::\(cast)" }
       wireFields.append(Field(field.name, reading.type, isNullable: field.isNullable))
     }
@@ -89,10 +96,8 @@ struct DatasetPlan: Sendable {
       + (conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))")
   }
 
-  /// The fields of ``keyQuery(of:)``, on the wire and parsed.
-  var keyFields: (wire: [Field], parsed: [Field]) {
-    (keyIndices.map { wireFields[$0] }, keyIndices.map { fields[$0] })
-  }
+  /// The fields of ``keyQuery(of:)``; no key is parsed here.
+  var keyFields: [Field] { keyIndices.map { wireFields[$0] } }
 
   private var keyIndices: [Int] {
     definition.key.compactMap { name in fields.firstIndex { $0.name == name } }
@@ -197,6 +202,25 @@ extension DatasetDefinition {
       + "what needs it is switched off"
   }
 
+  /// The key of the dataset's file that makes a column date or identify rows, `nil` if none does.
+  ///
+  /// Such a column is never parsed here: a value that is malformed would become null, and its row
+  /// get another day, or the key of another row (DECISIONS.md, D-141).
+  fileprivate func role(of column: String) -> String? {
+    switch column {
+    case timeColumn: "time"
+    case recordedColumn: "recorded"
+    case updatedColumn: "updated"
+    default: key.contains(column) ? "key" : nil
+    }
+  }
+
+  /// The line of the dataset's file that has the server cast a column to its declared type.
+  fileprivate func castDeclaration(of name: String) -> String {
+    guard let column = self[column: name] else { return name }
+    return "\(name): \(column.typeText) = \(column.sql)::\(column.type.serverName)"
+  }
+
   /// The table as `schema.name`, or words for a query, for messages.
   var displayedSource: String {
     switch source {
@@ -230,6 +254,26 @@ extension DatasetDefinition {
 }
 
 extension ColumnType {
+  /// The type of the server that holds the same values, as SQL names it.
+  fileprivate var serverName: String {
+    switch self {
+    case .bool: "boolean"
+    case .int16: "smallint"
+    case .int32: "integer"
+    case .int64: "bigint"
+    case .float32: "real"
+    case .float64: "double precision"
+    case .decimal: "numeric"
+    case .text: "text"
+    case .json: "jsonb"
+    case .bytes: "bytea"
+    case .uuid: "uuid"
+    case .uuidList: "uuid[]"
+    case .date: "date"
+    case .timestamp: "timestamptz"
+    }
+  }
+
   /// The type as a dataset file declares it.
   var declaredName: String {
     switch self {
