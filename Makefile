@@ -121,6 +121,12 @@ bench-forecast: bench-build ## Measure forecasts: M3, M4 hourly and daily series
 bench-regression: bench-build ## Measure a logistic regression of a million rows
 	$(run_bench) regression
 
+COMPANIES ?= 5000
+SEEDS ?= 3
+.PHONY: bench-risk
+bench-risk: bench-build ## Measure churn and failing payments of simulated worlds (COMPANIES=5000 SEEDS=3)
+	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) risk
+
 .PHONY: bench-simulate
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 	$(run_bench) simulate

@@ -96,7 +96,7 @@ let package = Package(
       name: "almanac-bench",
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Billing", "Rollups",
-        "Forecasting", "LinearAlgebra", "Regression", "Simulation", "Pipelines",
+        "Forecasting", "LinearAlgebra", "Regression", "Simulation", "Predictions", "Pipelines",
       ], swiftSettings: settings),
     .executableTarget(
       name: "almanac-fuzz",

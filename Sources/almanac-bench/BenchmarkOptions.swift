@@ -17,6 +17,8 @@ struct BenchmarkOptions {
     case forecast
     /// Regressions.
     case regression
+    /// Churn and failing payments of simulated worlds.
+    case risk
     /// A simulated business into PostgreSQL.
     case simulate
     /// Answers on the shell.
@@ -52,7 +54,11 @@ struct BenchmarkOptions {
   /// How often each measure is taken; its median counts.
   var runs = 3
 
-  /// Reads `[--rows N] [--runs N] [--psql PATH] [--almanac PATH] [PART]...`.
+  /// The companies of a simulated world, and the number of worlds of each kind, for risks.
+  var companies = 500
+  var seeds = 1
+
+  /// Reads `[--rows N] [--runs N] [--companies N] [--seeds N] [--psql PATH] [--almanac PATH] [PART]...`.
   init(_ arguments: [String]) throws(BenchmarkError) {
     guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
       throw .noServer
@@ -71,6 +77,11 @@ struct BenchmarkOptions {
           throw .usage("--runs takes a whole number from 1")
         }
         self.runs = runs
+      case "--companies", "--seeds":
+        guard let count = rest.popFirst().flatMap({ Int($0) }), count >= 1 else {
+          throw .usage("\(word) takes a whole number from 1")
+        }
+        if word == "--seeds" { seeds = count } else { companies = count }
       case "--psql":
         guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
         psql = path

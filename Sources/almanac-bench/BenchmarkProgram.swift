@@ -38,6 +38,7 @@ struct BenchmarkProgram {
             try CompetitionBenchmark(options: options).run()
               + ForecastBenchmark(runs: options.runs).run()
           case .regression: try RegressionBenchmark(options: options).run()
+          case .risk: try RiskBenchmark(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           case .query: try QueryBenchmark(options: options).run()
           case .publishSwitch: try PublishSwitchBenchmark(options: options).run()

@@ -5,11 +5,15 @@ enum Comparison {
   /// The peer's divided by ours, so many times as fast, and the least it may be.
   case speed(atLeast: Double?)
 
+  /// Ours itself, and the least it may be.
+  case value(atLeast: Double)
+
   /// The bound as the table shows it, or `nil` if there is none.
   var target: String? {
     switch self {
     case .share(let bound): bound.map { "<= \($0)" }
     case .speed(let bound): bound.map { ">= \($0)" }
+    case .value(let bound): ">= \(bound)"
     }
   }
 }
@@ -47,6 +51,7 @@ struct Figure {
     switch comparison {
     case .share: return ours / peer
     case .speed: return peer / ours
+    case .value: return nil
     }
   }
 
@@ -57,6 +62,7 @@ struct Figure {
     case .share(nil), .speed(nil): return .none
     case .share(let bound?): holds = (ratio ?? ours) <= bound
     case .speed(let bound?): holds = (ratio ?? 0) >= bound
+    case .value(let bound): holds = ours >= bound
     }
     if isAtTargetSize { return holds ? .ok : .miss }
     return holds ? .okForInformation : .missForInformation

@@ -32,8 +32,9 @@ struct Report {
       "Seconds unless named otherwise; medians of \(count(runs, "run")); ROWS=\(rows).")
     if figures.contains(where: { !$0.isAtTargetSize }) {
       lines.append(
-        "Targets hold for ROWS=\(BenchmarkOptions.targetRows); those in brackets are shown for"
-          + " information.")
+        "Targets hold for ROWS=\(BenchmarkOptions.targetRows), those of risk for"
+          + " COMPANIES=\(RiskBenchmark.targetCompanies) SEEDS=\(RiskBenchmark.targetSeeds); those in"
+          + " brackets are shown for information.")
     }
     return lines.joined(separator: "\n")
   }
