@@ -123,7 +123,7 @@ package struct RevenueLedger: Hashable, Sendable {
   }
 
   /// The known changes by company, subscription and sequence.
-  private static func ordered(_ input: LedgerInput) -> [SubscriptionChange] {
+  static func ordered(_ input: LedgerInput) -> [SubscriptionChange] {
     struct Key {
       var company: UUIDValue
       var subscription: UUIDValue
@@ -181,7 +181,7 @@ package struct RevenueLedger: Hashable, Sendable {
 }
 
 /// Makes the ledgers of one company after the other.
-private struct CompanyBuilder {
+struct CompanyBuilder {
   let input: LedgerInput
   let settings: LedgerSettings
   let predecessors: [UUIDValue: UUIDValue]
@@ -208,10 +208,11 @@ private struct CompanyBuilder {
     return calendar
   }
 
-  /// The ledger of one company from its changes, ordered by subscription and sequence.
-  mutating func ledger(
+  /// What takes effect in each subscription of one company, from its changes, ordered by subscription
+  /// and sequence.
+  mutating func effects(
     of company: UUIDValue, _ changes: ArraySlice<SubscriptionChange>
-  ) throws(BillingError) -> CompanyLedger {
+  ) -> [SubscriptionEffects] {
     var subscriptions: [UUIDValue] = []
     var effects: [SubscriptionEffects] = []
     var start = changes.startIndex
@@ -228,6 +229,14 @@ private struct CompanyBuilder {
     if let deleted = input.deletions[company] {
       for index in effects.indices { effects[index].end(at: deleted) }
     }
+    return effects
+  }
+
+  /// The ledger of one company from its changes, ordered by subscription and sequence.
+  mutating func ledger(
+    of company: UUIDValue, _ changes: ArraySlice<SubscriptionChange>
+  ) throws(BillingError) -> CompanyLedger {
+    let effects = effects(of: company, changes)
     let context = ValuationContext(
       rates: input.rates, modules: input.modules, settings: settings,
       calendar: calendar(of: company))

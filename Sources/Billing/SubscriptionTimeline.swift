@@ -44,19 +44,32 @@ struct ValuationContext {
   var calendar: LedgerCalendar
 }
 
+/// What is paid for by a subscription, and how much, while it counts.
+struct SubscriptionTerms: Hashable {
+  var amount: Int128?
+  var months: Int?
+  var currency: CurrencyCode?
+  var plan = UUIDValue.zero
+  var quantity: Int64 = 1
+  /// The modules owned, in the order in which they were added.
+  var modules: [UUIDValue] = []
+
+  /// Takes over what a change says, and keeps what it does not say.
+  mutating func take(_ change: SubscriptionChange) {
+    if let amount = change.recurringAmount { self.amount = amount }
+    if let months = change.periodMonths { self.months = months }
+    if let currency = change.currency { self.currency = currency }
+    if let plan = change.plan { self.plan = plan }
+    if let quantity = change.quantity { self.quantity = quantity }
+    if change.kind == .new { modules = [] }
+    guard let module = change.module else { return }
+    if change.kind == .moduleRemoved { modules.removeAll { $0 == module } }
+    if change.kind == .moduleAdded, !modules.contains(module) { modules.append(module) }
+  }
+}
+
 /// Works out the monthly value of one subscription at every instant.
 struct SubscriptionTimeline {
-  /// What is paid for, and how much, while it counts.
-  private struct Terms: Hashable {
-    var amount: Int128?
-    var months: Int?
-    var currency: CurrencyCode?
-    var plan = UUIDValue.zero
-    var quantity: Int64 = 1
-    /// The modules owned, in the order in which they were added.
-    var modules: [UUIDValue] = []
-  }
-
   /// The part of the terms that decides whether a converted value is held.
   private struct Price: Hashable {
     var amount: Int128
@@ -73,7 +86,7 @@ struct SubscriptionTimeline {
 
   private let context: ValuationContext
   private var state = SubscriptionState()
-  private var terms = Terms()
+  private var terms = SubscriptionTerms()
   /// The price behind the present value; `nil` while nothing counts.
   private var price: Price?
   /// The present value.
@@ -96,7 +109,7 @@ struct SubscriptionTimeline {
       case .change(let change):
         state.apply(change.kind)
         // Rows that begin in the middle say only now what is paid.
-        if change.kind.setsTerms || terms.amount == nil { take(change) }
+        if change.kind.setsTerms || terms.amount == nil { terms.take(change) }
         if state.counts(context.settings.pause) {
           try count(change)
         } else {
@@ -105,21 +118,6 @@ struct SubscriptionTimeline {
       }
     }
     try revalue(through: context.calendar.end)
-  }
-
-  /// Takes over what a change says, and keeps what it does not say.
-  private mutating func take(_ change: SubscriptionChange) {
-    if let amount = change.recurringAmount { terms.amount = amount }
-    if let months = change.periodMonths { terms.months = months }
-    if let currency = change.currency { terms.currency = currency }
-    if let plan = change.plan { terms.plan = plan }
-    if let quantity = change.quantity { terms.quantity = quantity }
-    if change.kind == .new { terms.modules = [] }
-    guard let module = change.module else { return }
-    if change.kind == .moduleRemoved { terms.modules.removeAll { $0 == module } }
-    if change.kind == .moduleAdded, !terms.modules.contains(module) {
-      terms.modules.append(module)
-    }
   }
 
   private mutating func stop(at instant: Timestamp, cause: UUIDValue?) {

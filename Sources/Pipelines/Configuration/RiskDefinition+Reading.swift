@@ -20,6 +20,7 @@ extension RiskDefinition {
       self.features = []
       bands = ChurnRisk.Bands()
       self.actions = []
+      prerequisites = [:]
       canonicalText = node.without(["retries"]).canonicalText
       return
     }
@@ -28,14 +29,23 @@ extension RiskDefinition {
       try Count(entry)
     }
     let features = try reader.required("features", as: .node)
-    bands =
-      try reader.optional("bands", as: .mapping("the bands", ChurnRisk.Bands.init(reader:)))
-      ?? ChurnRisk.Bands()
-    let actions = try reader.optional("actions", as: .node)
+    var bands: ChurnRisk.Bands?
+    var actions: Node?
+    var prerequisites: Node?
+    switch kind {
+    case .churn:
+      bands = try reader.optional("bands", as: .mapping("the bands", ChurnRisk.Bands.init(reader:)))
+      actions = try reader.optional("actions", as: .node)
+    case .paymentFailure: break
+    case .upsell: prerequisites = try reader.optional("prerequisites", as: .node)
+    }
+    self.bands = bands ?? ChurnRisk.Bands()
     try reader.finish()
+    self.prerequisites = try RiskDefinition.prerequisites(prerequisites)
     let names = self.counts.map(\.name)
+    let kind = kind
     self.features = try features.entries(of: "the features") { (entry) throws(DocumentError) in
-      try FeatureReading(counts: names).feature(entry)
+      try FeatureReading(counts: names, kind: kind).feature(entry)
     }
     guard !self.features.isEmpty else {
       throw .unexpected(
@@ -46,7 +56,32 @@ extension RiskDefinition {
       try actions?.entries(of: "the actions") { (entry) throws(DocumentError) in
         try RiskAction(entry, reasons: known)
       } ?? []
-    canonicalText = node.without(["actions"]).canonicalText
+    canonicalText = node.without(["actions", "bands"]).canonicalText
+  }
+
+  /// Which modules need which others, by code; a module that needs itself, by way of others or not,
+  /// could never be added.
+  private static func prerequisites(_ node: Node?) throws(DocumentError) -> [String: [String]] {
+    var needs: [String: [String]] = [:]
+    guard let node else { return needs }
+    let codes = ValueReader<[String]>.set(of: .text)
+    var marks: [String: Mark] = [:]
+    _ = try node.entries(of: "the prerequisites") { (entry) throws(DocumentError) in
+      needs[entry.key] = try codes.read(entry.value)
+      marks[entry.key] = entry.keyMark
+    }
+    for module in needs.keys.sorted() {
+      var reached: Set<String> = []
+      var open = needs[module] ?? []
+      while let next = open.popLast() {
+        if reached.insert(next).inserted { open += needs[next] ?? [] }
+      }
+      guard reached.contains(module), let mark = marks[module] else { continue }
+      throw .unexpected(
+        mark, found: "\(quoted(module)), which needs itself", expected: "modules without a ring",
+        suggestion: nil)
+    }
+    return needs
   }
 
   /// Whether a document of `models/` is one of these rather than a forecast of amounts.
@@ -112,6 +147,8 @@ extension RiskDefinition.Count {
 private struct FeatureReading {
   /// The names of the counts.
   let counts: [String]
+  /// What may happen.
+  let kind: RiskDefinition.Kind
 
   /// The quantities that stand alone, the first key of each.
   static let quantities = [
@@ -120,7 +157,19 @@ private struct FeatureReading {
   /// All kinds of feature.
   static let kinds = quantities + ["ratio", "share"]
 
+  /// A feature; one of a company and a module is the level alone.
   func feature(_ entry: Node.Entry) throws(DocumentError) -> FeatureSpecification {
+    let feature = try any(entry)
+    let isPlain = feature.kind == .plain(.level(state: UpsellPanel.affinity))
+    guard isPlain || !feature.readsAffinity else {
+      throw .unexpected(
+        entry.value.mark, found: "\(UpsellPanel.affinity) in a feature of other things",
+        expected: "{level: \(UpsellPanel.affinity)} alone", suggestion: nil)
+    }
+    return feature
+  }
+
+  private func any(_ entry: Node.Entry) throws(DocumentError) -> FeatureSpecification {
     let name = try entry.chosenName
     let owner = "the feature \(entry.key)"
     var reader = try MappingReader(entry.value, of: owner)
@@ -218,6 +267,7 @@ private struct FeatureReading {
 
   private var state: ValueReader<String> {
     let names = RiskDefinition.State.allCases.map(\.rawValue)
+      .filter { kind == .upsell || $0 != UpsellPanel.affinity }
     return .scalar(listed(names), suggesting: names) { names.contains($0) ? $0 : nil }
   }
 }

@@ -12,6 +12,8 @@ package struct RiskDefinition: Hashable, Sendable {
     case churn
     /// The next charge of an invoice fails.
     case paymentFailure = "payment_failure"
+    /// A company moves to a higher tier or adds a module.
+    case upsell
   }
 
   /// Rows of a dataset that are counted by company and day.
@@ -44,6 +46,8 @@ package struct RiskDefinition: Hashable, Sendable {
     case seats
     /// The modules that have a part in its MRR.
     case modules
+    /// How a module that it could add goes with those it has; of upsell alone.
+    case affinity
   }
 
   /// The model's name.
@@ -67,8 +71,10 @@ package struct RiskDefinition: Hashable, Sendable {
   /// What a model of failing payments is made of, in place of counts, features and bands; `nil` for
   /// other kinds.
   package var payments: PaymentDefinition?
-  /// The definition but its actions, which nothing is learned from, as one text for a digest; see
-  /// ``Node/canonicalText``.
+  /// The codes of the modules that a module needs, by its code.
+  package var prerequisites: [String: [String]]
+  /// The definition but its actions and bands, which nothing is learned from, as one text for a
+  /// digest; see ``Node/canonicalText``.
   package var canonicalText: String
 }
 
@@ -85,9 +91,10 @@ extension RiskDefinition {
     return Array(Set(counts.map(\.dataset.name))).sorted()
   }
 
-  /// The actions as one text for a digest.
+  /// The actions and bands, which nothing is learned from, as one text for a digest.
   var actionsText: String {
-    actions.map { "\($0.name) \($0.reasons) \($0.saves) \($0.cost) \($0.months)\n" }.joined()
+    "\(bands.medium) \(bands.high) \(bands.critical)\n"
+      + actions.map { "\($0.name) \($0.reasons) \($0.saves) \($0.cost) \($0.months)\n" }.joined()
       + (payments?.policyText ?? "")
   }
 

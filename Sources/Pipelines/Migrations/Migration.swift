@@ -37,7 +37,7 @@ package enum Migrations {
   package static let all: [Migration] = [
     .ledger, .rollups, .predictions, .api, .contracts, .restatements, .metrics, .anomalies,
     .usage, .companyZones, .serving, .reads, .rendering, .measures,
-    .modelDecisions, .notifications, .accuracy, .forgotten,
+    .modelDecisions, .notifications, .accuracy, .forgotten, .featureDrift,
   ]
 
   /// The version a database has after all of them.

@@ -2,7 +2,8 @@ extension Migration {
   /// How good probabilities were, by month, from what became of them.
   static let accuracy = Migration(
     number: 17, name: "accuracy",
-    sql: Schema.predictions.opening + accuracyIndex + accuracyViews + accuracyComments)
+    sql: Schema.predictions.opening + accuracyIndex
+      + accuracyViews("CREATE VIEW", "measure IN ('churn_30d', 'churn_90d')") + accuracyComments)
 
   private static let accuracyIndex = #"""
     CREATE INDEX outcomes_as_of_idx ON predictions.outcomes (model, measure, as_of);
@@ -11,8 +12,14 @@ extension Migration {
 
   /// Views of the outcomes that are yes or no; a probability of 0 or 1 that was wrong counts as one
   /// in ten billion.
-  private static let accuracyViews = #"""
-    CREATE VIEW predictions.accuracy_by_month AS
+  ///
+  /// - Parameters:
+  ///   - create: the statement that makes a view.
+  ///   - measures: which measures are yes or no.
+  /// - Returns: the statements.
+  static func accuracyViews(_ create: String, _ measures: String) -> String {
+    #"""
+    \#(create) predictions.accuracy_by_month AS
     SELECT model, measure, month, count(*) AS rows, sum(actual) AS events,
       avg(actual) AS actual_rate, avg(predicted) AS predicted_rate,
       -avg(actual * ln(held) + (1 - actual) * ln(1 - held)) AS log_loss,
@@ -28,11 +35,11 @@ extension Migration {
       FROM (
         SELECT model, measure, date_trunc('month', as_of::timestamp)::date AS month,
           predicted::float8 AS predicted, actual::float8 AS actual
-        FROM predictions.outcomes WHERE measure IN ('churn_30d', 'churn_90d') AND actual IS NOT NULL)
+        FROM predictions.outcomes WHERE \#(measures) AND actual IS NOT NULL)
         AS known) AS ranked
     GROUP BY model, measure, month;
 
-    CREATE VIEW predictions.calibration_by_month AS
+    \#(create) predictions.calibration_by_month AS
     SELECT model, measure, month, bin, count(*) AS rows, sum(actual) AS events,
       min(predicted) AS lowest, max(predicted) AS highest, avg(predicted) AS predicted_rate,
       avg(actual) AS actual_rate
@@ -42,11 +49,11 @@ extension Migration {
       FROM (
         SELECT model, measure, date_trunc('month', as_of::timestamp)::date AS month, as_of,
           subject_id, predicted::float8 AS predicted, actual::float8 AS actual
-        FROM predictions.outcomes WHERE measure IN ('churn_30d', 'churn_90d') AND actual IS NOT NULL)
+        FROM predictions.outcomes WHERE \#(measures) AND actual IS NOT NULL)
         AS known) AS binned
     GROUP BY model, measure, month, bin;
 
-    CREATE VIEW predictions.lift_by_month AS
+    \#(create) predictions.lift_by_month AS
     SELECT model, measure, month, share, sum(rows) AS rows, sum(events) AS events,
       sum(events) / nullif(max(all_events), 0) AS share_of_events,
       sum(events) / sum(rows) / nullif(max(all_events) / max(all_rows), 0) AS lift
@@ -60,7 +67,7 @@ extension Migration {
           SELECT model, measure, date_trunc('month', as_of::timestamp)::date AS month, as_of,
             subject_id, predicted::float8 AS predicted, actual::float8 AS actual
           FROM predictions.outcomes
-          WHERE measure IN ('churn_30d', 'churn_90d') AND actual IS NOT NULL) AS known
+          WHERE \#(measures) AND actual IS NOT NULL) AS known
         CROSS JOIN (VALUES (0.01), (0.05), (0.1), (0.2), (0.5)) AS top (share)
         WINDOW w AS (PARTITION BY model, measure, month, top.share
           ORDER BY predicted DESC, as_of, subject_id)) AS ranked
@@ -68,6 +75,7 @@ extension Migration {
     GROUP BY model, measure, month, share;
 
     """#
+  }
 
   private static let accuracyComments = #"""
     COMMENT ON VIEW predictions.accuracy_by_month IS

@@ -59,7 +59,7 @@ struct FittedRisk {
       verdict = ownVerdict
       return
     }
-    let forecast = try model.forecast(panel)
+    let forecast = try model.forecast(panel, convert: reading.converts)
     self.forecast = forecast
     dataDigest = SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: panel))
     var coefficients = JSONText()

@@ -161,7 +161,8 @@ extension FittedRisk {
     result.verdict.decision = .kept
     result.shown = (
       try champion.definition.forecast(
-        own, kept: meeting.kept, bands: model.bands, policy: model.payments?.policy),
+        own, kept: meeting.kept, bands: model.bands, policy: model.payments?.policy,
+        convert: reading.converts),
       champion.version,
       isSame ? dataDigest : SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: own))
     )
@@ -234,37 +235,6 @@ private struct RiskMeeting {
       else { return source }
       return .baseline(
         rate: nil, reason: "the champion's recipe does not pass its gate any more", refused: nil)
-    }
-  }
-}
-
-extension RiskDefinition {
-  /// What is learned from a panel of this model, and said of its rows of now.
-  ///
-  /// - Parameters:
-  ///   - panel: the panel, of the model's kind.
-  ///   - kept: what gives each probability, where that was fitted before.
-  ///   - bands: where bands begin; those of the definition where none are given.
-  ///   - policy: when a refused charge may be tried again; that of the definition likewise.
-  /// - Returns: what is said.
-  /// - Throws: `RegressionError`.
-  func forecast(
-    _ panel: any RiskPanel, kept: [RiskSource]? = nil, bands: ChurnRisk.Bands? = nil,
-    policy: RetryPolicy? = nil
-  ) throws -> any RiskForecast {
-    switch kind {
-    case .churn:
-      guard let panel = panel as? ChurnPanel else { preconditionFailure("a panel of churn") }
-      guard let kept else {
-        return try ChurnForecast(panel, features: features, bands: bands ?? self.bands)
-      }
-      return try ChurnForecast(
-        panel, features: features, kept: (kept[0], kept[1]), bands: bands ?? self.bands)
-    case .paymentFailure:
-      guard let panel = panel as? PaymentPanel else { preconditionFailure("a panel of payments") }
-      let policy = policy ?? payments?.policy ?? RetryPolicy()
-      guard let kept else { return try PaymentForecast(panel, policy: policy) }
-      return try PaymentForecast(panel, policy: policy, kept: kept[0])
     }
   }
 }

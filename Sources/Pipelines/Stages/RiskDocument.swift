@@ -45,6 +45,8 @@ extension RiskModel {
     guard let document = try? decoder.decode(RiskDocument.self, from: Data(text.utf8)) else {
       return nil
     }
+    let width = 1 + document.model.coefficients.reduce(0) { $0 + $1.count }
+    guard (document.groups ?? [:]).values.allSatisfy({ $0.count == width }) else { return nil }
     self.init(
       fitted: document.model, shift: document.shift, gate: document.judgement,
       baseRate: document.baseRate, constantFeatures: document.constantFeatures,

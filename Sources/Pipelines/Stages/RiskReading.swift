@@ -104,6 +104,10 @@ extension RunContext {
         model.features, of: history, companies: companies, changes: input.changes,
         origins: input.origins, known: known)
     case .paymentFailure: preconditionFailure("payments are read otherwise")
+    case .upsell:
+      let prices = try priceList(&notices)
+      panel = try UpsellPanel(
+        model.features, of: history, try upsellInput(book, prices, model, &notices))
     }
     return RiskReading(
       panel: panel, book: book, refusal: nil, rowsRead: rowsRead, notices: notices)

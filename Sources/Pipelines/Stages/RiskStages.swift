@@ -1,6 +1,7 @@
 import AlmanacCore
 import Columns
 import Documents
+import Postgres
 import Predictions
 
 extension RunContext {
@@ -102,7 +103,9 @@ extension PredictStage {
     outcome.rowsIn += fitted.rowsRead
     outcome.rowsOut += written
     outcome.note("\(model.name)_rows", written)
-    note(fitted.shownForecast?.drifts ?? [], of: model, &outcome)
+    let drifts = fitted.shownForecast?.drifts ?? []
+    note(drifts, of: model, &outcome)
+    try write(drifts, of: model, fitted.rowVersion, in: context)
     let outcomes = try context.recordOutcomes(of: model, fitted)
     if outcomes > 0 { outcome.note("\(model.name)_outcomes", outcomes) }
     context.log(.info, "predict: \(model.name), \(written) rows")
@@ -119,6 +122,11 @@ extension PredictStage {
       let rows = ChurnRiskRows(
         run: context.run, model: model.name, asOf: context.date, recordedCut: cut,
         validUntil: validUntil, actions: model.actions)
+      batches = [rows.batch(forecast, of: fitted)]
+    } else if let forecast = fitted.shownForecast as? UpsellForecast {
+      let rows = UpsellRowsWriting(
+        run: context.run, model: model.name, asOf: context.date, recordedCut: cut,
+        validUntil: validUntil)
       batches = [rows.batch(forecast, of: fitted)]
     }
     if model.kind == .paymentFailure {
@@ -140,6 +148,32 @@ extension PredictStage {
       without: context.directory.standIns)
   }
 
+  /// Keeps how far features have moved (DECISIONS.md, D-532).
+  private func write(
+    _ drifts: [(part: String, drift: RiskDrift)], of model: RiskDefinition, _ version: String,
+    in context: RunContext
+  ) throws {
+    try context.lock.write { connection in
+      try connection.run(
+        "DELETE FROM predictions.feature_drift WHERE run_id = $1 AND model = $2",
+        [context.run.description, model.name])
+      try connection.run(
+        """
+        INSERT INTO predictions.feature_drift (run_id, model, part, feature, as_of, model_version,
+          stability_index, warned_above)
+        SELECT $1, $2, part, feature, $3, $4, index, above
+        FROM unnest($5::text[], $6::text[], $7::float8[], $8::float8[])
+          AS d (part, feature, index, above)
+        """,
+        [
+          context.run.description, model.name, context.date.description, version,
+          array(drifts.map(\.part)), array(drifts.map(\.drift.feature)),
+          array(drifts.map { "\($0.drift.stabilityIndex)" }),
+          array(drifts.map { "\($0.drift.limit)" }),
+        ])
+    }
+  }
+
   /// Warns of features that have moved away from what was learned, and notes all of them.
   private func note(
     _ drifts: [(part: String, drift: RiskDrift)], of model: RiskDefinition,
@@ -157,15 +191,5 @@ extension PredictStage {
     if drifts.isEmpty { return }
     let words = drifts.map { "\(name($0, $1)) \(FittedRisk.rounded($1.stabilityIndex))" }
     outcome.note("\(model.name)_drift", words.joined(separator: ", "))
-  }
-}
-
-extension RiskDefinition.Kind {
-  /// The table of what is said of companies.
-  var table: PredictionTable {
-    switch self {
-    case .churn: .churnRisk
-    case .paymentFailure: .paymentFailureRisk
-    }
   }
 }

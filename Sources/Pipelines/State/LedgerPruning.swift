@@ -119,11 +119,12 @@ package struct LedgerPruning {
       """, [pipeline, String(retention.publicationDays)])
     let runs = (0..<rows.count).compactMap { rows[$0, "run_id"] }
     if runs.isEmpty { return [] }
-    return try PredictionTable.allCases.map { table in
+    let tables = PredictionTable.allCases.map(\.name.description) + ["predictions.feature_drift"]
+    return try tables.map { table in
       Removal(
-        table: table.name.description,
+        table: table,
         rows: try connection.run(
-          "DELETE FROM \(table.name) WHERE run_id = ANY ($1::uuid[])",
+          "DELETE FROM \(table) WHERE run_id = ANY ($1::uuid[])",
           ["{" + runs.joined(separator: ",") + "}"]))
     }
   }

@@ -50,9 +50,14 @@ package struct RiskModel: Sendable {
   /// The names of the contributions.
   package var reasonNames: [String] { fitted.reasonNames }
 
-  /// Scores rows of features.
-  package func scores(_ table: Table) throws(RegressionError) -> [Score] {
-    try fitted.predict(table).map { prediction in
+  /// The fits as one.
+  var fit: RiskFit { RiskFit(common: fitted, deviations: deviations) }
+
+  /// Scores rows of features, each by the fit of its group where there are groups.
+  package func scores(
+    _ table: Table, groups: RiskGroups? = nil
+  ) throws(RegressionError) -> [Score] {
+    try fit.predictions(table, groups).map { prediction in
       let base = prediction.base + shift
       let total = prediction.contributions.reduce(base, +)
       return Score(
@@ -125,17 +130,17 @@ package struct RiskRecipe: Sendable {
       guard min(data.events(training), training.count - data.events(training)) >= neededEvents / 2,
         !usable(data, training).isEmpty
       else { continue }
-      var model = try fit(data, training)
+      var model = try pooled(data, training)
       let earlier = judged.filter { data.isMature($0.row, by: opening) }
-      model.calibration = try calibration(data, earlier.map { ($0.row, $0.raw) })
-      let raw = try model.linearPredictor(data.table)
+      model.common.calibration = try calibration(data, earlier.map { ($0.row, $0.raw) })
+      let raw = try model.linearPredictor(data.table, data.groups)
       let simple = try oneFeature(data, training)
       let base = Double(data.events(training)) / Double(training.count)
       for period in window {
-        let shift = shift(data, model, raw, at: data.asOf[period])
+        let shift = shift(data, model.common, raw, at: data.asOf[period])
         let rates = segmentRates(data, at: data.asOf[period], base: base)
         for row in known where data.rows[row].period == period {
-          judged.append((row, raw[row], model.calibration.logOdds(raw[row]) + shift))
+          judged.append((row, raw[row], model.common.calibration.logOdds(raw[row]) + shift))
           baselines[.baseRate, default: []].append(base)
           baselines[.segmentRate, default: []].append(rates[data.segments[row]] ?? base)
           baselines[.oneFeature, default: []].append(ModelFamily.logistic.mean(simple[row]))
@@ -150,15 +155,16 @@ package struct RiskRecipe: Sendable {
     let gate = try RiskGate(
       logOdds: judged.map(\.logOdds), outcomes: judged.map { data.outcomes[$0.row] },
       companies: judged.map { data.rows[$0.row].company }, baselines: baselines)
-    var final = try fit(data, known)
-    final.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
-    let raw = try final.linearPredictor(data.table)
+    var final = try pooled(data, known)
+    final.common.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
+    let raw = try final.linearPredictor(data.table, data.groups)
     let kept = Set(usable(data, known))
     return .model(
       RiskModel(
-        fitted: final, shift: shift(data, final, raw, at: cut), gate: gate, baseRate: rate ?? 0,
-        judged: judged.map { ($0.row, $0.logOdds) },
-        constantFeatures: data.table.names.filter { !kept.contains($0) }))
+        fitted: final.common, shift: shift(data, final.common, raw, at: cut), gate: gate,
+        baseRate: rate ?? 0, judged: judged.map { ($0.row, $0.logOdds) },
+        constantFeatures: data.table.names.filter { !kept.contains($0) },
+        deviations: final.deviations))
   }
 
   /// A model that was fitted before, its intercept moved to the last months known by an instant
@@ -167,7 +173,8 @@ package struct RiskRecipe: Sendable {
     _ model: RiskModel, _ data: RiskRows, by cut: Timestamp
   ) throws(RegressionError) -> RiskModel {
     var model = model
-    model.shift = shift(data, model.fitted, try model.fitted.linearPredictor(data.table), at: cut)
+    let raw = try model.fit.linearPredictor(data.table, data.groups)
+    model.shift = shift(data, model.fitted, raw, at: cut)
     return model
   }
 
@@ -176,7 +183,7 @@ package struct RiskRecipe: Sendable {
   func served(
     _ model: RiskModel, _ data: RiskRows, since cut: Timestamp
   ) throws(RegressionError) -> [(row: Int, logOdds: Double)] {
-    let raw = try model.fitted.linearPredictor(data.table)
+    let raw = try model.fit.linearPredictor(data.table, data.groups)
     let rows = data.rows.indices.filter { !data.isMature($0, by: cut) }
     let periods = Set(rows.map { data.rows[$0].period })
     let shifts = Dictionary(
@@ -206,6 +213,24 @@ package struct RiskRecipe: Sendable {
       guard let first = rows.first(where: { !values[$0].isNaN }) else { return false }
       return rows.contains { !values[$0].isNaN && values[$0] != values[first] }
     }
+  }
+
+  /// The fit to rows, and those of their groups that lean on it.
+  private func pooled(_ data: RiskRows, _ rows: [Int]) throws(RegressionError) -> RiskFit {
+    let common = try fit(data, rows)
+    guard let groups = data.groups?.selecting(rows) else {
+      return RiskFit(common: common, deviations: [:])
+    }
+    let found = try common.groupDeviations(
+      data.table.selecting(rows: rows), target: rows.map { data.outcomes[$0] }, groups: groups.of,
+      count: groups.names.count)
+    let present = Set(groups.of)
+    return RiskFit(
+      common: common,
+      deviations: Dictionary(
+        uniqueKeysWithValues: groups.names.indices.filter { present.contains($0) }.map {
+          (groups.names[$0], found[$0])
+        }))
   }
 
   private func fit(

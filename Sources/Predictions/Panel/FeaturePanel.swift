@@ -55,6 +55,32 @@ package struct FeaturePanel: Sendable {
     self.quantities = quantities
   }
 
+  /// Chosen rows, and further features of theirs.
+  ///
+  /// - Parameters:
+  ///   - positions: the rows, by position; one may be chosen several times.
+  ///   - further: features that are one quantity each, with its value in each chosen row.
+  /// - Returns: the chosen rows, in the order of the choice.
+  package func selecting(
+    _ positions: [Int], adding further: [(feature: FeatureSpecification, values: [Double])] = []
+  ) -> FeaturePanel {
+    var table = table.selecting(rows: positions)
+    var quantities = quantities.map { columns in
+      columns.map { column in positions.map { column[$0] } }
+    }
+    for (feature, values) in further {
+      table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, [values])))
+      quantities.append([values])
+    }
+    return FeaturePanel(rows: positions.map { rows[$0] }, table: table, quantities: quantities)
+  }
+
+  private init(rows: [PanelRow], table: Table, quantities: [[[Double]]]) {
+    self.rows = rows
+    self.table = table
+    self.quantities = quantities
+  }
+
   private static func combined(
     _ kind: FeatureSpecification.Kind, _ columns: [[Double]]
   ) -> [Double] {

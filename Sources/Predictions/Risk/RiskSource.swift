@@ -62,9 +62,11 @@ package enum RiskSource: Sendable {
   /// The score of each row; `nil` where nothing is known.
   ///
   /// - Throws: `RegressionError` where a feature is missing.
-  func scores(_ table: Table) throws(RegressionError) -> [RiskModel.Score]? {
+  func scores(
+    _ table: Table, groups: RiskGroups? = nil
+  ) throws(RegressionError) -> [RiskModel.Score]? {
     switch self {
-    case .model(let model): return try model.scores(table)
+    case .model(let model): return try model.scores(table, groups: groups)
     case .baseline(let rate, _, _):
       guard let rate else { return nil }
       let score = RiskModel.Score(probability: rate, base: logit(rate), contributions: [])

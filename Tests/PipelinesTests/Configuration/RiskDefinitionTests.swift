@@ -47,6 +47,57 @@ struct RiskDefinitionTests {
     #expect(model.bands == ChurnRisk.Bands())
   }
 
+  @Test("of the same features with other bands is the same recipe")
+  func bandsAreNoRecipe() throws {
+    let model = try RiskDefinition(node: try Sample.node(Sample.risk))
+    let other = try RiskDefinition(
+      node: try Sample.node(
+        Sample.risk.split(separator: "\n").filter { !$0.hasPrefix("bands") }
+          .joined(separator: "\n") + "\nbands: {medium: 5%, high: 10%, critical: 30%}\n"))
+    #expect(other.bands != model.bands)
+    #expect(other.canonicalText == model.canonicalText)
+  }
+
+  private static let upsell = """
+    model: upsell
+    kind: upsell
+    question: who buys?
+    counts: {}
+    features: {goes_with: {level: affinity}, mrr: {level: mrr}}
+
+    """
+
+  @Test("of upsell has modules that need others, and features of modules")
+  func upsell() throws {
+    let model = try RiskDefinition(
+      node: try Sample.node(Self.upsell + "prerequisites: {recording: [voice], voice: [calls]}\n"))
+    #expect(model.kind == .upsell)
+    #expect(model.prerequisites == ["recording": ["voice"], "voice": ["calls"]])
+    #expect(model.features.map(\.readsAffinity) == [true, false])
+  }
+
+  @Test(
+    "of upsell that cannot be is refused at its place",
+    arguments: [
+      ("prerequisites: {a: [b], b: [c], c: [a]}\n", "which needs itself"),
+      ("bands: {medium: 1%, high: 2%, critical: 3%}\n", "bands"),
+    ])
+  func upsellFaults(text: String, message: String) throws {
+    let error = #expect(throws: DocumentError.self) {
+      try RiskDefinition(node: try Sample.node(Self.upsell + text))
+    }
+    #expect("\(try #require(error))".contains(message), "\(String(describing: error))")
+  }
+
+  @Test("of churn cannot tell how modules go together")
+  func affinityOfChurn() throws {
+    let error = #expect(throws: DocumentError.self) {
+      try RiskDefinition(
+        node: try Sample.node(Self.upsell.replacing("kind: upsell", with: "kind: churn")))
+    }
+    #expect("\(try #require(error))".contains("affinity"))
+  }
+
   @Test("has actions, which are no part of what is learned from")
   func actions() throws {
     let plain = try RiskDefinition(node: try Sample.node(Sample.risk))
@@ -77,7 +128,8 @@ struct RiskDefinitionTests {
       #"f.yaml:2:1: found unknown key "knid", expected kind (did you mean "kind"?)"#),
     BrokenDefinition(
       "unknown kind", "kind: churn", "kind: chrun",
-      #"f.yaml:2:7: found "chrun", expected churn or payment_failure (did you mean "churn"?)"#),
+      #"f.yaml:2:7: found "chrun", expected one of churn, payment_failure, upsell (did you mean "churn"?)"#
+    ),
     BrokenDefinition(
       "count of nothing", "of: payments, ", "",
       #"f.yaml:5:11: found no key "of", expected it in the count logins"#),
