@@ -22,8 +22,9 @@ package struct ModelsCommand: Command {
     champion before; called again, one further back. Who and why are recorded. A
     version so chosen stays until one is significantly better on months known
     since. Only versions that passed their gate can be chosen, of models whose
-    champion is kept from night to night: those of kind churn. What readers see
-    now stays; `almanac rollback` takes a publication back.
+    champion is kept from night to night: of kind churn, payment_failure or
+    upsell. What readers see now stays; `almanac rollback` takes a publication
+    back.
 
     Options:
       --limit N        versions of each model to list (default: 20)
