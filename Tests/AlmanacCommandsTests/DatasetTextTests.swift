@@ -60,6 +60,25 @@ struct DatasetTextTests {
     #expect(DatasetListText([], path: "p").lines(.json) == ["[]"])
   }
 
+  @Test("tell how far a first load is that has not ended")
+  func loads() {
+    let chunks = (0..<3).map { index in
+      Manifest.Load.Chunk(
+        relation: "16400", start: index, end: index + 1, rows: index < 2 ? 1_500 : nil)
+    }
+    let load = LoadSummary(
+      name: "events",
+      Manifest.Load(
+        watermark: Self.dataset([]).watermark, definitionDigest: "d", chunks: chunks))
+    let expected =
+      "events: the first load has not ended: 3,000 rows in 2 of 3 chunks; the next run goes on"
+    func text(_ summaries: [DatasetSummary]) -> String {
+      DatasetListText(summaries, loads: [load], path: "p").lines(.table).joined(separator: " ")
+    }
+    #expect(text([]) == expected)
+    #expect(text(Self.summaries).hasSuffix(expected))
+  }
+
   private static func batch(rows: Int, text: String) -> Batch {
     var id = ColumnBuilder(Field("id", .int64))
     var words = ColumnBuilder(Field("words", .text, isNullable: true))

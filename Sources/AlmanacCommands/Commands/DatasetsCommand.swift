@@ -175,7 +175,8 @@ package struct DatasetsCommand: Command {
     if let notice = directory.notice { console.report("warning: \(notice)") }
     switch action {
     case .list(let format):
-      console.print(DatasetListText(directory.summaries, path: dataPath).lines(format))
+      console.print(
+        DatasetListText(directory.summaries, loads: directory.loads, path: dataPath).lines(format))
     case .describe(let name):
       let dataset = try directory.dataset(name)
       let description = try DatasetDescription(of: name, in: directory)

@@ -4,11 +4,13 @@ package import Pipelines
 /// Renders the datasets of a data directory.
 package struct DatasetListText {
   private let summaries: [DatasetSummary]
+  private let loads: [LoadSummary]
   private let path: String
 
-  /// A rendering of the datasets of the folder at a path.
-  package init(_ summaries: [DatasetSummary], path: String) {
+  /// A rendering of the datasets of the folder at a path, and of the loads that have not ended.
+  package init(_ summaries: [DatasetSummary], loads: [LoadSummary] = [], path: String) {
     self.summaries = summaries
+    self.loads = loads
     self.path = path
   }
 
@@ -49,7 +51,15 @@ package struct DatasetListText {
   }
 
   private func tableLines() -> [String] {
-    guard !summaries.isEmpty else { return wrapped("\(path) holds no dataset yet.", indent: "") }
+    let loading = loads.flatMap { load in
+      wrapped(
+        "\(load.name): the first load has not ended: \(Display.counted(load.rows, "row")) in "
+          + "\(Display.count(load.done)) of \(Display.counted(load.chunks, "chunk")); the next run "
+          + "goes on", indent: "")
+    }
+    guard !summaries.isEmpty else {
+      return loads.isEmpty ? wrapped("\(path) holds no dataset yet.", indent: "") : loading
+    }
     var table = TextTable([
       ("dataset", .left), ("rows", .right), ("bytes", .right), ("parts", .right),
       ("first day", .left), ("last day", .left), ("missing", .right),
@@ -75,7 +85,7 @@ package struct DatasetListText {
       ])
     }
     lines += cuts.lines()
-    return lines
+    return lines + (loading.isEmpty ? [] : [""]) + loading
   }
 }
 

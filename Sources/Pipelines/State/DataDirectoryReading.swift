@@ -50,6 +50,11 @@ package struct DataDirectoryReading: Sendable {
     manifest.datasets.sorted { $0.key < $1.key }.map { DatasetSummary(name: $0, $1) }
   }
 
+  /// How far the loads are that have not ended, ordered by name.
+  package var loads: [LoadSummary] {
+    (manifest.loads ?? [:]).sorted { $0.key < $1.key }.map { LoadSummary(name: $0, $1) }
+  }
+
   /// What the manifest says of a dataset.
   ///
   /// - Throws: ``DataDirectoryError/unknownDataset(name:suggestion:known:)``.
@@ -68,7 +73,8 @@ package struct DataDirectoryReading: Sendable {
     case asOf(Timestamp)
   }
 
-  /// The first rows of a dataset, in the order of its parts, one batch a part.
+  /// The first rows of a dataset, in the order of its parts, one batch a part; those that another
+  /// day counts are left out, as readers leave them out.
   ///
   /// - Parameters:
   ///   - name: the dataset.
@@ -85,19 +91,25 @@ package struct DataDirectoryReading: Sendable {
     if dataset.hasVersions, versions != .all {
       return try rows(of: name, dataset, on: day, versions, limit: limit)
     }
-    let parts = dataset.parts.filter {
-      $0.holdsRows && (day == nil || $0.date == day?.description)
-    }
+    let fields = try fields(of: dataset)
+    let repeating = Set(dataset.parts.filter { $0.kind == .repeats }.compactMap(\.date))
     var batches: [Batch] = []
-    var wanted = limit
-    for part in parts where wanted > 0 {
-      let batch = try reader.decode(part, columns: nil)
+    var (wanted, total) = (limit, 0)
+    for part in reader.rowParts(of: dataset, days: day.map { $0...$0 })
+    where day == nil || part.date != nil {
+      let hasRepeats = part.date.map(repeating.contains) ?? false
+      if wanted == 0, !hasRepeats {
+        total += part.rows
+        continue
+      }
+      let columns = wanted > 0 ? fields.map(\.name) : []
+      let batch = try reader.rows(of: part, in: dataset, columns: columns)
       let kept = min(wanted, batch.rowCount)
-      batches.append(batch.prefix(kept))
+      if wanted > 0 { batches.append(batch.prefix(kept)) }
       wanted -= kept
+      total += batch.rowCount
     }
-    let fields = try batches.first?.fields ?? fields(of: dataset)
-    return (fields, batches, parts.reduce(0) { $0 + $1.rows })
+    return (fields, batches, total)
   }
 
   /// The first rows of a dataset of versions, as some cut saw them.

@@ -36,3 +36,23 @@ package struct DatasetSummary: Equatable, Sendable {
     }
   }
 }
+
+/// How far the first reading of a large table has come.
+package struct LoadSummary: Equatable, Sendable {
+  /// The dataset's name.
+  package var name: String
+  /// The rows that are stored already.
+  package var rows: Int
+  /// The chunks of the table that are done.
+  package var done: Int
+  /// All chunks.
+  package var chunks: Int
+
+  /// The summary of a load of a manifest.
+  package init(name: String, _ load: Manifest.Load) {
+    self.name = name
+    rows = load.chunks.reduce(0) { $0 + ($1.rows ?? 0) }
+    done = load.chunks.count { $0.rows != nil }
+    chunks = load.chunks.count
+  }
+}

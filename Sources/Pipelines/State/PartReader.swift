@@ -63,15 +63,20 @@ package struct PartReader: Sendable {
     if entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue {
       return try versions(entry, days: days, columns: columns, asOf: nil)
     }
-    let parts = rowParts(of: entry, days: days)
-    let lists = Dictionary(
-      grouping: entry.parts.filter { $0.kind == .repeats }, by: \.date)
-    return try parts.map { part in
-      guard let repeats = lists[part.date], part.date != nil else {
-        return try decode(part, columns: columns)
-      }
-      return try rows(of: part, without: repeats, columns: columns)
+    return try rowParts(of: entry, days: days).map {
+      try rows(of: $0, in: entry, columns: columns)
     }
+  }
+
+  /// Some columns of the rows of a part, without the rows that another day counts.
+  func rows(
+    of part: Manifest.Part, in entry: Manifest.Dataset, columns: [String]
+  ) throws -> Batch {
+    let repeats = entry.parts.filter {
+      $0.kind == .repeats && $0.date == part.date && $0.date != nil
+    }
+    return repeats.isEmpty
+      ? try decode(part, columns: columns) : try rows(of: part, without: repeats, columns: columns)
   }
 
   /// The rows of a dataset of versions as they were at an instant of the source's clock.
@@ -129,7 +134,7 @@ package struct PartReader: Sendable {
   }
 
   /// The parts with rows of some days that are not below the floor.
-  private func rowParts(
+  func rowParts(
     of entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?
   ) -> [Manifest.Part] {
     entry.parts.filter { part in

@@ -10,7 +10,8 @@ struct Compaction {
   let writer: PartWriter
   var maximumRows = RowPartitioner.maximumWaitingRows
 
-  /// A day with more parts than this is worth being rewritten.
+  /// A day with more parts than this is worth being rewritten, if that halves them: a day of many
+  /// million rows needs as many parts, and would be rewritten every night for the few rows that came.
   static let maximumParts = 8
 
   /// The parts, with those of days that have too many joined to as few as memory allows.
