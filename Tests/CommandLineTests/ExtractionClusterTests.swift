@@ -143,6 +143,35 @@ struct ExtractionClusterTests {
     try place.expectHeld()
   }
 
+  @Test("reads what a lagging standby did not show, beyond the overlap, once it does")
+  func overlapOnStandby() throws {
+    let (primary, standby) = try pair()
+    let place = try ExtractionPlace(
+      [
+        "rows": ExtractionPlace.rows("overlap", "updated: recorded", "overlap: 1s")
+          .replacing("from: app.rows", with: "query: SELECT * FROM app.rows")
+      ], source: primary.url())
+    try place.sql("UPDATE app.rows SET recorded = now() - interval '1 day'")
+    try catchUp(primary, standby)
+    place.source = standby.url()
+    try place.night()
+    try place.expectHeld()
+    try standby.connect().run("SELECT pg_wal_replay_pause()")
+    place.source = primary.url()
+    try place.add(3_001...3_050)
+    usleep(1_500_000)
+    place.source = standby.url()
+    try place.night()
+    try standby.connect().run("SELECT pg_wal_replay_resume()")
+    try catchUp(primary, standby)
+    usleep(1_500_000)
+    for _ in 0..<2 {
+      let quiet = try place.night("--verbose")
+      #expect(!quiet.stderr.contains("rows: 3,0"), "\(quiet.stderr)")
+      try place.expectHeld()
+    }
+  }
+
   @Test("waits for a standby that has not replayed a commit though it has later transactions")
   func commitNotReplayed() throws {
     let (primary, standby) = try pair()

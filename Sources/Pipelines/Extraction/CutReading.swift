@@ -58,6 +58,13 @@ struct DatasetReading: Sendable {
   /// What finds out which keys are gone; `nil` if nothing has to.
   var sweep: KeySweep?
 
+  /// Whether every relation of the source is read whole, so that what is not read is not there.
+  var readsAll: Bool {
+    guard extent.isIncrement else { return true }
+    guard let table = plan.table, !extent.fresh.isEmpty else { return false }
+    return !table.mayReadRelations || table.relations.allSatisfy { extent.fresh.contains($0.oid) }
+  }
+
   /// What is to be read, piece by piece.
   fileprivate func tasks(_ index: Int, pieces: [SourcePiece]) -> [ReadTask] {
     let definition = plan.definition

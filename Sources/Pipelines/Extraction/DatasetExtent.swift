@@ -50,7 +50,8 @@ enum DatasetExtent: Hashable, Sendable {
       fresh: Set(fresh))
   }
 
-  /// Mode overlap: what changed since the last cut, and the overlap before it.
+  /// Mode overlap: what changed since the instant up to which the last cut showed all, and the
+  /// overlap before it; everything where that instant is not known.
   private init(
     recent plan: DatasetPlan, held: Manifest.Dataset, repair: Repair?, at cut: SourceCut
   ) {
@@ -63,12 +64,12 @@ enum DatasetExtent: Hashable, Sendable {
       watermark.databaseOID == cut.source.databaseOID, watermark.timeline == source.timeline,
       watermark.tableOID == source.tableOID, watermark.relations == source.relations,
       let overlap = definition.overlap,
-      let taken = Timestamp(watermark.takenAt)
+      let through = watermark.changedThrough.flatMap({ Timestamp($0) })
     else {
       self = .whole(reason: nil)
       return
     }
-    self = .recent(since: Timestamp(microseconds: taken.microseconds - overlap))
+    self = .recent(since: Timestamp(microseconds: through.microseconds - overlap))
   }
 
   /// The horizon of the increment, `nil` where rows are not read by their transactions.

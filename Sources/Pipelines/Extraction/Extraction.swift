@@ -131,6 +131,7 @@ struct Extraction {
     var watermark = cut.watermark(
       of: result.reading.plan.table, horizon: isDurable ? cut.horizon : extent.horizon,
       after: extent.isIncrement ? result.reading.base?.watermark : nil)
+    if result.definition.mode == .overlap { watermark.changedThrough = cut.changedThrough }
     if isDurable, cut.source.writesLog { watermark.flushedPosition = watermark.logPosition }
     if let base = result.reading.base?.watermark, result.reading.bound?.applies ?? false {
       watermark.unboundedAt = base.unboundedAt
@@ -243,7 +244,7 @@ struct Extraction {
     let merged = try merge.merging(
       DatasetMerge.Read(
         whole: whole, increment: reading.extent.isIncrement ? increment : nil,
-        base: reading.base),
+        base: reading.base, isComplete: reading.readsAll),
       over: held)
     var parts = merged.parts
     if let tombstones = try tombstones(of: result, whole: whole, among: parts) {
@@ -268,7 +269,7 @@ struct Extraction {
     let report = ExtractionReport(
       dataset: definition.name, rowsRead: read, rowsNew: new,
       bytes: parts.reduce(0) { $0 + (known.contains($1.path) ? 0 : $1.bytes) },
-      notices: notices(of: result) + merged.notices)
+      notices: try notices(of: result, entry: entry) + merged.notices)
     return (entry, report)
   }
 
@@ -296,7 +297,10 @@ struct Extraction {
   private func rowsNew(
     _ result: Result, entry: Manifest.Dataset, held: Manifest.Dataset?
   ) -> Int {
-    let adds = result.reading.extent.horizon != nil && result.reading.base == held
+    // In mode changes versions are only added, and some of those that arrive are held already.
+    let adds =
+      result.reading.extent.horizon != nil && result.reading.base == held
+      && result.definition.mode != .changes
     guard let held, result.definition.mode != .full, !adds || result.rows.whole.read > 0 else {
       return result.rows.read + result.loadedRows - result.rows.held
     }
@@ -304,10 +308,17 @@ struct Extraction {
   }
 
   /// What to tell of a dataset beside the merge.
-  private func notices(of result: Result) -> [String] {
+  private func notices(of result: Result, entry: Manifest.Dataset) throws -> [String] {
     let name = result.definition.name
     var notices = result.rows.notices(dataset: name)
-    if let repair = held.repairs[name] { notices.append(repair.notice(of: name)) }
+    if let repair = held.repairs[name] {
+      notices.append(repair.notice(of: name))
+      if let before = context.directory.manifest.datasets[name] {
+        let loss = try RepairLoss(
+          of: result.definition, from: before, to: entry, reader: context.directory.reader)
+        notices += [loss?.notice].compactMap(\.self)
+      }
+    }
     if case .whole(let reason?) = result.reading.extent {
       notices.append("\(name) is read whole: \(reason)")
     }

@@ -41,11 +41,96 @@ struct Repair: Sendable {
 
   /// What was done, in words.
   func notice(of dataset: String) -> String {
-    let files = parts.count == 1 ? "the file \(parts[0].path)" : "\(parts.count) files"
+    let files = parts.count == 1 ? "the file \(parts[0].path) was" : "\(parts.count) files were"
     let read = days.map { days in
       days.count == 1 ? "\(days[0])" : "\(days.count) days"
     }
     return
-      "\(dataset): \(files) was damaged; \(read ?? "everything") was read again from the source"
+      "\(dataset): \(files) damaged; \(read ?? "everything") was read again from the source"
+  }
+}
+
+/// Rows that only damaged files held, since the source has them no longer.
+///
+/// They are the rows of before and those that came since, less the rows of after. What came since is
+/// told by the transactions: the cut of before did not show it.
+struct RepairLoss: Equatable {
+  /// The sentence that tells of it.
+  let notice: String
+
+  /// What a repair lost of a dataset, `nil` if nothing is known to be lost, and in mode full, which
+  /// keeps nothing.
+  ///
+  /// - Parameters:
+  ///   - definition: the dataset.
+  ///   - before: what was held, the damaged files included.
+  ///   - after: what is held now.
+  ///   - reader: the way to the files.
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  init?(
+    of definition: DatasetDefinition, from before: Manifest.Dataset, to after: Manifest.Dataset,
+    reader: PartReader
+  ) throws {
+    if definition.mode == .full { return nil }
+    let bounds =
+      before.watermark.sharesTransactions(with: after.watermark)
+      ? SnapshotBounds(before.watermark.snapshot) : nil
+    var new = 0
+    var isExact = definition.readsByTransaction && bounds != nil
+    let known = Set(before.parts.map(\.path))
+    for part in after.parts where part.holdsRows && !known.contains(part.path) {
+      guard let bounds, let newest = part.maximumXID, newest >= bounds.start else { continue }
+      let batch = try reader.decode(part, columns: [StoredColumn.xid])
+      guard case .int64(let writers)? = batch[StoredColumn.xid]?.storage else { continue }
+      new += writers.count { !bounds.mayShow($0) }
+      // A savepoint of a transaction that was open then may have written these.
+      if writers.contains(where: { bounds.isUncertain($0) }) { isExact = false }
+    }
+    let lost = before.rows + new - after.rows
+    if lost <= 0 { return nil }
+    let unit = definition.mode == .changes ? "version" : "row"
+    notice =
+      "\(definition.name): \(isExact ? "" : "at least ")\(counted(lost, unit)) that the source no "
+      + "longer has could not be read again"
+  }
+}
+
+/// Which transactions a snapshot shows, as far as its text tells.
+struct SnapshotBounds: Equatable {
+  /// Every transaction below had ended.
+  let start: Int64
+  /// No transaction from this one on had begun.
+  let end: Int64
+  /// Those between that were open, without their savepoints.
+  let open: Set<Int64>
+
+  /// The bounds of a `pg_snapshot` as PostgreSQL prints it, `nil` if the text is none.
+  init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 3, let start = Int64(parts[0]), let end = Int64(parts[1]) else {
+      return nil
+    }
+    self.start = start
+    self.end = end
+    open = Set(parts[2].split(separator: ",").compactMap { Int64($0) })
+  }
+
+  /// Whether rows of a transaction may be shown; those of savepoints count as shown.
+  func mayShow(_ transaction: Int64) -> Bool {
+    transaction < end && !open.contains(transaction)
+  }
+
+  /// Whether a transaction may be a savepoint of one that was open.
+  func isUncertain(_ transaction: Int64) -> Bool {
+    guard let first = open.min() else { return false }
+    return transaction > first && mayShow(transaction)
+  }
+}
+
+extension Watermark {
+  /// Whether the identifiers of transactions mean the same in both: one history of one table.
+  fileprivate func sharesTransactions(with other: Watermark) -> Bool {
+    systemIdentifier == other.systemIdentifier && databaseOID == other.databaseOID
+      && tableOID == other.tableOID && timeline != nil && timeline == other.timeline
   }
 }

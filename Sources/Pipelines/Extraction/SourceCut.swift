@@ -20,6 +20,11 @@ struct SourceCut: Sendable {
   let next: Int64
   /// What the source told before the cut was taken; `nil` where it was not asked.
   let before: SourceMoment?
+  /// An instant up to which the cut shows all that was committed, ISO 8601; `nil` where a standby does
+  /// not tell (DECISIONS.md, D-144).
+  var changedThrough: String? {
+    source.isStandby ? before?.lastReplayed.map { min($0, takenAt) } : takenAt
+  }
   /// A position in the log of the source behind all that the cut shows, `nil` where the role may not
   /// read it: of a primary the end of its log, of a standby what it had replayed, read after the cut
   /// was taken.

@@ -8,6 +8,10 @@ import Postgres
 struct SourceMoment: Hashable, Sendable {
   /// How far a standby had replayed its log; `nil` for a primary, and where the role may not ask.
   let replayed: LogPosition?
+  /// When the last transaction ended that a standby had replayed, by its primary's clock, ISO 8601;
+  /// `nil` for a primary, where nothing was replayed since the standby was started, and where the
+  /// role may not ask.
+  let lastReplayed: String?
   /// When the oldest transaction began that was open, ISO 8601; `nil` where that is hidden from the
   /// role, and on a standby, which does not know.
   ///
@@ -34,6 +38,18 @@ struct SourceMoment: Hashable, Sendable {
     oldestOpen = rows[0, "oldest"]
     hasPrepared = rows[0, "prepared"] == "t"
     replayed = try LogPosition.replayed(by: connection)
+    lastReplayed = try SourceMoment.lastReplayed(by: connection)
+  }
+
+  private static func lastReplayed(by connection: Connection) throws -> String? {
+    let function = "pg_catalog.pg_last_xact_replay_timestamp()"
+    let rows = try connection.query(
+      """
+      SELECT pg_catalog.pg_is_in_recovery()
+        AND pg_catalog.has_function_privilege('\(function)', 'EXECUTE')
+      """)
+    guard rows[0, 0] == "t" else { return nil }
+    return try connection.query("SELECT \(SourceCut.text(of: function))")[0, 0]
   }
 
   /// An instant at or before the begin of every transaction that was open or prepared, ISO 8601;

@@ -334,6 +334,9 @@ package struct Watermark: Codable, Equatable, Sendable {
   /// An instant at or before the begin of every transaction that was open or prepared at the cut,
   /// ISO 8601; `nil` where the role may not see it.
   package var oldestTransaction: String?
+  /// An instant up to which the cut shows all changes, ISO 8601, in mode overlap: of a primary its
+  /// clock, of a standby the last commit that it had replayed; `nil` where that is not known.
+  package var changedThrough: String?
   /// When the last increment without a bound on the recorded clock was read, ISO 8601.
   package var unboundedAt: String?
   /// The horizon of that cut, where later increments were bounded; the next one without a bound

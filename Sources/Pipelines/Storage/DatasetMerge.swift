@@ -42,6 +42,9 @@ struct DatasetMerge {
     var increment: [Manifest.Part]?
     /// What the increment is added to.
     var base: Manifest.Dataset?
+    /// Whether every row of the source is in `whole`, though there is an increment: all relations
+    /// were truncated or rewritten.
+    var isComplete = false
   }
 
   /// Joins what was read with what is held (DECISIONS.md, D-130 to D-133).
@@ -63,7 +66,7 @@ struct DatasetMerge {
         "\(definition.name): \(counted(rows, "row")) held from before \(column) was declared "
           + "\(rows == 1 ? "has" : "have") no value in it")
     }
-    if merged.rowsKept > 0, read.increment == nil || read.base != held {
+    if merged.rowsKept > 0, read.isComplete || read.increment == nil || read.base != held {
       merged.notices.append(
         "\(definition.name): \(counted(merged.rowsKept, "row")) that the source no longer has "
           + "\(merged.rowsKept == 1 ? "is" : "are") kept "
@@ -120,7 +123,8 @@ struct DatasetMerge {
       merged.parts = base.parts + increment
       if !read.whole.isEmpty {
         merged = try replacing(read.whole, over: merged.parts, keepsTransactions: true)
-        merged.rowsKept = 0
+        // Of some relations alone it is not known which of the held rows were theirs.
+        if !read.isComplete { merged.rowsKept = 0 }
       }
     }
     // Nothing else is known to be of the same history of transactions as what was read.

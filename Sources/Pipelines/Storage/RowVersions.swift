@@ -4,11 +4,16 @@ import Columns
 extension DatasetMerge {
   /// Mode changes: versions are added.
   ///
-  /// Of what was read whole those are left out that hold the same
-  /// as the latest one that is held.
+  /// Of what was read whole those are left out that hold the same as the latest one that is held.
+  /// So are those of an increment that transactions wrote which the cut of before may have shown: a
+  /// rewrite of the table gave unchanged rows their transaction (DECISIONS.md, D-145).
   func mergingVersions(_ read: Read, over held: Manifest.Dataset?) throws -> Merged {
     var merged = Merged(parts: read.whole)
     if let increment = read.increment, let base = read.base {
+      var increment = increment
+      if base == held, let bounds = SnapshotBounds(base.watermark.snapshot) {
+        increment = try newVersions(increment, beside: base.parts, before: bounds.end)
+      }
       merged.parts = base.parts + increment
       if !read.whole.isEmpty { merged.parts += try newVersions(read.whole, beside: merged.parts) }
     }
@@ -39,9 +44,14 @@ extension DatasetMerge {
   /// The parts of what was read without the rows that hold the same as what is held.
   ///
   /// A key of which several versions were read keeps all of them.
+  /// Rows of transactions from `end` on are new without being compared; without it all are compared.
   private func newVersions(
-    _ read: [Manifest.Part], beside held: [Manifest.Part]
+    _ read: [Manifest.Part], beside held: [Manifest.Part], before end: Int64? = nil
   ) throws -> [Manifest.Part] {
+    func mayBeHeld(_ part: Manifest.Part) -> Bool {
+      end.map { part.minimumXID ?? 0 < $0 } ?? true
+    }
+    guard read.contains(where: { $0.holdsSourceRows && mayBeHeld($0) }) else { return read }
     var counts: [Int32] = []
     var keys = KeyTable(minimumCapacity: read.reduce(0) { $0 + $1.rows })
     for part in read where part.holdsSourceRows {
@@ -52,12 +62,16 @@ extension DatasetMerge {
       }
     }
     let latest = try LatestVersions(
-      held, reader: reader, key: definition.key, content: definition.fields.map(\.name))
+      held, reader: reader, key: definition.key, content: definition.fields.map(\.name), of: keys)
     return try read.compactMap { part -> Manifest.Part? in
+      if !mayBeHeld(part) { return part }
       let batch = try reader.storedRows(of: part)
       let values = batch.keyValues(of: definition.key)
       let contents = batch.keyValues(of: definition.fields.map(\.name))
+      var writers: [Int64]?
+      if case .int64(let stored)? = batch[StoredColumn.xid]?.storage { writers = stored }
       let kept = (0..<batch.rowCount).filter { row in
+        if let end, let writers, writers[row] >= end { return true }
         guard let index = keys.index(of: values[row]), counts[index] == 1 else { return true }
         return latest.content(of: values[row]) != contents[row]
       }
@@ -91,25 +105,30 @@ struct LatestVersions: Sendable {
   ///   - reader: the way to their files.
   ///   - key: the columns that identify a row.
   ///   - content: the columns to compare versions by; none if they are not to be compared.
+  ///   - wanted: the only keys to look at, `nil` for all.
   ///   - instant: the instant to look back to: what a later cut saw or missed is left out.
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
   init(
     _ parts: [Manifest.Part], reader: PartReader, key: [String], content: [String] = [],
-    asOf instant: Timestamp? = nil
+    of wanted: KeyTable? = nil, asOf instant: Timestamp? = nil
   ) throws {
     for (index, part) in parts.enumerated() where part.kind != .repeats {
       let isTombstone = part.kind == .tombstones
       var columns = key + [StoredColumn.seen]
-      if !isTombstone {
-        columns += ([StoredColumn.xid] + content).filter { !columns.contains($0) }
-      }
+      if !isTombstone { columns.append(StoredColumn.xid) }
       let batch = try reader.decode(part, columns: columns)
       guard case .int64(let seen)? = batch[StoredColumn.seen]?.storage else { continue }
       var writers: [Int64]?
       if case .int64(let values)? = batch[StoredColumn.xid]?.storage { writers = values }
       let values = batch.keyValues(of: key)
-      let contents = isTombstone || content.isEmpty ? nil : batch.keyValues(of: content)
-      for row in values.indices where seen[row] <= instant?.microseconds ?? .max {
+      let rows = values.indices.filter { row in
+        seen[row] <= instant?.microseconds ?? .max
+          && wanted.map { $0.index(of: values[row]) != nil } ?? true
+      }
+      let contents =
+        isTombstone || content.isEmpty || rows.isEmpty
+        ? nil : try reader.decode(part, columns: content).keyValues(of: content)
+      for row in rows {
         add(
           values[row],
           Version(
