@@ -165,7 +165,7 @@ struct DatasetsTests {
       let empty = try run("verify")
       #expect(empty.status == 66 && empty.stderr.contains("holds no manifest.json"))
       #expect(try FileSystem.list(path).isEmpty)
-      try FileSystem.writeAtomically(Array("{\"version\": 3}".utf8), to: path + "/manifest.json")
+      try FileSystem.writeAtomically(Array("{\"version\": 4}".utf8), to: path + "/manifest.json")
       #expect(try run().status == 78)
       try FileSystem.writeAtomically(Array("{".utf8), to: path + "/manifest.json")
       #expect(try run("verify").status == 65)
