@@ -187,12 +187,17 @@ struct ExtractionLoadTests {
   func damagedChunk() throws {
     let place = try Self.place()
     _ = try place.nightStopped(at: 3_500) { program in
+      try wait(for: "chunks to be committed") {
+        try place.compare(relation: .within, toleratesStray: true).loaded > 1_000
+      }
       program.kill()
       _ = try program.wait()
     }
+    let manifest = try String(contentsOfFile: place.data + "/manifest.json", encoding: .utf8)
     let files =
       FileManager.default.enumerator(atPath: place.data)?.compactMap { $0 as? String }
-      .filter { $0.hasSuffix(".parquet") } ?? []
+      .filter { $0.hasSuffix(".parquet") && manifest.contains(URL(filePath: $0).lastPathComponent) }
+      ?? []
     let file = try #require(files.sorted().dropFirst(2).first)
     var bytes = try Data(contentsOf: URL(filePath: place.data + "/" + file))
     bytes[bytes.count / 2] ^= 1

@@ -116,6 +116,16 @@ struct RiskModelTests {
     #expect(abs(back.estimate + gain.estimate) < 1e-12 && back.upper < 0)
     let same = try #require(one.gain(over: one, data))
     #expect(same.estimate == 0 && same.lower == 0 && same.upper == 0)
+    // The rows of two companies taken for several of one: the mean is that of all of them still.
+    let joined = RiskRows(
+      rows: data.rows.map { PanelRow(company: $0.company / 2, period: $0.period) },
+      table: data.table, outcomes: data.outcomes, segments: data.segments, asOf: data.asOf,
+      maturity: data.maturity,
+      subjects: data.rows.map { UUIDValue(high: 1, low: UInt64($0.company)) })
+    let together = try #require(
+      RiskComparison(judged: full, joined).gain(
+        over: RiskComparison(judged: single, joined), joined))
+    #expect(abs(together.estimate - gain.estimate) < 1e-12)
   }
 
   @Test("a kept model is held to months it had not seen, and to no few of them")

@@ -101,6 +101,12 @@ struct DataErasure {
         throw ErasureError.undefined(dataset: name)
       }
       for (entry, isApart) in entries(name) {
+        // Before anything is recorded: rows are found and laid out by the columns they were kept by.
+        if let layout = entry.layout,
+          layout.key != definition.key || layout.time != definition.timeColumn
+        {
+          throw ErasureError.layoutChanged(dataset: name)
+        }
         for part in entry.parts where part.holdsSourceRows {
           try Interruption.check()
           let rows = try matches(in: part, definition, &matcher, &identities)
@@ -129,7 +135,9 @@ struct DataErasure {
       }
       return [:]
     }
-    guard case .uuid(let owners)? = batch[tenant]?.storage else { return [:] }
+    guard case .uuid(let owners)? = batch[tenant]?.storage else {
+      throw ErasureError.tenantIsNoUUID(dataset: definition.name, column: tenant)
+    }
     for row in 0..<batch.rowCount {
       guard let index = matcher.index(company: owners.row(row)) else { continue }
       rows[row] = index
@@ -199,7 +207,9 @@ struct DataErasure {
           if columns.isEmpty { break }
           try Interruption.check()
           let gone = found[part.path] ?? [:]
-          let batch = try directory.reader.decode(part, columns: columns)
+          // A definition that changed since may name columns that the files do not have.
+          let batch = try directory.reader.decode(
+            part, columns: entry.definitionDigest == definition.digest ? columns : nil)
           disguise.keep(
             gone.isEmpty
               ? batch : batch.taking((0..<batch.rowCount).filter { gone[$0] == nil }),
@@ -358,13 +368,17 @@ package enum ErasureError: ExitStatusConvertible, Equatable {
   case undefined(dataset: String)
   /// A dataset names the company and does not say whose its rows are.
   case withoutTenant(dataset: String, column: String)
+  /// A dataset says whose its rows are in a column of another type.
+  case tenantIsNoUUID(dataset: String, column: String)
+  /// A dataset's file names another key or time than its rows were kept by.
+  case layoutChanged(dataset: String)
   /// Nothing names the one to forget.
   case unknown(what: String)
 
   /// A wrong configuration, or a missing input.
   package var exitStatus: ExitStatus {
     switch self {
-    case .undefined, .withoutTenant: .configuration
+    case .undefined, .withoutTenant, .tenantIsNoUUID, .layoutChanged: .configuration
     case .unknown: .missingInput
     }
   }
@@ -378,6 +392,13 @@ package enum ErasureError: ExitStatusConvertible, Equatable {
     case .withoutTenant(let dataset, let column):
       "column \(column) of dataset \(dataset) names the company, but datasets/\(dataset).yaml has no "
         + "`tenant:`; add `tenant: \(column)`"
+    case .tenantIsNoUUID(let dataset, let column):
+      "column \(column) of dataset \(dataset) is its `tenant:` and no uuid, so nobody's rows can be found "
+        + "there; declare it `uuid`, with the cast `\(column): uuid = \(column)::uuid` if the source has "
+        + "text, extract, and forget again"
+    case .layoutChanged(let dataset):
+      "datasets/\(dataset).yaml names another key or time than the rows held were kept by; bring these "
+        + "lines back, or read it anew after `almanac datasets reset \(dataset) --yes`; nothing was changed"
     case .unknown(let what):
       "nothing in the target or the data folder names \(what); nothing was changed"
     }

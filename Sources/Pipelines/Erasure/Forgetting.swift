@@ -181,6 +181,8 @@ package struct Forgetting {
             rows_rewritten = $1 WHERE finished_at IS NULL
           """, [String(rows.reduce(0) { $0 + $1.rows })])
       }
+      // The old version of the row leads from the digest to the one that stands in.
+      try lock.connection.run("VACUUM almanac.forgotten")
     }
     return Forgetting.removals(rows)
   }

@@ -90,7 +90,10 @@ extension RunContext {
       in: try reader.allVersions(of: name, columns: columns), texts: texts, seen: StoredColumn.seen)
     let latest = Dictionary(grouping: versions, by: \.id)
     for (id, seen) in try reader.deletions(of: name) {
-      guard var last = latest[id]?.last else { continue }
+      let newest = latest[id]?.max {
+        ($0.seenAt?.microseconds ?? .min) < ($1.seenAt?.microseconds ?? .min)
+      }
+      guard var last = newest else { continue }
       last.isActive = false
       last.seenAt = seen
       versions.append(last)
@@ -104,7 +107,7 @@ extension PartReader {
   ///
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
   func allVersions(of dataset: String, columns: [String]) throws -> [Batch] {
-    try (manifest.datasets[dataset]?.parts ?? [])
+    try manifest.entries(of: dataset).flatMap(\.parts)
       .filter { $0.kind != .tombstones && $0.kind != .repeats }
       .map { try decode($0, columns: columns + [StoredColumn.seen]) }
   }
@@ -113,11 +116,10 @@ extension PartReader {
   ///
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
   func deletions(of dataset: String) throws -> [(id: UUIDValue, seen: Timestamp)] {
-    guard let entry = manifest.datasets[dataset], let key = entry.layout?.key.first else {
-      return []
-    }
+    let entries = manifest.entries(of: dataset)
+    guard let key = entries.first?.layout?.key.first else { return [] }
     var found: [(id: UUIDValue, seen: Timestamp)] = []
-    for part in entry.parts where part.kind == .tombstones {
+    for part in entries.flatMap(\.parts) where part.kind == .tombstones {
       let batch = try decode(part, columns: [key, StoredColumn.seen])
       guard case .uuid(let ids)? = batch[key]?.storage,
         case .int64(let seen)? = batch[StoredColumn.seen]?.storage

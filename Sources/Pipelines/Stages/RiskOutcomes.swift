@@ -88,12 +88,14 @@ extension RunContext {
         for (run, day) in try openRuns(of: model, measure, on: connection)
         where UpsellLabels.maturity(of: end(of: day)) <= knowledgeEnd {
           let instant = end(of: day)
-          let then = book.holdings(knownAt: instant)
           let rows = try connection.query(
             """
             SELECT company_id, target_id FROM predictions.upsell_opportunities
             WHERE run_id = $1 AND model = $2 AND kind = $3 ORDER BY 1, 2
             """, [run, model.name, kind.rawValue])
+          // A night without an offer stays open for ever.
+          if rows.count == 0 { continue }
+          let then = kind == .tier ? book.holdings(knownAt: instant) : now
           var known: (companies: [String], targets: [String], happened: [String]) = ([], [], [])
           for row in 0..<rows.count {
             guard let company = rows[row, "company_id"].flatMap({ UUIDValue($0) }),

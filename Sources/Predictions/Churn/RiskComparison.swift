@@ -3,12 +3,13 @@ package import Regression
 
 /// What two models or recipes say of the same rows, for which is better (DECISIONS.md, D-521).
 package struct RiskComparison: Sendable {
-  /// A company-month, whichever panel it is a row of.
+  /// A company-month, or a charge of one, whichever panel it is a row of.
   private struct Place: Hashable {
     var part: String
     var company: Int
     var instant: Timestamp
     var group: String
+    var subject: UUIDValue?
   }
 
   private var logOdds: [Place: Double] = [:]
@@ -93,6 +94,6 @@ package struct RiskComparison: Sendable {
   private static func place(_ row: Int, _ data: RiskRows, _ part: String) -> Place {
     Place(
       part: part, company: data.rows[row].company, instant: data.asOf[data.rows[row].period],
-      group: data.groups.map { $0.names[$0.of[row]] } ?? "")
+      group: data.groups.map { $0.names[$0.of[row]] } ?? "", subject: data.subjects?[row])
   }
 }

@@ -13,6 +13,9 @@ package struct RiskRows: Sendable {
   /// What each row is about besides its company, such as a module, where fits of one kind lean on a
   /// common one; `nil` where rows are about their company alone.
   package let groups: RiskGroups?
+  /// What each row is about where a company has several of an instant, such as its charges; `nil`
+  /// where it has one, or one of each group.
+  package let subjects: [UUIDValue]?
   /// A group of each row, such as its plan, for the baseline of last month's rate by group.
   package let segments: [Int]
   /// The instants, ascending.
@@ -28,15 +31,18 @@ package struct RiskRows: Sendable {
   /// Rows of the given parts, each with one entry per row or instant.
   package init(
     rows: [PanelRow], table: Table, outcomes: [Double], segments: [Int], asOf: [Timestamp],
-    maturity: [Timestamp], groups: RiskGroups? = nil, known: [Timestamp]? = nil,
+    maturity: [Timestamp], groups: RiskGroups? = nil, subjects: [UUIDValue]? = nil,
+    known: [Timestamp]? = nil,
     terms: [String: TermSpecification.Kind] = [:]
   ) {
     precondition(rows.count == table.rowCount && rows.count == outcomes.count)
     precondition(rows.count == segments.count && asOf.count == maturity.count)
     precondition(groups.map { $0.of.count == rows.count } ?? true)
     precondition(known.map { $0.count == rows.count } ?? true)
+    precondition(subjects.map { $0.count == rows.count } ?? true)
     self.rows = rows
     self.groups = groups
+    self.subjects = subjects
     self.table = table
     self.outcomes = outcomes
     self.segments = segments

@@ -59,6 +59,7 @@ package struct PaymentPanel: Sendable {
       outcomes: charges.map { $0.failed.map { $0 ? 1 : 0 } ?? .nan },
       segments: kinds.map { numbers[$0] ?? 0 }, asOf: months,
       maturity: Array(months.dropFirst()) + [cut],
+      subjects: charges.map(\.attempt),
       // What is recorded at an instant is known after it.
       known: charges.map { Timestamp(microseconds: $0.knownAt.microseconds + 1) },
       terms: Dictionary(
