@@ -170,13 +170,7 @@ package struct RevenueLedger: Hashable, Sendable {
 
   /// The ledger of a company; `nil` if it never had MRR.
   package func ledger(of company: UUIDValue) -> CompanyLedger? {
-    var low = 0
-    var high = companies.count
-    while low < high {
-      let middle = (low + high) / 2
-      if companies[middle].company < company { low = middle + 1 } else { high = middle }
-    }
-    return low < companies.count && companies[low].company == company ? companies[low] : nil
+    companies.element(of: company)
   }
 }
 

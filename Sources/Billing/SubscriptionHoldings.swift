@@ -92,13 +92,7 @@ package struct SubscriptionHoldings: Sendable {
 
   /// The holdings of a company; `nil` if it never had anything.
   package func holdings(of company: UUIDValue) -> CompanyHoldings? {
-    var low = 0
-    var high = companies.count
-    while low < high {
-      let middle = (low + high) / 2
-      if companies[middle].company < company { low = middle + 1 } else { high = middle }
-    }
-    return low < companies.count && companies[low].company == company ? companies[low] : nil
+    companies.element(of: company)
   }
 
   /// What the subscriptions of a company add up to at each instant.
