@@ -10,20 +10,9 @@ struct SourceCountTests {
     _ mode: String, checks: String, _ more: String..., column: String = "",
     rows: Int = 600, isPadded: Bool = false
   ) throws -> ExtractionPlace {
-    let text = """
-      from: app.rows
-      time: at
-      recorded: recorded
-      key: id
-      mode: \(mode)
-      \(more.joined(separator: "\n"))
-      columns:
-        n: int = app.brake(n)
-        amount: decimal(4)
-        note: text?
-        \(column)
-      checks: [\(checks)]
-      """
+    let text =
+      ExtractionPlace.rows(mode, more.joined(separator: "\n"))
+      + "\n  \(column)\nchecks: [\(checks)]"
     let place = try ExtractionPlace(["rows": text], rows: rows, isPadded: isPadded)
     try place.write(
       "pipelines/nightly.yaml",
