@@ -39,13 +39,18 @@ package struct GeneralizedLinearModel: Equatable, Sendable {
   package var firth: FirthPenalty
   /// The most threads, or `nil` for one per processor; the result does not depend on it.
   package var jobs: Int?
+  /// Columns whose coefficients stay at zero, as for a test of them.
+  ///
+  /// Their part of the information is the identity. Firth's penalty is still that of all columns.
+  package var heldAtZero: Set<Int>
 
   /// Settings of the given parts.
   package init(
     family: ResponseFamily, penalty: Double = 0, penaltyFactors: [Double]? = nil,
     tolerance: Double = 1e-10, maximumIterations: Int = 50,
-    firth: FirthPenalty = .whenSeparated, jobs: Int? = nil
+    firth: FirthPenalty = .whenSeparated, jobs: Int? = nil, heldAtZero: Set<Int> = []
   ) {
+    self.heldAtZero = heldAtZero
     self.family = family
     self.penalty = penalty
     self.penaltyFactors = penaltyFactors
@@ -93,6 +98,7 @@ package struct GeneralizedLinearModel: Equatable, Sendable {
   private func selecting(_ columns: [Int]) -> GeneralizedLinearModel {
     var reduced = self
     reduced.penaltyFactors = penaltyFactors.map { factors in columns.map { factors[$0] } }
+    reduced.heldAtZero = Set(columns.indices.filter { heldAtZero.contains(columns[$0]) })
     return reduced
   }
 }
@@ -132,7 +138,9 @@ package struct FittedGeneralizedLinearModel: Equatable, Sendable {
   package let penalty: Double
   /// The logarithm of the likelihood, without the penalty.
   package let logLikelihood: Double
-  /// The same for the intercept alone, with the offset.
+  /// What was maximised: ``logLikelihood`` less the penalty, with Firth's term where it was used.
+  package let objective: Double
+  /// The logarithm of the likelihood for the intercept alone, with the offset.
   package let nullLogLikelihood: Double
   /// The number of passes over the rows.
   package let iterations: Int
@@ -199,8 +207,8 @@ package struct FittedGeneralizedLinearModel: Equatable, Sendable {
       }
     return FittedGeneralizedLinearModel(
       family: family, coefficients: all, information: information, penalty: penalty,
-      logLikelihood: logLikelihood, nullLogLikelihood: nullLogLikelihood, iterations: iterations,
-      status: status, separation: named, usedFirth: usedFirth,
+      logLikelihood: logLikelihood, objective: objective, nullLogLikelihood: nullLogLikelihood,
+      iterations: iterations, status: status, separation: named, usedFirth: usedFirth,
       aliased: (0..<columnCount).filter { !isKept.contains($0) })
   }
 }

@@ -111,6 +111,7 @@ struct NewtonProblem {
     start: [Double]?, infers: Bool
   ) throws(RegressionError) -> FittedGeneralizedLinearModel {
     var coefficients = start ?? [Double](repeating: 0, count: design.columnCount)
+    for column in settings.heldAtZero { coefficients[column] = 0 }
     if start == nil, design.rowCount >= 200_000,
       design.rowCount / 20 > 20 * design.columnCount
     {
@@ -131,7 +132,7 @@ struct NewtonProblem {
     var separation: Separation?
     var result = try climb(from: coefficients, usesFirth: usesFirth, infers: infers)
     if settings.family == .logistic, !usesFirth, result.maybeSeparated,
-      let found = separating(result.lastStep)
+      let found = separating(result.lastStep) ?? separating(result.lastMoves)
     {
       separation = found
       if settings.firth == .whenSeparated, settings.penalty == 0 {
@@ -143,8 +144,8 @@ struct NewtonProblem {
     return FittedGeneralizedLinearModel(
       family: settings.family, coefficients: result.coefficients,
       information: result.pass.information, penalty: settings.penalty,
-      logLikelihood: result.pass.logLikelihood, nullLogLikelihood: try nullLogLikelihood(),
-      iterations: result.iterations,
+      logLikelihood: result.pass.logLikelihood, objective: result.pass.objective,
+      nullLogLikelihood: try nullLogLikelihood(), iterations: result.iterations,
       status: result.converged ? .converged : .notConverged, separation: separation,
       usedFirth: usesFirth, aliased: [])
   }
@@ -153,6 +154,8 @@ struct NewtonProblem {
     var coefficients: [Double]
     var pass: Pass
     var lastStep: [Double]
+    /// What the last six steps moved together: rounding may have stopped the last one.
+    var lastMoves: [Double]
     var iterations: Int
     var converged: Bool
     var maybeSeparated: Bool
@@ -179,6 +182,7 @@ struct NewtonProblem {
     var iterations = 1
     var converged = false
     var step = [Double](repeating: 0, count: start.count)
+    var steps: [[Double]] = []
     var lastSize = Double.infinity
     var lastWasWhole = false
     var size = Double.infinity
@@ -226,6 +230,7 @@ struct NewtonProblem {
       }
       lastWasWhole = factor == 1
       lastSize = size
+      steps.append(position.indices.map { position[$0] - coefficients[$0] })
       coefficients = position
       pass = candidate
       if !usesFirth, settings.family == .logistic, settings.penalty == 0,
@@ -236,7 +241,9 @@ struct NewtonProblem {
     }
     return Climb(
       coefficients: coefficients, pass: pass, lastStep: step,
-      iterations: iterations, converged: converged,
+      lastMoves: step.indices.map { column in
+        steps.suffix(6).reduce(0) { $0 + $1[column] }
+      }, iterations: iterations, converged: converged,
       maybeSeparated: !converged
         || (iterations > 8 && largestPredictor(coefficients) > 15))
   }
@@ -290,6 +297,14 @@ struct NewtonProblem {
       pass.objective -= penalties[column] * coefficients[column] * coefficients[column] / 2
       if formsInformation { pass.information[column, column] += penalties[column] }
     }
+    for column in settings.heldAtZero {
+      pass.gradient[column] = 0
+      guard formsInformation else { continue }
+      for other in coefficients.indices {
+        pass.information[column, other] = other == column ? 1 : 0
+        pass.information[other, column] = other == column ? 1 : 0
+      }
+    }
     return pass
   }
 
@@ -335,10 +350,11 @@ struct NewtonProblem {
     for (position, row) in block.rows.enumerated() {
       let predictor = block.linearPredictor[position]
       let small = exp(-abs(predictor))
-      let mean = predictor >= 0 ? 1 / (1 + small) : small / (1 + small)
       let weight = weights?[row] ?? 1
       let value = target[row]
-      block.residuals[position] = weight * (value - mean)
+      // The outcome less its probability, with all digits where both are nearly 1.
+      let part = predictor >= 0 ? value - 1 + value * small : value - (1 - value) * small
+      block.residuals[position] = weight * part / (1 + small)
       block.rootWeights[position] = (weight * small).squareRoot() / (1 + small)
       total += weight * (value * predictor - max(predictor, 0) - log1p(small))
     }
@@ -364,6 +380,7 @@ struct NewtonProblem {
     var ones = settings
     ones.penalty = 0
     ones.penaltyFactors = nil
+    ones.heldAtZero = []
     let column = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
       try Matrix(columns: [[Double](repeating: 1, count: design.rowCount)])
     }
@@ -394,7 +411,7 @@ struct NewtonProblem {
   /// Whether a direction puts no row on the wrong side, and which columns carry it.
   ///
   /// Where classes are separated the coefficients run off along such a direction, so the last
-  /// Newton step or the coefficients themselves show it. Rows that barely move count as undecided.
+  /// Newton steps show it. Rows that barely move count as undecided.
   private func separating(_ direction: [Double]) -> Separation? {
     guard let moves = try? design.times(direction) else { return nil }
     let largest = moves.reduce(0) { max($0, abs($1)) }

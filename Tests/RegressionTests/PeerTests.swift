@@ -20,6 +20,7 @@ struct PeerTests {
     var fStatistic: Double?
     var robust: [Double]?
     var clustered: [Double]?
+    var ratios: [Double]?
   }
 
   private struct Rows {
@@ -46,6 +47,14 @@ struct PeerTests {
 
     func design() throws -> Matrix {
       try Matrix(columns: [[Double](repeating: 1, count: outcome.count)] + columns)
+    }
+
+    /// The same rows, with columns "0", "1", "2" and the outcome "y".
+    var table: Table {
+      var table = Table(rowCount: outcome.count)
+      for (name, column) in columns.enumerated() { table.add("\(name)", .numbers(column)) }
+      table.add("y", .numbers(outcome))
+      return table
     }
 
     var text: String {
@@ -109,5 +118,12 @@ struct PeerTests {
     expectEqual(fitted.coefficients, answer.estimates, "coefficients")
     expectEqual(try #require(fitted.standardErrors), answer.errors, "errors")
     #expect(isClose(fitted.logLikelihood, answer.logLikelihood, relative: 1e-9))
+    let terms = (0..<3).map { TermSpecification(column: "\($0)", kind: .numeric) }
+    let model = try ModelSpecification(
+      target: "y", family: family, terms: terms, penalty: .fixed(0)
+    ).fit(rows.table)
+    let tests = try #require(model.likelihoodRatios)
+    let statistics = (tests.terms + [tests.model]).compactMap { $0?.statistic }
+    expectEqual(statistics, try #require(answer.ratios), "likelihood ratios")
   }
 }

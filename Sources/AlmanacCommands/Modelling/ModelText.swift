@@ -71,12 +71,42 @@ struct ModelText {
           : Distributions.normalTwoSided(ratio)
         cells += [
           ModelText.number(error), error > 0 ? Display.fixed(ratio, decimals: 2) : "-",
-          error > 0 ? (p < 0.0001 ? "<0.0001" : Display.fixed(p, decimals: 4)) : "-",
+          error > 0 ? ModelText.probability(p) : "-",
         ]
       }
       table.add(cells)
     }
     return table.lines(indent: 0)
+  }
+
+  /// The likelihood-ratio tests of the terms and of the model, or why there are none; nothing for a
+  /// linear model.
+  func likelihoodRatios() -> [String] {
+    guard model.family != .linear else { return [] }
+    guard let tests = model.likelihoodRatios else {
+      return ["", "no likelihood-ratio tests: the model file is of a version that kept none"]
+    }
+    var table = TextTable([
+      ("without", .left), ("LR χ²", .right), ("df", .right), ("p", .right),
+    ])
+    func add(_ name: String, _ test: LikelihoodRatioTest?) {
+      table.add([
+        name, test.map { Display.fixed($0.statistic, decimals: 2) } ?? "-",
+        test.map { "\($0.degreesOfFreedom)" } ?? "-",
+        test.map { ModelText.probability($0.pValue) } ?? "-",
+      ])
+    }
+    for (term, test) in zip(model.terms, tests.terms) { add(term.name, test) }
+    if let whole = tests.model { add("(all terms)", whole) }
+    return (table.isEmpty ? [] : [""] + table.lines(indent: 0))
+      + (tests.reason.map { reason in
+        ["", "no likelihood-ratio tests\(tests.model == nil ? "" : " by term"): \(reason)"]
+      } ?? [])
+  }
+
+  /// A p-value with four decimals.
+  private static func probability(_ value: Double) -> String {
+    value < 0.0001 ? "<0.0001" : Display.fixed(value, decimals: 4)
   }
 
   /// The effect of each curved or graded term over the range of the training rows, as bars.

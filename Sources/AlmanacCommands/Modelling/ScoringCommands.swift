@@ -223,6 +223,10 @@ package struct ShowCommand: Command {
     Standard errors of a penalised fit say how estimates scatter about their own
     mean; the pull of the penalty towards zero is not in them.
 
+    For a logistic or Poisson model fitted with `penalty: 0`, likelihood-ratio tests
+    say what each term as a whole adds to all others, and what all terms add to the
+    intercept. Separated classes are tested by Firth's penalised likelihood.
+
     Examples:
       almanac show churn.json
     """
@@ -241,6 +245,7 @@ package struct ShowCommand: Command {
     setting.console.print(text.summary())
     setting.console.print("")
     setting.console.print(text.coefficients())
+    setting.console.print(text.likelihoodRatios())
     setting.console.print(try text.effects())
   }
 }

@@ -33,6 +33,9 @@ package struct FittedModel: Codable, Equatable, Sendable {
   package var penalties: [Double]?
   /// The number of coefficients a fit without penalty would need for the same freedom.
   package var effectiveParameters: Double
+  /// The likelihood-ratio tests of a logistic or Poisson model; `nil` for others and in files of
+  /// older versions.
+  package var likelihoodRatios: LikelihoodRatioTests?
   /// The map from raw to calibrated log-odds.
   package var calibration: Calibration
   /// Quantiles 0, 0.5, … 100 % of the absolute errors on rows left out; for numbers only.

@@ -1,0 +1,159 @@
+import LinearAlgebra
+
+/// How much likelihood a fit loses without some of its columns.
+package struct LikelihoodRatioTest: Codable, Equatable, Sendable {
+  /// Twice the difference of the largest log-likelihoods with and without the columns.
+  package var statistic: Double
+  /// By how much the rank of the design falls without them.
+  package var degreesOfFreedom: Int
+  /// The probability of a larger statistic where the columns matter nothing.
+  package var pValue: Double
+
+  /// A test of a statistic; rounding may leave one just below zero.
+  init(statistic: Double, degreesOfFreedom: Int) {
+    self.statistic = max(0, statistic)
+    self.degreesOfFreedom = degreesOfFreedom
+    pValue = Distributions.chiSquareUpper(
+      self.statistic, degreesOfFreedom: Double(degreesOfFreedom))
+  }
+}
+
+/// The likelihood-ratio tests of a logistic or Poisson model (D-479).
+package struct LikelihoodRatioTests: Codable, Equatable, Sendable {
+  /// Of all terms together, against the intercept and the offset alone; `nil` with a ``reason``.
+  package var model: LikelihoodRatioTest?
+  /// Of each term as a whole, in order: all its columns are left out, and all others fitted anew.
+  ///
+  /// `nil` for a term that the others say already. Empty with a ``reason``.
+  package var terms: [LikelihoodRatioTest?] = []
+  /// Why tests are missing, in words without a full stop.
+  package var reason: String?
+}
+
+extension ModelFit {
+  /// The most columns whose terms are tested, and the most operations that may take.
+  private static let testedColumns = 300
+  private static let testedOperations = 5e10
+
+  /// Tests of the whole model and of each term, by fits without it.
+  ///
+  /// - Parameters:
+  ///   - layout: the columns, with the ones before them.
+  ///   - settings: those of the fit.
+  ///   - fitted: the fit of all columns.
+  ///   - covariance: that of its coefficients.
+  /// - Returns: the tests; for a penalised fit or one without an end none, and why.
+  /// - Throws: as the fits do.
+  func likelihoodRatios(
+    _ layout: DesignLayout, _ settings: GeneralizedLinearModel,
+    _ fitted: FittedGeneralizedLinearModel, covariance: Matrix?
+  ) throws(RegressionError) -> LikelihoodRatioTests {
+    let width = layout.design.columnCount
+    if fitted.penalty > 0 {
+      return LikelihoodRatioTests(
+        reason: "the coefficients are penalised, and what penalised likelihoods differ by has no "
+          + "known distribution; `penalty: 0` in a model file gives tests")
+    }
+    guard fitted.status == .converged, fitted.objective.isFinite else {
+      return LikelihoodRatioTests(reason: "the fit did not converge")
+    }
+    guard !fitted.usedFirth || fitted.aliased.isEmpty else {
+      return LikelihoodRatioTests(
+        reason: "the classes are separated, and columns are combinations of others")
+    }
+    let rank = width - fitted.aliased.count
+    let tester = TermTester(
+      fit: self, layout: layout, settings: settings, fitted: fitted, rank: rank,
+      covariance: covariance)
+    var tests = LikelihoodRatioTests(model: try tester.wholeModel())
+    let operations =
+      Double(table.rowCount) * Double(width) * Double(width) * Double(layout.terms.count)
+    guard width <= ModelFit.testedColumns, operations <= ModelFit.testedOperations else {
+      tests.reason = "fits without each term of so large a design would take too long"
+      return tests
+    }
+    for range in layout.ranges {
+      tests.terms.append(try tester.term(Set(range.map { $0 + 1 })))
+    }
+    return tests
+  }
+}
+
+/// Fits of one design without some of its columns.
+private struct TermTester {
+  let fit: ModelFit
+  let layout: DesignLayout
+  let settings: GeneralizedLinearModel
+  let fitted: FittedGeneralizedLinearModel
+  let rank: Int
+  let covariance: Matrix?
+
+  /// The test of everything but the intercept.
+  func wholeModel() throws(RegressionError) -> LikelihoodRatioTest? {
+    guard rank > 1 else { return nil }
+    if fitted.usedFirth {
+      return try held(Set(1..<layout.design.columnCount))
+    }
+    return LikelihoodRatioTest(
+      statistic: 2 * (fitted.logLikelihood - fitted.nullLogLikelihood),
+      degreesOfFreedom: rank - 1)
+  }
+
+  /// The test of the given columns.
+  ///
+  /// Where no column is a combination of others, their coefficients are held at zero, which needs no
+  /// copy of the design. Else a column that yielded to one of these may come back without them, so
+  /// that the rank is decided anew.
+  func term(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTest? {
+    guard !fitted.aliased.isEmpty else { return try held(columns) }
+    let others = (0..<layout.design.columnCount).filter { !columns.contains($0) }
+    var reduced = settings
+    reduced.firth = .never
+    reduced.penaltyFactors = nil
+    let without = try reduced.fit(
+      layout.design.selecting(columns: others), fit.target.values, weights: fit.weights,
+      offset: fit.offset, start: others.map { fitted.coefficients[$0] })
+    let lost = rank - (others.count - without.aliased.count)
+    guard lost > 0, without.status == .converged else { return nil }
+    return LikelihoodRatioTest(
+      statistic: 2 * (fitted.logLikelihood - without.logLikelihood), degreesOfFreedom: lost)
+  }
+
+  /// The test of columns by a fit with their coefficients held at zero.
+  ///
+  /// With Firth's penalty that is the test of the penalised likelihood, whose penalty stays that of
+  /// all columns.
+  ///
+  /// - SeeAlso: Heinze & Schemper, *Statistics in Medicine* 21(16), 2002, doi:10.1002/sim.1047.
+  private func held(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTest? {
+    var reduced = settings
+    reduced.firth = fitted.usedFirth ? .always : .never
+    reduced.heldAtZero = columns
+    let without = try reduced.fit(
+      layout.design, fit.target.values, weights: fit.weights, offset: fit.offset,
+      start: start(without: columns.sorted()))
+    guard without.status == .converged else { return nil }
+    return LikelihoodRatioTest(
+      statistic: 2 * (fitted.objective - without.objective), degreesOfFreedom: columns.count)
+  }
+
+  /// Where the best fit without some columns is to be looked for: the most likely place on the normal
+  /// surface that touches the likelihood at its top.
+  private func start(without columns: [Int]) -> [Double] {
+    var coefficients = fitted.coefficients
+    guard let covariance else { return coefficients }
+    var block = Matrix(zeroRowCount: columns.count, columnCount: columns.count)
+    for (position, column) in columns.enumerated() {
+      for (place, row) in columns.enumerated() { block[place, position] = covariance[row, column] }
+    }
+    guard let inverse = try? equilibratedInverse(block),
+      let shares = try? inverse.times(columns.map { coefficients[$0] })
+    else { return coefficients }
+    for row in coefficients.indices {
+      for (share, column) in zip(shares, columns) {
+        coefficients[row] -= covariance[row, column] * share
+      }
+    }
+    return coefficients
+  }
+}
