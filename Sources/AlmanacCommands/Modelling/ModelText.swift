@@ -4,6 +4,8 @@ import Regression
 /// A fitted model as lines of text.
 struct ModelText {
   let file: ModelFile
+  /// Whether coefficients and their errors are told with all their digits.
+  var isExact = false
 
   private var model: FittedModel { file.model }
 
@@ -61,7 +63,7 @@ struct ModelText {
     let values = [model.intercept] + model.coefficients.joined()
     let freedom = max(1, Double(model.rowCount) - model.effectiveParameters)
     for (index, name) in names.enumerated() {
-      var cells = [name, ModelText.number(values[index])]
+      var cells = [name, figure(values[index])]
       if hasErrors {
         let error = model.standardErrors[index]
         let ratio = values[index] / error
@@ -70,13 +72,28 @@ struct ModelText {
           ? Distributions.studentTwoSided(ratio, degreesOfFreedom: freedom)
           : Distributions.normalTwoSided(ratio)
         cells += [
-          ModelText.number(error), error > 0 ? Display.fixed(ratio, decimals: 2) : "-",
+          figure(error), error > 0 ? Display.fixed(ratio, decimals: 2) : "-",
           error > 0 ? ModelText.probability(p) : "-",
         ]
       }
       table.add(cells)
     }
-    return table.lines(indent: 0)
+    return table.lines(indent: 0) + units()
+  }
+
+  /// What a coefficient of a number belongs to, where that is not one unit of its column.
+  private func units() -> [String] {
+    let standardised = model.terms.filter { $0.isStandardised == true }
+    guard let first = standardised.first else { return [] }
+    let isAll = standardised.count == model.terms.count { $0.isStandardised != nil }
+    let names =
+      isAll ? "numbers are" : standardised.count == 1 ? "\(first.name) is" : "some numbers are"
+    return ["", "\(names) standardised: coefficients are per standard deviation"]
+  }
+
+  /// A number as the table of coefficients tells it.
+  private func figure(_ value: Double) -> String {
+    isExact ? "\(value)" : ModelText.number(value)
   }
 
   /// The likelihood-ratio tests of the terms and of the model, or why there are none; nothing for a

@@ -216,7 +216,7 @@ package struct ShowCommand: Command {
   package static let name = "show"
   package static let summary = "show a fitted model: coefficients and effects"
   package static let help = """
-    Usage: almanac show FILE
+    Usage: almanac show FILE [--exact]
 
     Prints what a model predicts, its scores, the table of its coefficients with
     standard errors and tests, and the effect of each term over its range as bars.
@@ -227,13 +227,22 @@ package struct ShowCommand: Command {
     say what each term as a whole adds to all others, and what all terms add to the
     intercept. Separated classes are tested by Firth's penalised likelihood.
 
+    Without a penalty the coefficient of a number is per unit of its column, or of
+    its logarithm where the term takes that; with one, per standard deviation.
+
+    Options:
+      --exact  print coefficients and standard errors with all their digits
+
     Examples:
       almanac show churn.json
+      almanac show filip.json --exact
     """
 
   private let path: String
+  private let isExact: Bool
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
+    isExact = try scanner.flag("--exact")
     guard let operand = scanner.operand() else {
       throw UsageError("name the model file, such as `almanac show churn.json`")
     }
@@ -241,7 +250,7 @@ package struct ShowCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    let text = ModelText(file: try ModelFile.read(path))
+    let text = ModelText(file: try ModelFile.read(path), isExact: isExact)
     setting.console.print(text.summary())
     setting.console.print("")
     setting.console.print(text.coefficients())

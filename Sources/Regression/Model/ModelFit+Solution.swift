@@ -28,14 +28,20 @@ extension ModelFit {
     }
   }
 
-  /// Least squares without penalty.
+  /// Least squares without penalty, from numbers as they are and powers with twice the digits:
+  /// standardising would round both (D-480).
   private mutating func leastSquares(
     _ layout: DesignLayout
   ) throws(RegressionError) -> Solution {
-    let fitted = try LinearRegression().fit(layout.design, target.values, weights: weights)
+    var terms: [FittedTerm] = []
+    for term in layout.terms { terms.append(try term.inOwnUnits(table)) }
+    let (high, low) =
+      terms == layout.terms ? (layout.design, nil) : try exactDesign(terms)
+    let fitted = try LinearRegression().fit(
+      high, target.values, weights: weights, lowParts: low)
     nameAliased(fitted.aliased, layout)
     return Solution(
-      terms: layout.terms, coefficients: fitted.coefficients, covariance: fitted.covariance,
+      terms: terms, coefficients: fitted.coefficients, covariance: fitted.covariance,
       effectiveParameters: Double(fitted.rank))
   }
 
@@ -83,11 +89,13 @@ extension ModelFit {
             ? ": fitted with Firth's penalty" : ": the penalty keeps the fit finite"))
     }
     let covariance = fitted.covariance
-    return Solution(
+    let solution = Solution(
       terms: layout.terms, coefficients: fitted.coefficients, covariance: covariance,
       effectiveParameters: effectiveParameters(best, fitted, covariance),
       separated: fitted.separation != nil,
       likelihoodRatios: try likelihoodRatios(layout, settings, fitted, covariance: covariance))
+    return best.penalty == 0
+      ? try inOwnUnits(solution, layout, aliased: fitted.aliased) : solution
   }
 
   private func effectiveParameters(

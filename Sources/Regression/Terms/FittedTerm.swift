@@ -5,7 +5,7 @@ import LinearAlgebra
 package struct FittedTerm: Codable, Equatable, Sendable {
   /// What a term learnt from the training rows.
   package enum State: Codable, Equatable, Sendable {
-    /// Standardised: less the mean, over the deviation.
+    /// Standardised: less the mean, over the deviation; those are 0 and 1 for a number as it is.
     case numeric(NumericPreparation, mean: Double, deviation: Double)
     /// A natural spline: the knots of the prepared number, and for each column its weights of the
     /// raw basis, a constant first.
@@ -15,7 +15,7 @@ package struct FittedTerm: Codable, Equatable, Sendable {
     case categorical(levels: [String], reference: String?, poolsOthers: Bool, hasMissing: Bool)
     /// Harmonics of a period; missing values have zeros and a column if the training rows had.
     case cyclic(period: Double, harmonics: Int, hasMissing: Bool)
-    /// Powers of the standardised number.
+    /// Powers of the standardised number, or with 0 and 1 of the number as it is.
     case polynomial(NumericPreparation, mean: Double, deviation: Double, degree: Int)
     /// The products of columns of two terms.
     indirect case product(FittedTerm, FittedTerm)

@@ -2,7 +2,7 @@
 package struct TermSpecification: Codable, Equatable, Sendable {
   /// What a term makes of its columns.
   package enum Kind: Codable, Equatable, Sendable {
-    /// A standardised number.
+    /// A number, standardised where there is a penalty.
     case numeric
     /// A natural cubic spline with this many knots at quantiles of the training rows.
     case spline(knots: Int)
@@ -11,7 +11,7 @@ package struct TermSpecification: Codable, Equatable, Sendable {
     case categorical(minimumCount: Int, maximumLevels: Int)
     /// Sine and cosine of this many harmonics of a period, such as 24 for an hour.
     case cyclic(period: Double, harmonics: Int)
-    /// Powers up to a degree of the standardised number.
+    /// Powers up to a degree of a number, standardised where there is a penalty.
     case polynomial(degree: Int)
     /// The products of the columns of the terms of two columns.
     case interaction(String, String)
