@@ -103,6 +103,10 @@ package struct ExchangeRates: Sendable {
   private var pairs: [UInt64: [ExchangeRate]] = [:]
   /// The currencies each currency has a pair with, in either direction, alphabetically.
   private var partners: [CurrencyCode: [CurrencyCode]] = [:]
+  /// The last date whose rates are read, which later dates have as well.
+  ///
+  /// `nil` for no limit.
+  private var lastDate: CalendarDate?
   /// Rows left out because their rate is zero or negative, or base and quote are the same.
   package private(set) var unusableRows = 0
 
@@ -143,6 +147,13 @@ package struct ExchangeRates: Sendable {
     partners = sets.mapValues { $0.sorted() }
   }
 
+  /// The same rates as they were after a date: what is to happen later is converted at its rate.
+  package func held(after date: CalendarDate) -> ExchangeRates {
+    var rates = self
+    rates.lastDate = min(date, lastDate ?? date)
+    return rates
+  }
+
   /// The rate between two currencies on a local date.
   ///
   /// The rate from a currency to itself is 1. Among several common currencies the one whose older
@@ -155,6 +166,7 @@ package struct ExchangeRates: Sendable {
     if source == target {
       return .success(ConversionRate(numerator: 1, denominator: 1, rows: []))
     }
+    let date = min(date, lastDate ?? date)
     if let leg = leg(from: source, to: target, on: date) {
       return .success(
         ConversionRate(numerator: leg.numerator, denominator: leg.denominator, rows: [leg.row]))

@@ -51,8 +51,10 @@ struct SeriesOptions {
   static func members(_ text: String) throws(UsageError) -> [EnsembleMember] {
     var members: [EnsembleMember] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let member = EnsembleMember(rawValue: String(part)) else {
-        let names = EnsembleMember.allCases.map(\.rawValue)
+      guard let member = EnsembleMember(rawValue: String(part)),
+        EnsembleMember.ofSeries.contains(member)
+      else {
+        let names = EnsembleMember.ofSeries.map(\.rawValue)
         throw UsageError(
           "--models: there is no model \(shown(String(part)))"
             + Suggestion.didYouMean(String(part), among: names)

@@ -28,6 +28,8 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var special: SpecialPeriods?
   /// The days of the series' months, and of the horizon's; `nil` for other periods, and for a level.
   package var months: MonthDays?
+  /// What ``EnsembleMember/bottomUp`` says at the end and at origins.
+  package var supplied: SuppliedForecasts?
 
   /// Settings with the standard members.
   package init(horizon: Int, seasonLengths: [Int]) {
@@ -139,7 +141,10 @@ package func ensembleForecast(
     }
     if let days { part = days.removed(from: part) }
     let bound = Reach(part)
-    return fits.forecasts(part, members: settings.members, horizon: horizon).map { forecast in
+    let supplied = settings.supplied?.points(before: first + end)
+    return fits.forecasts(
+      part, members: settings.members, horizon: horizon, supplied: supplied
+    ).map { forecast in
       var held = forecast.map { bound.held($0) }
       held = days?.applied(to: held, from: end) ?? held
       return effects?.applied(to: held, from: end) ?? held

@@ -28,6 +28,8 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   case mean
   /// Probability and size of demand, for series that are mostly zero.
   case intermittent = "tsb"
+  /// What ``SuppliedForecasts`` say, else the last value.
+  case bottomUp = "bottom_up"
 
   /// What is combined where nothing else is asked for.
   ///
@@ -50,6 +52,9 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
     .seasonalSmoothing, .logSeasonalSmoothing, .complexSmoothing, .shortSeasonalNaive,
     .seasonalNaive, .theta,
   ]
+
+  /// The members that can be made from a series alone.
+  package static let ofSeries = allCases.filter { $0 != .bottomUp }
 
   /// The fewest whole seasons, of at least five periods each, for ``manySeasons``.
   static let fewestOfMany = 24

@@ -54,9 +54,10 @@ struct MemberFits {
   ///   - values: at least one, all known and finite.
   ///   - members: what to forecast with.
   ///   - horizon: the number of periods ahead.
+  ///   - supplied: what was forecast from more than the values, for as many periods or more.
   /// - Returns: the forecasts, in the order of the members.
   mutating func forecasts(
-    _ values: [Double], members: [EnsembleMember], horizon: Int
+    _ values: [Double], members: [EnsembleMember], horizon: Int, supplied: [Double]? = nil
   ) -> [[Double]] {
     let adjustment = SeasonalAdjustment(values, lengths: seasonLengths)
     let isPositive = values.allSatisfy { $0 > 0 }
@@ -88,6 +89,9 @@ struct MemberFits {
       case .drift: SimpleForecasts.drift(values, horizon: horizon)
       case .mean: SimpleForecasts.mean(values, horizon: horizon)
       case .intermittent: FittedTSB(values).forecast(horizon: horizon)
+      case .bottomUp:
+        supplied.map { Array($0.prefix(horizon)) }
+          ?? SimpleForecasts.naive(values, horizon: horizon)
       }
     }
     let reference =

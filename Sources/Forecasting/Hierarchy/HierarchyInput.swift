@@ -23,6 +23,8 @@ package struct HierarchyInput: Equatable, Sendable {
     package var group: Int
     /// What the first period to forecast comes to at least.
     package var floor: Double
+    /// Forecasts of it that were made from more than its values; `nil` for none.
+    package var supplied: SuppliedForecasts?
 
     /// A series.
     package init(role: Role, values: [Double], group: Int, floor: Double = 0) {
@@ -140,6 +142,17 @@ package struct HierarchySettings: Equatable, Sendable {
   var step: Int {
     let third = max(1, horizon / 3)
     return season > 1 && third >= season ? third / season * season : third
+  }
+
+  /// The rolling origins of series of a length, as numbers of periods before them; ascending.
+  package func ends(count: Int) -> [Int] {
+    var ends: [Int] = []
+    var end = count - step
+    while end >= shortest, ends.count < origins {
+      ends.append(end)
+      end -= step
+    }
+    return ends.reversed()
   }
 
   /// The shortest history before an origin: what seasonal naive needs, and one period more.

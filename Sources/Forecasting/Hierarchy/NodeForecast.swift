@@ -1,7 +1,7 @@
 /// The forecasts of one node by itself, before anything has to add up.
 package struct NodeForecast: Equatable, Sendable {
   /// One forecast per period.
-  var points: [Double]
+  package internal(set) var points: [Double]
   /// The expected size of errors, one per period.
   var scales: [Double]
   /// The forecasts from each origin of the hierarchy, earliest first; `nil` where none was made.
@@ -9,7 +9,7 @@ package struct NodeForecast: Equatable, Sendable {
   /// The expected size of errors at each origin.
   var originScales: [[Double]]
   /// What was used: `ensemble` or the name of a member.
-  var model: String
+  package internal(set) var model: String
   /// Why a simple method was used, in words; `nil` for the combination.
   var reason: String?
 }
@@ -47,13 +47,7 @@ package struct HierarchyForecaster: Sendable {
       settings.isNonnegative = false
     }
     self.settings = settings
-    var ends: [Int] = []
-    var end = input.count - settings.step
-    while end >= settings.shortest, ends.count < settings.origins {
-      ends.append(end)
-      end -= settings.step
-    }
-    self.ends = ends.reversed()
+    ends = settings.ends(count: input.count)
     let leaves = input.nodes.count - input.aggregateCount
     let most = leaves == 0 ? ends.count : max(3, HierarchyForecaster.leafOrigins / leaves)
     firstLeafOrigin = max(0, ends.count - most)
@@ -69,13 +63,14 @@ package struct HierarchyForecaster: Sendable {
   /// newcomers by the mean of what newcomers brought after earlier origins (D-492).
   package func node(_ node: Int) throws(ForecastingError) -> NodeForecast {
     switch input.nodes[node].role {
-    case .aggregate: return try aggregate(input.nodes[node].values)
+    case .aggregate: return try aggregate(input.nodes[node])
     case .leaf: return try leaf(node)
     case .newcomers: return newcomers(node)
     }
   }
 
-  private func aggregate(_ values: [Double]) throws(ForecastingError) -> NodeForecast {
+  private func aggregate(_ node: HierarchyInput.Node) throws(ForecastingError) -> NodeForecast {
+    let values = node.values
     var settings = EnsembleSettings(horizon: settings.horizon, seasonLengths: seasons(of: values))
     var model = "ensemble"
     var reason: String?
@@ -85,7 +80,9 @@ package struct HierarchyForecaster: Sendable {
     } else {
       settings.members = EnsembleMember.usual(
         count: values.count, seasonLengths: settings.seasonLengths)
+      if node.supplied != nil { settings.members.append(.bottomUp) }
     }
+    settings.supplied = node.supplied
     return try forecast(values, settings, begin: 0, origin: 0, model: model, reason: reason)
   }
 
@@ -102,7 +99,10 @@ package struct HierarchyForecaster: Sendable {
     let values = Array(input.nodes[node].values[first...])
     var settings = EnsembleSettings(horizon: settings.horizon, seasonLengths: [])
     var reason: String? = "one of many: it is corrected by its total"
-    if case .simple(let member, let why) = SeriesKind(values) {
+    if let supplied = input.nodes[node].supplied {
+      settings.members = [.bottomUp]
+      settings.supplied = supplied.dropping(first)
+    } else if case .simple(let member, let why) = SeriesKind(values) {
       settings.members = [member]
       reason = why
     } else {

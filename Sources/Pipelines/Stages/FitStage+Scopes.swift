@@ -39,7 +39,7 @@ extension RunContext {
     for (measure, companies) in amounts {
       for (grain, horizon) in [(Grain.day, model.horizon.days), (.month, model.horizon.months)] {
         guard
-          let series = ScopedSeries(
+          var series = ScopedSeries(
             companies, measure: measure, grain: grain, scopes: model.scopes, through: date)
         else { continue }
         var settings = model.settings(measure, grain, horizon: horizon)
@@ -54,6 +54,10 @@ extension RunContext {
           settings.months = MonthDays(
             from: series.start, count: series.input.count + horizon)
         }
+        if measure == .mrr, grain == .month, let input = records?.ledgerInput {
+          series = try withMovements(
+            series, input, segments: segments, settings: settings)
+        }
         let found = ScopedForecast(
           measure: measure, series: series, forecast: try forecast(series, settings))
         let days = scoped.last { $0.measure == measure && $0.series.grain == .day }
@@ -61,11 +65,35 @@ extension RunContext {
       }
     }
     let first = revenue.companies.compactMap { $0.entries.first?.day }.min() ?? date
+    var data = amounts.map { RunContext.text(of: $0.1, $0.0) }.joined()
+    if amounts.contains(where: { $0.0 == .mrr }) { data += RunContext.text(of: records?.changes) }
     var fitted = FittedModel(
-      model, scoped: scoped, data: amounts.map { RunContext.text(of: $0.1, $0.0) }.joined(),
+      model, scoped: scoped, data: data,
       rowsRead: rowsRead, trainingStart: first, trainingEnd: date.adding(days: 1))
     fitted.notices = notices
     return fitted
+  }
+
+  /// The series of monthly MRR with forecasts from movements and from what is scheduled.
+  ///
+  /// A ledger from invoices has nothing scheduled, and every service in it ends with its last period.
+  private func withMovements(
+    _ series: ScopedSeries, _ input: LedgerInput, segments: [UUIDValue: String],
+    settings: HierarchySettings
+  ) throws -> ScopedSeries {
+    guard input.source == .changes else { return series }
+    let count = series.input.count
+    // The end of each month, and of the last what was known by the logical date.
+    let knownAt =
+      (1..<count).map { end(of: series.start.monthStart(adding: $0).adding(days: -1)) }
+      + [knowledgeEnd]
+    let history = MovementHistory(
+      input, settings: project.metrics.ledgerSettings(pipeline.currency), start: series.start,
+      knownAt: knownAt, horizon: settings.horizon, segments: segments)
+    let left = date.daysLeftInMonth
+    return try series.withMovements(
+      history, ends: settings.ends(count: count), horizon: settings.horizon,
+      remaining: left == 0 ? 1 : Double(left) / Double(left + date.day))
   }
 
   /// Forecasts each series on `jobs` threads, then all together; the result does not depend on the
@@ -103,6 +131,13 @@ extension RunContext {
       let dataset = project.dataset("companies"), dataset[column: "segment"]?.type == .text
     else { return [:] }
     return try CompanySegments.read(try rows(of: "companies", ["id", "segment"]))
+  }
+
+  /// What a digest of changes is made of: movements depend on when each was recorded, too.
+  private static func text(of changes: [SubscriptionChange]?) -> String {
+    (changes ?? []).lazy.map { change in
+      "\(change.id) \(change.recordedAt.microseconds) \(change.effectiveAt.microseconds)\n"
+    }.sorted().joined()
   }
 
   /// What a digest of the data is made of.

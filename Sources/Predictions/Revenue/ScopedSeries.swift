@@ -1,5 +1,6 @@
 package import AlmanacCore
 package import Forecasting
+package import Regression
 
 /// The series of one measure by day or month, for every subject, and the sums among them.
 ///
@@ -10,7 +11,7 @@ package struct ScopedSeries: Sendable {
   /// Whose series the nodes are, in their order.
   package let subjects: [ForecastSubject]
   /// The series with their sums.
-  package let input: HierarchyInput
+  package private(set) var input: HierarchyInput
   /// What is known of the period after the last whole one, per node.
   package let known: [Double]
   /// The first period.
@@ -62,6 +63,45 @@ package struct ScopedSeries: Sendable {
   }
 }
 
+extension ScopedSeries {
+  /// The same series of monthly MRR with forecasts from its movements: of the total and the segments
+  /// by regressions, of companies what is scheduled (DECISIONS.md, D-502).
+  ///
+  /// - Parameters:
+  ///   - history: the movements as known at each month's end, of months from ``start`` on.
+  ///   - ends: the numbers of months after which forecasts are wanted.
+  ///   - horizon: the months to forecast.
+  ///   - remaining: the share of the first month to forecast that is still to come.
+  /// - Returns: the series with the forecasts beside their values.
+  /// - Throws: what ``BottomUpRevenue/forecast(_:horizon:remaining:)`` throws.
+  package func withMovements(
+    _ history: MovementHistory, ends: [Int], horizon: Int, remaining: Double
+  ) throws(RegressionError) -> ScopedSeries {
+    var nodes = input.nodes
+    for (node, subject) in subjects.enumerated() {
+      let tables: [MovementTable]?
+      switch subject.scope {
+      case .total: tables = history.total
+      case .segment: tables = history.segments[subject.id]
+      case .company:
+        nodes[node].supplied = history.scheduled[subject.company].map { SuppliedForecasts($0) }
+        continue
+      case .plan, .module: continue
+      }
+      guard let tables else { continue }
+      var found: [Int: [Double]] = [:]
+      for end in Set(ends + [input.count]) {
+        found[end] = try BottomUpRevenue.forecast(
+          tables[..<end], horizon: horizon, remaining: end == input.count ? remaining : 1)
+      }
+      nodes[node].supplied = SuppliedForecasts(found)
+    }
+    var result = self
+    result.input = HierarchyInput(nodes: nodes, sums: input.hierarchy.sums)
+    return result
+  }
+}
+
 /// The periods of a grain within the data.
 struct Periods {
   let grain: Grain
@@ -97,7 +137,8 @@ struct Periods {
     }
   }
 
-  private static func months(from: CalendarDate, to: CalendarDate) -> Int {
+  /// The number of months from one to another.
+  static func months(from: CalendarDate, to: CalendarDate) -> Int {
     (to.year - from.year) * 12 + to.month - from.month
   }
 }
