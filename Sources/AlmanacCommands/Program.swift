@@ -13,7 +13,7 @@ package struct Program {
     RunCommand.self,
     StatusCommand.self, LogsCommand.self, NotifyCommand.self, PruneCommand.self, ForgetCommand.self,
     ScheduleCommand.self,
-    PublishCommand.self, RollbackCommand.self, ModelsCommand.self,
+    PublishCommand.self, RollbackCommand.self, ModelsCommand.self, ExplainCommand.self,
     QueryCommand.self,
     ExportCommand.self,
     DigestCommand.self, DatasetsCommand.self,

@@ -166,6 +166,60 @@ struct ChurnModelNightTests {
           SELECT count(*) || ' ' || round(avg(falls::int), 12) FROM oracle.company_months
           WHERE NOT is_scheduled AND t BETWEEN '2024-08-01Z' AND '2025-03-10Z'
           """))
+
+    try explains(place)
+  }
+
+  /// What `almanac explain` says of a company, and what its statements find in the source.
+  private func explains(_ place: Workplace) throws {
+    let company = try #require(
+      try place.value(
+        """
+        SELECT company_id FROM predictions.churn_risk
+        WHERE NOT reasons @> '[{"feature": "scheduled"}]' ORDER BY 1 LIMIT 1
+        """))
+    let options = ["--target", place.url, "--project", place.folder.path]
+    let told = try place.almanac(["explain", "churn", company, "--format", "json"] + options)
+    try #require(told.status == 0, "\(told.stderr)")
+    let json = "$told$" + told.stdout + "$told$::jsonb"
+    let text = try place.almanac(
+      ["explain", "churn", company, "--rows", "2", "--source", place.url] + options)
+    #expect(text.stdout.contains("together: log-odds") && text.stdout.contains("coefficients"))
+    var compared = 0
+    for feature in ["active_days", "days_quiet", "tickets", "failed_payments"] {
+      let value = try place.value(
+        """
+        SELECT max((r->>'value')::float8::int) FROM predictions.churn_risk,
+          jsonb_array_elements(reasons) AS r
+        WHERE company_id = '\(company)' AND r->>'feature' = '\(feature)'
+        """)
+      // A feature that is the same for all is left out.
+      guard let value else { continue }
+      compared += 1
+      let sql = try #require(
+        try place.value(
+          """
+          SELECT max(rtrim(e->>'value', ';')) FROM jsonb_array_elements(\(json)) AS e
+          WHERE e->>'part' = 'sql' AND e->>'name' = '\(feature)'
+          """))
+      #expect(try place.value(sql) == value, "\(feature)")
+      // The program itself, asked to look in the source, finds the same.
+      let shown = try #require(text.stdout.split(separator: "-- \(feature)\n").last)
+      #expect(shown.contains("now there: \(value)\n"), "\(feature)")
+    }
+    #expect(compared >= 2 && text.stdout.contains("the newest 2 of "))
+    for (arguments, message) in [
+      (["churn", "00000000-0000-0000-0000-00000000abcd"], "says nothing of company"),
+      (["churn", company, "--as-of", "2024-01-01"], "the nearest day is 2025-04-15"),
+      (["chrun", company], "there is something of churn"),
+      (["churn", "acme"], "is no identifier of a company"),
+    ] {
+      let failed = try place.almanac(["explain"] + arguments + options)
+      let status: Int32 = arguments.contains("acme") ? 64 : 66
+      #expect(
+        failed.status == status && failed.stderr.contains(message),
+        "\(failed.status): \(failed.stderr)")
+    }
   }
 }
 

@@ -124,7 +124,8 @@ package struct ModelCardText {
     return lines
   }
 
-  private var rows: [[String?]] {
+  /// Each figure as cells of part, span, name and value.
+  var rows: [[String?]] {
     var rows: [[String?]] = [
       ["version", "", "model", version.model], ["version", "", "model_version", version.version],
       ["version", "", "status", version.status],

@@ -77,6 +77,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case noSuchRun(what: String)
   /// No version of that name is in the ledger.
   case noSuchVersion(what: String)
+  /// Nothing was published of that, and what to do.
+  case noSuchPrediction(what: String, hint: String)
   /// A version may not be chosen to serve.
   case cannotChoose(version: String, reason: String)
   /// A server answered a plain question with nonsense.
@@ -96,7 +98,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
       .notExtracted, .unreadableModel, .missingProject, .nothingToPublish, .noSuchRun,
-      .unfinishedRun, .cannotRestore, .noSuchVersion, .cannotChoose:
+      .unfinishedRun, .cannotRestore, .noSuchVersion, .noSuchPrediction, .cannotChoose:
       .missingInput
     case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected: .usage
     case .unexpectedAnswer: .internalError
@@ -199,6 +201,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
         + "analytics.daily_rollups; nothing was written: run the stages rollup and usage with --force"
     case .unexpectedAnswer(let what):
       "the target gave \(what); please report it with the server's version"
+    case .noSuchPrediction(let what, let hint): "\(what); \(hint)"
     case .noSuchVersion(let what): "\(what); `almanac models list` shows what there is"
     case .cannotChoose(let version, let reason): "\(version) cannot be chosen: \(reason)"
     case .noSuchRun(let what): "\(what); run `almanac status` to see what there is"

@@ -78,6 +78,22 @@ extension RiskChampion {
   }
 }
 
+extension RiskChampion {
+  /// The definition by which a version was fitted; `nil` where none is kept or understood.
+  static func definition(
+    of model: String, _ version: String, on connection: Connection
+  ) throws -> RiskDefinition? {
+    let rows = try connection.query(
+      """
+      SELECT specification ->> 'definition' AS definition FROM almanac.model_versions
+      WHERE model = $1 AND model_version = $2
+      """, [model, version])
+    guard rows.count == 1, let text = rows[0, "definition"] else { return nil }
+    return try? RiskDefinition(
+      node: try Documents.Document.parse(Array(text.utf8), file: "definition of \(version)"))
+  }
+}
+
 extension ModelVersions {
   /// What was fitted for each span of a version of a risk; none of versions of other models.
   ///
