@@ -124,8 +124,8 @@ bench-regression: bench-build ## Measure a logistic regression of a million rows
 COMPANIES ?= 5000
 SEEDS ?= 3
 .PHONY: bench-risk
-bench-risk: bench-build ## Measure churn and failing payments of simulated worlds (COMPANIES=5000 SEEDS=3)
-	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) risk
+bench-risk: bench-build ## Measure risks of simulated worlds, and their laws (COMPANIES=5000 SEEDS=3)
+	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) $(or $(PART),risk risk-simulations)
 
 .PHONY: bench-simulate
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL

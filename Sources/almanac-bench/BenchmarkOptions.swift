@@ -19,6 +19,8 @@ struct BenchmarkOptions {
     case regression
     /// Churn and failing payments of simulated worlds.
     case risk
+    /// Whether the laws of models of risk hold in simulations.
+    case riskSimulations = "risk-simulations"
     /// A simulated business into PostgreSQL.
     case simulate
     /// Answers on the shell.

@@ -39,6 +39,7 @@ struct BenchmarkProgram {
               + ForecastBenchmark(runs: options.runs).run()
           case .regression: try RegressionBenchmark(options: options).run()
           case .risk: try RiskBenchmark(options: options).run()
+          case .riskSimulations: try RiskSimulations(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           case .query: try QueryBenchmark(options: options).run()
           case .publishSwitch: try PublishSwitchBenchmark(options: options).run()

@@ -81,13 +81,16 @@ struct RiskWorld {
     let ledgerSettings = LedgerSettings(currency: currency)
     let zones = CompanyZones(.utc)
     let (allChanges, allOrigins) = (changes, origins)
-    let known = try concurrently(days) { day in
-      try RevenueLedger(
-        LedgerInput(
-          changes: allChanges, origins: allOrigins, rates: ExchangeRates([]), zones: zones,
-          knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1), end: day.startUTC),
-        settings: ledgerSettings)
+    let books = try concurrently(days) { day in
+      let input = LedgerInput(
+        changes: allChanges, origins: allOrigins, rates: ExchangeRates([]), zones: zones,
+        knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1), end: day.startUTC)
+      return (
+        ledger: try RevenueLedger(input, settings: ledgerSettings),
+        held: SubscriptionHoldings(input, settings: ledgerSettings)
+      )
     }
+    let known = books.map(\.ledger)
     let companies = known[known.count - 1].companies.map(\.company)
     var history = FeatureHistory(
       companyCount: companies.count, asOf: days, from: settings.start, zone: .utc,
@@ -133,7 +136,7 @@ struct RiskWorld {
     let (churn, panelSeconds) = try timed {
       try ChurnPanel(
         churnModel.features, of: history, companies: companies, changes: changes,
-        origins: origins, known: known)
+        origins: origins, known: known, held: books.map(\.held))
     }
     self.churn = churn
     panel = panelSeconds

@@ -68,16 +68,16 @@ private struct SmallWorld {
         to: "logins", company: row.company, happened: row.happened, recorded: row.recorded)
     }
     let currency = try #require(CurrencyCode("USD"))
-    let known = try days.map { day in
-      try RevenueLedger(
-        LedgerInput(
-          changes: changes, rates: ExchangeRates([]), zones: CompanyZones(.utc),
-          knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1), end: day.startUTC),
-        settings: LedgerSettings(currency: currency))
+    let settings = LedgerSettings(currency: currency)
+    let inputs = days.map { day in
+      LedgerInput(
+        changes: changes, rates: ExchangeRates([]), zones: CompanyZones(.utc),
+        knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1), end: day.startUTC)
     }
     let panel = try ChurnPanel(
       SmallWorld.features, of: history, companies: (0..<companies).map { SmallWorld.id($0) },
-      changes: changes, known: known)
+      changes: changes, known: try inputs.map { try RevenueLedger($0, settings: settings) },
+      held: inputs.map { SubscriptionHoldings($0, settings: settings) })
     return (
       panel, try ChurnForecast(panel, features: SmallWorld.features, bands: ChurnRisk.Bands())
     )

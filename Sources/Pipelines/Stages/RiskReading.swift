@@ -102,7 +102,7 @@ extension RunContext {
     case .churn:
       panel = try ChurnPanel(
         model.features, of: history, companies: companies, changes: input.changes,
-        origins: input.origins, known: known)
+        origins: input.origins, known: known, held: try holdings(of: book))
     case .paymentFailure: preconditionFailure("payments are read otherwise")
     case .upsell:
       let prices = try priceList(&notices)

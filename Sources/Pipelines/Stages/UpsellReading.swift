@@ -41,12 +41,16 @@ extension RunContext {
       // What needs a module that is not sold cannot be added.
       if let module = modules[code] { prerequisites[module] = needed.map { modules[$0] ?? .zero } }
     }
-    let outlooks = try mapConcurrently(
+    return UpsellInput(
+      companies: book.companies, known: book.known, outlooks: try holdings(of: book),
+      now: book.holdings, prices: prices, prerequisites: prerequisites)
+  }
+
+  /// What companies had, as it was known at each instant of a panel.
+  func holdings(of book: CompanyBook) throws -> [SubscriptionHoldings] {
+    try mapConcurrently(
       book.instants.map { zone.start(of: $0) }, jobs: jobs, context: {},
       work: { _, instant in book.holdings(knownAt: instant) })
-    return UpsellInput(
-      companies: book.companies, known: book.known, outlooks: outlooks, now: book.holdings,
-      prices: prices, prerequisites: prerequisites)
   }
 }
 

@@ -58,17 +58,19 @@ package struct ChurnPanel: Sendable {
   ///   - changes: all changes of subscriptions known now.
   ///   - origins: the subscriptions that continue another.
   ///   - known: MRR as it was known at each instant, where its time ends; the last is that of now.
+  ///   - held: what companies had, as it was known at each instant.
   /// - Throws: ``FeatureError``.
   package init(
     _ features: [FeatureSpecification], of history: FeatureHistory,
     companies: [UUIDValue], changes: [SubscriptionChange], origins: [SubscriptionOrigin] = [],
-    known: [RevenueLedger]
+    known: [RevenueLedger], held: [SubscriptionHoldings]
   ) throws(FeatureError) {
     precondition(known.count == history.asOf.count && !known.isEmpty, "a ledger for each instant")
+    precondition(held.count == known.count, "what companies had at each instant")
     let asOf = history.asOf
     let cut = asOf[asOf.count - 1]
     var history = history
-    ChurnStates.fill(&history, companies: companies, known: known)
+    ChurnStates.fill(&history, companies: companies, known: known, held: held)
     let predecessors = Dictionary(
       origins.map { ($0.subscription, $0.predecessor) }, uniquingKeysWith: { $1 })
     let changesOf = Dictionary(grouping: changes, by: \.company)
@@ -166,7 +168,7 @@ extension CompanyLedger {
 package enum ChurnStates {
   /// The name of the state of MRR in units of the currency.
   package static let recurring = "mrr"
-  /// That of the number of modules with a part in MRR.
+  /// That of the number of modules that companies have, whatever they pay for them.
   package static let modules = "modules"
   /// That of seats or units of subscriptions.
   package static let seats = "seats"
@@ -176,9 +178,12 @@ package enum ChurnStates {
   /// Sets MRR and modules as they were known at each instant.
   ///
   /// What the ledger of one instant says of an earlier day takes the place of what that of an earlier
-  /// instant said, so a change over a window is of two levels as known at its end.
+  /// instant said, so a change over a window is of two levels as known at its end. Modules are counted
+  /// by what companies have: their parts of MRR go by the price list, which is that of now
+  /// (DECISIONS.md, D-533).
   static func fill(
-    _ history: inout FeatureHistory, companies: [UUIDValue], known: [RevenueLedger]
+    _ history: inout FeatureHistory, companies: [UUIDValue], known: [RevenueLedger],
+    held: [SubscriptionHoldings]
   ) {
     for (company, id) in companies.enumerated() {
       var sequence: Int64 = 0
@@ -204,11 +209,11 @@ package enum ChurnStates {
             recorded: before, value: Double(step.amount) / Double(Money.scale))
         }
         told = steps
-        let parts = ledger.amount(atEnd: instant) > 0 ? ledger.levels.last?.parts ?? [] : []
+        let holding = held[period].holdings(of: id)?.holding(before: instant) ?? .nothing
         sequence += 1
         history.set(
           modules, company: company, key: 0, sequence: sequence, effective: before,
-          recorded: before, value: Double(Set(parts.map(\.module)).subtracting([.zero]).count))
+          recorded: before, value: Double(holding.modules.count))
       }
     }
   }

@@ -20,6 +20,13 @@ package struct RiskGate: Codable, Equatable, Sendable {
     package var lower: Double
     package var upper: Double
 
+    /// An interval with its estimate.
+    package init(estimate: Double, lower: Double, upper: Double) {
+      self.estimate = estimate
+      self.lower = lower
+      self.upper = upper
+    }
+
     /// Whether any of it lies between two values.
     func reaches(_ band: ClosedRange<Double>) -> Bool {
       upper >= band.lowerBound && lower <= band.upperBound

@@ -156,6 +156,9 @@ package struct RiskRecipe: Sendable {
       logOdds: judged.map(\.logOdds), outcomes: judged.map { data.outcomes[$0.row] },
       companies: judged.map { data.rows[$0.row].company }, baselines: baselines)
     var final = try pooled(data, known)
+    final.common = try final.common.clusteringErrors(
+      data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
+      groups: known.map { data.rows[$0].company })
     final.common.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
     let raw = try final.linearPredictor(data.table, data.groups)
     let kept = Set(usable(data, known))

@@ -62,6 +62,32 @@ package struct RiskRows: Sendable {
     rows.indices.filter { isMature($0, by: instant) && !outcomes[$0].isNaN }
   }
 
+  /// The same rows with their outcomes dealt anew among those of each instant.
+  ///
+  /// Nothing of them can then be foretold better than by chance, so a model that is better learned what
+  /// it could not know.
+  ///
+  /// - Parameter generator: deals.
+  /// - Returns: the rows; those without an outcome stay without.
+  package func dealingOutcomes(using generator: inout some RandomNumberGenerator) -> RiskRows {
+    var places: [Int: [Int]] = [:]
+    for row in rows.indices where !outcomes[row].isNaN {
+      places[rows[row].period, default: []].append(row)
+    }
+    var dealt = outcomes
+    for (_, own) in places.sorted(by: { $0.key < $1.key }) {
+      for (row, other) in zip(own, own.shuffled(using: &generator)) { dealt[row] = outcomes[other] }
+    }
+    return with(outcomes: dealt)
+  }
+
+  /// The same rows with other outcomes.
+  package func with(outcomes: [Double]) -> RiskRows {
+    RiskRows(
+      rows: rows, table: table, outcomes: outcomes, segments: segments, asOf: asOf,
+      maturity: maturity, groups: groups, subjects: subjects, known: known, terms: terms)
+  }
+
   /// The number of rows whose outcome is yes.
   func events(_ positions: [Int]) -> Int { positions.count { outcomes[$0] == 1 } }
 }

@@ -79,9 +79,9 @@ package struct UpsellPanel: Sendable {
     precondition(input.known.count == history.asOf.count, "a ledger for each instant")
     precondition(input.outlooks.count == history.asOf.count, "an outlook for each instant")
     var history = history
-    ChurnStates.fill(&history, companies: input.companies, known: input.known)
+    ChurnStates.fill(
+      &history, companies: input.companies, known: input.known, held: input.outlooks)
     let found = UpsellRows(input, asOf: history.asOf)
-    UpsellPanel.setModules(in: &history, input)
     tierFeatures = features.filter { !$0.readsAffinity }
     moduleFeatures = tierFeatures + features.filter(\.readsAffinity)
     let base = try FeaturePanel(tierFeatures, of: history, rows: found.rows)
@@ -123,22 +123,6 @@ package struct UpsellPanel: Sendable {
         pairs.map { found.pairs[$0].row },
         adding: added.map { ($0, pairs.map { affinities[$0] }) })
     )
-  }
-}
-
-extension UpsellPanel {
-  /// Counts modules by what companies have, in place of what has a part in MRR: that goes by prices,
-  /// which are those of now.
-  private static func setModules(in history: inout FeatureHistory, _ input: UpsellInput) {
-    for (period, instant) in history.asOf.enumerated() {
-      let before = Timestamp(microseconds: instant.microseconds - 1)
-      for (company, id) in input.companies.enumerated() {
-        let held = input.outlooks[period].holdings(of: id)?.holding(before: instant) ?? .nothing
-        history.set(
-          ChurnStates.modules, company: company, key: 0, sequence: (1 << 40) + Int64(period),
-          effective: before, recorded: before, value: Double(held.modules.count))
-      }
-    }
   }
 }
 
