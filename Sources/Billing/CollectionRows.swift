@@ -1,6 +1,57 @@
 package import AlmanacCore
 package import Columns
 
+/// When the source means to try an invoice again, by its row of `billing.transactions`.
+package struct ScheduledTry: Hashable, Sendable {
+  /// When.
+  package var at: Timestamp
+  /// What it means to charge; `nil` where that is not said.
+  package var method: UUIDValue?
+
+  /// A try of the given parts.
+  package init(at: Timestamp, method: UUIDValue?) {
+    self.at = at
+    self.method = method
+  }
+
+  /// The columns that are read.
+  package static let columns = [
+    "invoice_id", "payment_method_id", "status", "next_retry_at", "created_at", "updated_at",
+  ]
+
+  /// The next tries of batches of `transactions`, by invoice.
+  ///
+  /// - Parameters:
+  ///   - batches: the rows, of which only the newest state is kept.
+  ///   - end: now. A row that was changed from then on does not say what was meant before, and a time
+  ///     before it is over.
+  /// - Returns: the earliest try of each invoice.
+  /// - Throws: ``BillingError``.
+  package static func next(
+    in batches: [Batch], at end: Timestamp
+  ) throws(BillingError) -> [UUIDValue: ScheduledTry] {
+    var found: [UUIDValue: ScheduledTry] = [:]
+    var table = TableReader(dataset: "transactions")
+    for batch in batches {
+      table.start(batch)
+      let invoices = try table.identifiers("invoice_id")
+      let methods = try table.identifiers("payment_method_id")
+      let times = try table.instants("next_retry_at")
+      let recorded = try table.instants("created_at")
+      let changed = try table.instants("updated_at")
+      let isOpen = try table.words("status") { $0 != "succeeded" && $0 != "refunded" }
+      for row in 0..<batch.rowCount {
+        guard let invoice = invoices(row), let at = times(row), at >= end, isOpen(row) ?? true,
+          let last = changed(row) ?? recorded(row), last < end,
+          found[invoice].map({ at < $0.at }) ?? true
+        else { continue }
+        found[invoice] = ScheduledTry(at: at, method: methods(row))
+      }
+    }
+    return found
+  }
+}
+
 /// A row of `billing.payment_attempts`, as far as the next attempt depends on it.
 package struct CollectionAttempt: Hashable, Sendable {
   /// The attempt.

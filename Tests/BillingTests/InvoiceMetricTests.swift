@@ -173,6 +173,25 @@ struct InvoiceMetricTests {
     }
   }
 
+  @Test("an invoice to be paid without a rate is still to be paid, at no known amount")
+  func withoutRate() throws {
+    let random = try RandomBooks(seed: 7)
+    let start = try instant("2026-01-01")
+    func invoice(_ number: Int, _ code: String) throws -> Invoice {
+      Invoice(
+        id: id(number), company: id(101), status: .draft, currency: try currency(code),
+        total: 120_000, issuedAt: nil, dueAt: nil, paidAt: nil, voidedAt: nil, recordedAt: start)
+    }
+    let books = PaymentBooks(
+      invoices: [try invoice(1, "USD"), try invoice(2, "CHF"), try invoice(3, "EUR")],
+      rates: random.rates, zones: random.zones, currency: try currency("USD"))
+    let found = try books.invoicesToPay(
+      at: try day("2026-01-20"), before: try instant("2026-01-21"))
+    #expect(found.map(\.invoice.id) == [id(1), id(2), id(3)])
+    #expect(found[0].owed == 120_000 && found[1].owed == nil)
+    #expect(try #require(found[2].owed) >= 120_000)
+  }
+
   @Test(
     "months add up the revenue of their days and end as their last day",
     arguments: UInt64(0)..<40)

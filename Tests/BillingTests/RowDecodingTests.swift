@@ -48,6 +48,33 @@ struct RowDecodingTests {
     #expect(try SubscriptionChange.rows(in: [batch(change())]) == [expected])
   }
 
+  @Test("the next try of an invoice is the earliest to come, as far as it was known by then")
+  func nextTries() throws {
+    func hours(_ count: Int64) -> Timestamp {
+      Timestamp(microseconds: at.microseconds + count * Timestamp.microsecondsPerHour)
+    }
+    func row(
+      _ invoice: Int, next: Timestamp?, changed: Timestamp, status: String = "failed"
+    ) -> Batch {
+      batch([
+        ("invoice_id", .uuid, .uuid(id(invoice))), ("payment_method_id", .uuid, .uuid(id(9))),
+        ("status", .text, .text(status)),
+        ("next_retry_at", .timestamp, next.map { .timestamp($0) }),
+        ("created_at", .timestamp, .timestamp(hours(-90))),
+        ("updated_at", .timestamp, .timestamp(changed)),
+      ])
+    }
+    let found = try ScheduledTry.next(
+      in: [
+        row(1, next: hours(30), changed: hours(-2)), row(1, next: hours(20), changed: hours(-2)),
+        // Over, changed later, none, paid.
+        row(2, next: hours(-1), changed: hours(-2)), row(3, next: hours(20), changed: hours(1)),
+        row(4, next: nil, changed: hours(-2)),
+        row(5, next: hours(20), changed: hours(-2), status: "succeeded"),
+      ], at: at)
+    #expect(found == [id(1): ScheduledTry(at: hours(20), method: id(9))])
+  }
+
   @Test("what a change leaves null is not said, and a currency of another length is none")
   func readsNulls() throws {
     let rows = try SubscriptionChange.rows(in: [

@@ -154,6 +154,26 @@ struct PaymentNightTests {
       $$;
       """)
 
+    // The card has what proposed retries are worth, or why that cannot be said.
+    let card = try place.almanac(["models", "show", "payment_failure", "--target", place.url])
+    #expect(
+      card.stdout.contains("retries not_estimable: ")
+        || card.stdout.contains("success_as_proposed"), "\(card.stdout)\(card.stderr)")
+
+    // What is said of a company can be explained, with the charges behind it.
+    let company = try #require(
+      try place.value("SELECT min(company_id::text) FROM predictions.payment_failure_risk"))
+    let told = try place.almanac([
+      "explain", "payment_failure", company, "--rows", "1", "--source", place.url, "--target",
+      place.url, "--project", place.folder.path,
+    ])
+    let charges = try #require(
+      try place.value(
+        "SELECT count(*) FROM billing.payment_attempts WHERE company_id = '\(company)'"))
+    #expect(told.status == 0, "\(told.stderr)")
+    #expect(told.stdout.contains("the newest 1 of \(charges) rows behind it:"))
+    #expect(told.stdout.contains("next_charge:") && told.stdout.contains("together: log-odds"))
+
     // The next night refits and keeps a champion; what was said is joined to what happened.
     try place.sql(
       """
@@ -172,5 +192,31 @@ struct PaymentNightTests {
         AND count(*) = (SELECT count(*) FROM billing.payment_attempts WHERE attempt_number = 3)
       FROM predictions.outcomes WHERE measure = 'payment_failure'
       """)
+    // Their accuracy, calibration and lift by month are those of the outcomes.
+    let known = "predictions.outcomes WHERE model = 'payment_failure'"
+    try holds(
+      """
+      SELECT count(*) = 1 AND bool_and(rows = (SELECT count(*) FROM \(known))
+        AND events = rows AND measure = 'payment_failure' AND month = '2025-04-01'
+        AND abs(log_loss - (SELECT avg(-ln(predicted::float8)) FROM \(known))) < 1e-9)
+      FROM predictions.accuracy_by_month WHERE model = 'payment_failure'
+      """)
+    try holds(
+      """
+      SELECT sum(rows) = (SELECT count(*) FROM \(known)) AND bool_and(actual_rate = 1)
+      FROM predictions.calibration_by_month WHERE measure = 'payment_failure'
+      """)
+    try holds(
+      """
+      SELECT count(*) = 5 AND bool_and(lift = 1) FROM predictions.lift_by_month
+      WHERE measure = 'payment_failure'
+      """)
+    for view in ["accuracy_by_month", "calibration_by_month", "lift_by_month"] {
+      try holds(
+        """
+        SELECT col_description('predictions.\(view)'::regclass, attnum) LIKE '%payment_failure%'
+        FROM pg_attribute WHERE attrelid = 'predictions.\(view)'::regclass AND attname = 'measure'
+        """)
+    }
   }
 }

@@ -115,6 +115,48 @@ struct PaymentRiskTests {
     }
   }
 
+  @Test(
+    "a try that the source means to make counts for limits, and is the charge that is looked at")
+  func plannedTries() throws {
+    let world = try Self.shared.get()
+    let cut = world.cut
+    func hours(_ count: Int) -> Timestamp {
+      Timestamp(microseconds: cut.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
+    }
+    // One whose last refusal is not final, and which is retried where there is room.
+    let usual = try PaymentForecast(
+      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
+    let row = try #require(usual.invoices.first { $0.retryAt != nil })
+    let others = world.history.attempts(of: row.company).filter {
+      $0.method == row.method && $0.attemptedAt > hours(7 * 24 - 30 * 24) && $0.attemptedAt < cut
+    }
+    // Room for one more at the end of the days.
+    var policy = RetryPolicy(
+      limits: [RetryPolicy.Limit(brand: nil, attempts: others.count + 1, hours: 30 * 24)])
+    policy.mostRetries = 1
+    func retry(_ own: ScheduledTry?, _ other: ScheduledTry?) throws -> PaymentForecast.InvoiceRow {
+      let due = [
+        DueInvoice(id: row.invoice, company: row.company, dueAt: nil, owed: nil, nextTry: own),
+        DueInvoice(id: .zero, company: row.company, dueAt: nil, owed: 1, nextTry: other),
+      ]
+      let forecast = try PaymentForecast(panel(world, due: due), policy: policy)
+      return try #require(
+        forecast.invoices.first { $0.invoice == row.invoice && $0.method == row.method })
+    }
+    let planned = ScheduledTry(at: hours(9), method: row.method)
+    let free = try retry(nil, nil)
+    #expect(free.retryAt != nil && free.amountAtRisk == nil)
+    #expect(free.probability > 0 && free.probability < 1)
+    #expect(try retry(nil, planned).retryAt == nil)
+    // The proposal takes the place of the invoice's own.
+    let own = try retry(planned, nil)
+    #expect(own.retryAt == free.retryAt)
+    func hour(_ row: PaymentForecast.InvoiceRow) -> Double? {
+      row.reasons.first { $0.feature == "hour" }?.value
+    }
+    #expect(try #require(hour(own)) != #require(hour(free)))
+  }
+
   @Test("what happened or was recorded later, and what changes of a method, leave features equal")
   func pointInTime() throws {
     let world = try Self.shared.get()

@@ -116,6 +116,47 @@ struct RetryPlanTests {
     }
   }
 
+  @Test("with longer spans and more tries reach it as well", arguments: UInt64(300)...306)
+  func matchesBruteForceAtLength(seed: UInt64) {
+    let collection = RandomCollection(seed: seed, slots: 9, retries: 4)
+    let plan = RetryPlan(collection.problem)
+    #expect(abs(plan.value - collection.bruteForce()) < 1e-9)
+  }
+
+  @Test("the longest one that may be configured stays small where limits may be met")
+  func staysSmall() {
+    // As many slots and tries as there may be.
+    let longest = (1...6).compactMap { retries in
+      (1...RetryPolicy.mostSlots).last {
+        RetryPolicy.ways(slots: $0, retries: retries) <= RetryPolicy.mostWays
+      }.map { ($0, retries) }
+    }
+    #expect(longest.map(\.0).last == 29)
+    for (slots, retries) in longest.suffix(1) {
+      var problem = RandomCollection(seed: 8, slots: slots, retries: retries, tight: false).problem
+      // Room for one or two more in any span of the slots' length, and a short span besides.
+      let hour = Timestamp.microsecondsPerHour
+      let first = problem.slots[0]
+      problem.attempts = (1...9).map { Timestamp(microseconds: first.microseconds - $0 * hour) }
+      problem.limits = [
+        RetryPolicy.Limit(brand: nil, attempts: 9 + retries / 2, hours: 30 * 24),
+        RetryPolicy.Limit(brand: nil, attempts: 2, hours: 24),
+      ]
+      let plan = RetryPlan(problem)
+      #expect(plan.placeCount < 60_000, "\(slots) slots, \(retries) tries")
+    }
+  }
+
+  @Test("ways to have made fewer tries are counted as they can be listed")
+  func ways() {
+    for slots in 0...8 {
+      for retries in 1...4 {
+        let listed = (0..<(1 << slots)).count { $0.nonzeroBitCount < retries }
+        #expect(RetryPolicy.ways(slots: slots, retries: retries) == listed)
+      }
+    }
+  }
+
   @Test("a method that was refused for good is not tried")
   func never() {
     var problem = RandomCollection(seed: 1, slots: 6, retries: 3, tight: false).problem

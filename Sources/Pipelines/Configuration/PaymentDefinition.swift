@@ -188,6 +188,17 @@ extension RetryPolicy {
           + "\((24 * days + RetryPolicy.mostSlots - 1) / RetryPolicy.mostSlots)h and at most the days",
         suggestion: nil)
     }
+    let slots = 24 * days / stepHours
+    guard RetryPolicy.ways(slots: slots, retries: mostRetries) <= RetryPolicy.mostWays else {
+      let most = (1...6).last {
+        RetryPolicy.ways(slots: slots, retries: $0) <= RetryPolicy.mostWays
+      }
+      throw .unexpected(
+        reader.mark(of: "tries"), found: "\(mostRetries) tries at \(slots) times",
+        expected: "no more than \(most ?? 1) tries, or a longer step; there are too many ways to "
+          + "spread them",
+        suggestion: nil)
+    }
   }
 }
 

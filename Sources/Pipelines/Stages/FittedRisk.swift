@@ -29,6 +29,8 @@ struct FittedRisk {
   let specificationJSON: String
   /// The models as JSON, as far as there are any.
   let coefficientsJSON: String
+  /// What proposed times of retries are worth by those that were made; `nil` of other models.
+  let retryValue: RetryValue?
   /// What was read of companies.
   let reading: RiskReading
   /// What serves from now on, and why.
@@ -54,6 +56,7 @@ struct FittedRisk {
       dataDigest = ""
       coefficientsJSON = "{}"
       training = (end, end)
+      retryValue = nil
       notices.append("\(model.name): \(reading.refusal ?? "no panel"); no company is scored")
       self.notices = notices
       verdict = ownVerdict
@@ -62,6 +65,7 @@ struct FittedRisk {
     let forecast = try model.forecast(panel, convert: reading.converts)
     self.forecast = forecast
     dataDigest = SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: panel))
+    retryValue = try FittedRisk.retryValue(model, panel, forecast)
     var coefficients = JSONText()
     for (part, source) in zip(panel.parts, forecast.sources) {
       if let fitted = source.fitted { coefficients.add(part.name, raw: try fitted.document()) }
@@ -123,7 +127,7 @@ struct FittedRisk {
   }
 
   /// The scores on months that the fits had not seen, beside the gains over the baselines.
-  var scoresJSON: String { spans { FittedRisk.scores($0) } }
+  var scoresJSON: String { spans({ FittedRisk.scores($0) }, retryValue: retryValue) }
 
   /// Each check of the gate with its figures.
   var gateJSON: String { spans { FittedRisk.gate($0) } }
@@ -135,7 +139,8 @@ struct FittedRisk {
   }
 
   private func spans(
-    _ body: (RiskSource) -> String, gainOverChampion: RiskGate.Interval? = nil
+    _ body: (RiskSource) -> String, gainOverChampion: RiskGate.Interval? = nil,
+    retryValue: RetryValue? = nil
   ) -> String {
     var object = JSONText()
     guard let forecast, let panel else {
@@ -147,6 +152,35 @@ struct FittedRisk {
     }
     if let gainOverChampion {
       object.add("log_loss_gain_over_champion", raw: FittedRisk.interval(gainOverChampion))
+    }
+    if let retryValue { object.add("retries", raw: FittedRisk.text(of: retryValue)) }
+    return object.finish()
+  }
+
+  /// What is proposed of retries is judged by the log where the model is published.
+  private static func retryValue(
+    _ model: RiskDefinition, _ panel: any RiskPanel, _ forecast: any RiskForecast
+  ) throws -> RetryValue? {
+    guard let panel = panel as? PaymentPanel, let policy = model.payments?.policy else {
+      return nil
+    }
+    guard let source = forecast.sources.first, source.published != nil else {
+      return .none("no time is proposed without a model")
+    }
+    return try RetryValue(panel, policy: policy)
+  }
+
+  private static func text(of value: RetryValue) -> String {
+    var object = JSONText()
+    object.add("refusals", integer: value.refusals)
+    object.add("tried_when_proposed", integer: value.matched)
+    if value.logged.isFinite { object.add("success_as_tried", number: value.logged) }
+    switch value.estimate {
+    case .value(let estimate, let lower, let upper):
+      object.add(
+        "success_as_proposed",
+        raw: interval(RiskGate.Interval(estimate: estimate, lower: lower, upper: upper)))
+    case .notEstimable(let reason): object.add("not_estimable", text: reason)
     }
     return object.finish()
   }

@@ -30,10 +30,20 @@ extension RunContext {
         rates: try exchangeRates() ?? ExchangeRates([]), zones: try zones()),
       methods: PaymentMethodHistory.all(of: methodRows, at: cut),
       zones: try companyClocks())
+    let tries = try scheduledTries(before: cut)
     let due = try books.invoicesToPay(at: date, before: cut).map { invoice, owed in
-      DueInvoice(id: invoice.id, company: invoice.company, dueAt: invoice.dueAt, owed: owed)
+      DueInvoice(
+        id: invoice.id, company: invoice.company, dueAt: invoice.dueAt, owed: owed,
+        nextTry: tries[invoice.id])
     }
     var notices: [String] = []
+    let unknown = due.filter { $0.owed == nil }
+    if let first = unknown.first {
+      notices.append(
+        "invoices: \(counted(unknown.count, "amount")) to be paid cannot be converted on \(date), "
+          + "such as that of \(first.id); they are scored without it (add the rate to exchange_rates)"
+      )
+    }
     if history.methods.isEmpty {
       notices.append("payment_methods: no method is known by the end of \(date)")
     }
@@ -42,6 +52,15 @@ extension RunContext {
         payments.features, of: history, cut: cut,
         months: chargeMonths(since: zone.localDate(at: first), model), due: due),
       book: nil, refusal: nil, rowsRead: rows.count + methodRows.count, notices: notices)
+  }
+
+  /// When the source means to try invoices again; none where it does not say so.
+  private func scheduledTries(before cut: Timestamp) throws -> [UUIDValue: ScheduledTry] {
+    let name = "transactions"
+    guard try hasDataset(name), let definition = project.dataset(name),
+      ScheduledTry.columns.allSatisfy({ definition[column: $0] != nil })
+    else { return [:] }
+    return try ScheduledTry.next(in: try rows(of: name, ScheduledTry.columns), at: cut)
   }
 
   /// The starts of the months that are learned from, the one that holds the logical date the last.

@@ -23,7 +23,7 @@ struct PaymentRiskRows {
     [
       Field("company_id", .uuid), Field("run_id", .uuid), Field("invoice_id", .uuid),
       Field("payment_method_id", .uuid), Field("due_at", .timestamp, isNullable: true),
-      Field("probability", .float64), Field("amount_at_risk", .money),
+      Field("probability", .float64), Field("amount_at_risk", .money, isNullable: true),
       Field("decline_class_expected", .text, isNullable: true),
       Field("retry_at", .timestamp, isNullable: true),
       Field("retry_success_probability", .float64, isNullable: true),
@@ -43,7 +43,8 @@ struct PaymentRiskRows {
     for row in rows {
       let values: [ColumnValue?] = [
         .uuid(row.company), .uuid(run), .uuid(row.invoice), .uuid(row.method),
-        row.dueAt.map { .timestamp($0) }, .float(row.probability), .integer(row.amountAtRisk),
+        row.dueAt.map { .timestamp($0) }, .float(row.probability),
+        row.amountAtRisk.map { .integer($0) },
         row.declineClass.map { .text($0.rawValue) }, row.retryAt.map { .timestamp($0) },
         row.retrySuccess.map { .float($0) }, row.alternative.map { .uuid($0) },
         row.alternativeSuccess.map { .float($0) },

@@ -39,6 +39,14 @@ extension RiskDefinition {
 }
 
 extension RiskDefinition.Kind {
+  /// What is scored, in words.
+  var subjects: String {
+    switch self {
+    case .churn, .upsell: "companies that pay now"
+    case .paymentFailure: "charges to come"
+    }
+  }
+
   /// The table of what is said of companies.
   var table: PredictionTable {
     switch self {

@@ -185,7 +185,7 @@ extension PredictStage {
     }
     for (part, drift) in drifts where drift.isWarned {
       outcome.notices.append(
-        "\(model.name): \(name(part, drift)) of companies that pay now is far from what the model "
+        "\(model.name): \(name(part, drift)) of \(model.kind.subjects) is far from what the model "
           + "learned from (PSI \(FittedRisk.rounded(drift.stabilityIndex)))")
     }
     if drifts.isEmpty { return }

@@ -11,15 +11,22 @@ package struct DueInvoice: Hashable, Sendable {
   package var company: UUIDValue
   /// When it is due; `nil` where that is not said.
   package var dueAt: Timestamp?
-  /// What is still owed, in ten-thousandths of the reporting currency.
-  package var owed: Int128
+  /// What is still owed, in ten-thousandths of the reporting currency; `nil` where it cannot be
+  /// converted.
+  package var owed: Int128?
+  /// When the source means to charge it next; `nil` where that is not said.
+  package var nextTry: ScheduledTry?
 
   /// An invoice of the given parts.
-  package init(id: UUIDValue, company: UUIDValue, dueAt: Timestamp?, owed: Int128) {
+  package init(
+    id: UUIDValue, company: UUIDValue, dueAt: Timestamp?, owed: Int128?,
+    nextTry: ScheduledTry? = nil
+  ) {
     self.id = id
     self.company = company
     self.dueAt = dueAt
     self.owed = owed
+    self.nextTry = nextTry
   }
 }
 
@@ -34,8 +41,9 @@ package struct PaymentForecast: Sendable {
     package var dueAt: Timestamp?
     /// The probability that the next charge fails.
     package var probability: Double
-    /// What is owed, in ten-thousandths of the reporting currency.
-    package var amountAtRisk: Int128
+    /// What is owed, in ten-thousandths of the reporting currency; `nil` where it cannot be
+    /// converted.
+    package var amountAtRisk: Int128?
     /// The class of refusal to expect; `nil` where none is known.
     package var declineClass: DeclineClass?
     /// The best time to try again, of an invoice whose latest charge by the method failed; `nil`

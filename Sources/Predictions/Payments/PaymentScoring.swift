@@ -71,19 +71,18 @@ struct PaymentScoring {
     guard let soon = slots.first else { return ([], []) }
     // Charges that are due count for the limits of tries; of those the largest amount goes first.
     for invoice in due {
-      guard let at = invoice.dueAt, at > panel.cut,
-        let method = standard(of: invoice.company)
-      else { continue }
-      attempts[method.id, default: []].append(at)
+      guard let planned = planned(invoice) else { continue }
+      attempts[planned.method, default: []].append(planned.at)
     }
     var charges: [Charge] = []
     var places: [(invoice: DueInvoice, method: PaymentMethodHistory)] = []
-    for invoice in due.sorted(by: { ($1.owed, $0.id) < ($0.owed, $1.id) }) {
-      let at = invoice.dueAt.map { max($0, soon) } ?? soon
+    for invoice in due.sorted(by: { ($1.owed ?? 0, $0.id) < ($0.owed ?? 0, $1.id) }) {
+      let at = (invoice.nextTry?.at ?? invoice.dueAt).map { max($0, soon) } ?? soon
       for method in methodsOf[invoice.company] ?? [] {
         charges.append(
           charge(
-            invoice.company, invoice.id, method.id, PaymentScoring.units(invoice.owed), at: at))
+            invoice.company, invoice.id, method.id,
+            invoice.owed.map(PaymentScoring.units) ?? .nan, at: at))
         places.append((invoice, method))
       }
     }
@@ -101,7 +100,7 @@ struct PaymentScoring {
         let (probability, reasons) = PaymentScoring.neverAgain(scores[index])
         row.probability = probability
         row.reasons = reasons
-      } else if let retry = try retry(charges[index], place.method, slots) {
+      } else if let retry = try retry(charges[index], place.invoice, place.method, slots) {
         row.retryAt = slots[retry.slot]
         row.retrySuccess = retry.success
         attempts[place.method.id, default: []].append(slots[retry.slot])
@@ -117,6 +116,15 @@ struct PaymentScoring {
     return (rows, charges)
   }
 
+  /// The charge of an invoice that is to be expected whatever is proposed: the one that the source
+  /// means to try, else that at its due time; `nil` where none is ahead.
+  private func planned(_ invoice: DueInvoice) -> (method: UUIDValue, at: Timestamp)? {
+    guard let at = invoice.nextTry?.at ?? invoice.dueAt, at > panel.cut,
+      let method = invoice.nextTry?.method ?? standard(of: invoice.company)?.id
+    else { return nil }
+    return (method, at)
+  }
+
   /// The method that is charged unless another is chosen: the default, else the newest.
   private func standard(of company: UUIDValue) -> PaymentMethodHistory? {
     (methodsOf[company] ?? []).max { left, right in
@@ -129,7 +137,7 @@ struct PaymentScoring {
   /// The best time to try a charge again whose latest attempt with the method failed; `nil` where
   /// there is none, or nothing that tells times apart.
   private func retry(
-    _ charge: Charge, _ method: PaymentMethodHistory, _ slots: [Timestamp]
+    _ charge: Charge, _ invoice: DueInvoice, _ method: PaymentMethodHistory, _ slots: [Timestamp]
   ) throws(RegressionError) -> (slot: Int, success: Double)? {
     guard case .model(let model) = source,
       let last = panel.history.attempts(of: charge.company).last(where: {
@@ -138,8 +146,15 @@ struct PaymentScoring {
     else { return nil }
     let scores = try RetryScores(
       model, of: charge, at: slots, in: panel, mostRetries: policy.mostRetries)
+    var others = attempts[method.id] ?? []
+    // What is proposed takes the place of the try that the source means to make.
+    if invoice.nextTry != nil, let planned = planned(invoice), planned.method == method.id,
+      let own = others.firstIndex(of: planned.at)
+    {
+      others.remove(at: own)
+    }
     let problem = RetryProblem(
-      slots: slots, attempts: attempts[method.id] ?? [],
+      slots: slots, attempts: others,
       limits: policy.limits(ofBrand: method.attributes[PaymentMethodHistory.brand]),
       neverClasses: policy.neverClasses, mostRetries: policy.mostRetries,
       declineClass: last.declineClass, success: scores.success, refusals: refusals(charge, slots))

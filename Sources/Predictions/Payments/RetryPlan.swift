@@ -82,15 +82,15 @@ package struct RetryPlan: Sendable {
   /// A state with the tries that limits still see.
   struct Place: Hashable {
     var state: RetryProblem.State
-    /// The slots tried, a bit each, where a limit may be met; 0 where none can.
-    var tried: UInt64
+    /// How far each of them is seen; see ``RetryWindows``.
+    var seen: [Int32]
   }
 
   /// The best next slot.
   private var choices: [Place: Int] = [:]
   private var values: [Place: Double] = [:]
-  /// Whether a limit may be met within the slots.
-  private let isLimited: Bool
+  /// What limits see of tries.
+  private let windows: RetryWindows
 
   /// The chance of being paid within the slots if the plan is followed.
   package private(set) var value = 0.0
@@ -99,11 +99,12 @@ package struct RetryPlan: Sendable {
 
   /// Plans the retries of a problem.
   ///
-  /// - Complexity: slots² · retries · classes while no limit can be met, else every way to choose as
-  ///   many slots as there are retries.
+  /// - Complexity: slots² · retries · classes while no limit can be met, or none whose span is shorter
+  ///   than the slots; else times the ways to choose slots within a span, of which no more are tried
+  ///   than the limits allow. ``RetryPolicy/ways(slots:retries:)`` bounds it.
   package init(_ problem: RetryProblem) {
     precondition(problem.slots.count <= RetryPolicy.mostSlots, "\(problem.slots.count) slots")
-    isLimited = RetryPlan.isLimited(problem)
+    windows = RetryWindows(problem)
     guard !problem.isFinal(problem.declineClass) else { return }
     value = best(problem, problem.start, tried: [])
     first = choices[place(problem.start, [])]
@@ -114,23 +115,11 @@ package struct RetryPlan: Sendable {
     choices[place(state, tried)]
   }
 
-  /// Whether as many retries as are allowed at all may be too many for a limit.
-  private static func isLimited(_ problem: RetryProblem) -> Bool {
-    problem.limits.contains { limit in
-      let all = problem.attempts
-      guard let first = problem.slots.first, let last = problem.slots.last else { return false }
-      let ends = [first, last] + problem.slots + all.filter { $0 >= first }
-      let most =
-        ends.map { end in
-          all.count { $0 <= end && end.microseconds - $0.microseconds < limit.span }
-        }.max() ?? 0
-      return most + problem.mostRetries > limit.attempts
-    }
-  }
+  /// The number of places that were looked at.
+  package var placeCount: Int { values.count }
 
   private func place(_ state: RetryProblem.State, _ tried: [Int]) -> Place {
-    Place(
-      state: state, tried: isLimited ? tried.reduce(0) { $0 | 1 << UInt64($1) } : 0)
+    Place(state: state, seen: windows.seen(tried, after: state.slot))
   }
 
   private mutating func best(
@@ -141,7 +130,7 @@ package struct RetryPlan: Sendable {
     if let known = values[place] { return known }
     var best = 0.0
     for slot in (state.slot + 1)..<max(problem.slots.count, state.slot + 1) {
-      if isLimited, !problem.allows(slot, after: tried) { continue }
+      if windows.isLimited, !problem.allows(slot, after: tried) { continue }
       let success = problem.success(slot, state)
       var value = success
       for refusal in problem.refusals(slot, state)
@@ -150,7 +139,7 @@ package struct RetryPlan: Sendable {
           slot: slot, retries: state.retries + 1, declineClass: refusal.declineClass)
         value +=
           (1 - success) * refusal.share
-          * self.best(problem, next, tried: isLimited ? tried + [slot] : [])
+          * self.best(problem, next, tried: windows.isLimited ? tried + [slot] : [])
       }
       // Sums of the same terms in another order must not decide.
       if value > best + 1e-12 {
@@ -160,6 +149,53 @@ package struct RetryPlan: Sendable {
     }
     values[place] = best
     return best
+  }
+}
+
+/// What the limits of a problem see of tries.
+///
+/// A limit sees a try until the last end of a span that holds it and may become too full. Tries that
+/// are seen equally far are one to all that follows, and those that no coming end sees count no more;
+/// so a plan has far fewer places than there are ways to choose slots.
+private struct RetryWindows {
+  /// The end, in microseconds, until which each limit that may be met sees a try at each slot; less
+  /// than the slot for one that never becomes too full.
+  private let lasting: [[Int64]]
+  private let slots: [Int64]
+  /// Whether a limit may be met within the slots.
+  var isLimited: Bool { !lasting.isEmpty }
+
+  init(_ problem: RetryProblem) {
+    let times = problem.slots.map(\.microseconds)
+    slots = times
+    guard let first = times.first else {
+      lasting = []
+      return
+    }
+    let made = problem.attempts.map(\.microseconds)
+    let ends = Set(times + made.filter { $0 >= first }).sorted()
+    lasting = problem.limits.compactMap { limit in
+      let full = ends.filter { end in
+        let within = made.count { $0 <= end && end - $0 < limit.span }
+        let tries = times.count { $0 <= end && end - $0 < limit.span }
+        return within + min(tries, problem.mostRetries) > limit.attempts
+      }
+      if full.isEmpty { return nil }
+      return times.map { time in full.last { $0 >= time && $0 - time < limit.span } ?? .min }
+    }
+  }
+
+  /// How far tries are seen, those left out that nothing after a slot sees.
+  func seen(_ tried: [Int], after slot: Int) -> [Int32] {
+    guard isLimited, slot >= 0 else { return [] }
+    var found: [Int32] = []
+    for own in lasting {
+      let ends = tried.map { own[$0] }.filter { $0 > slots[slot] }.sorted()
+      found.append(Int32(ends.count))
+      // An end is named by the first try that is seen until it.
+      for end in ends { found.append(Int32(own.firstIndex(of: end) ?? 0)) }
+    }
+    return found
   }
 }
 

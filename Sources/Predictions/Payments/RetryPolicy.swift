@@ -54,6 +54,25 @@ package struct RetryPolicy: Hashable, Sendable {
   /// The most times that may be looked at.
   package static let mostSlots = 64
 
+  /// The most ways to spread tries over the times; see ``ways(slots:retries:)``.
+  package static let mostWays = 150_000
+
+  /// The ways to have made fewer tries than there are, one at a time: what a plan may have to look at
+  /// in the worst case.
+  ///
+  /// - Parameters:
+  ///   - slots: the number of times.
+  ///   - retries: the most tries.
+  /// - Returns: the sum over fewer tries of the ways to choose their times.
+  package static func ways(slots: Int, retries: Int) -> Int {
+    var (sum, chosen) = (0, 1)
+    for count in 0..<max(0, retries) {
+      sum += chosen
+      chosen = chosen * max(0, slots - count) / (count + 1)
+    }
+    return sum
+  }
+
   /// The times to look at after an instant: every so many hours, from one step on.
   package func slots(after instant: Timestamp) -> [Timestamp] {
     guard stepHours > 0 else { return [] }

@@ -74,6 +74,7 @@ struct PaymentDefinitionTests {
       ("retries: {never: [nevr]}", "never"),
       ("retries: {step: 1h}", "168 times to look at in 7 days"),
       ("retries: {tries: 9}", "from 1 to 6"),
+      ("retries: {step: 3h, tries: 6}", "no more than 4 tries"),
       ("bands: {medium: 3%}", "bands"),
     ])
   func mistakes(text: String, expected: String) throws {
