@@ -97,6 +97,7 @@ struct RiskBenchmark {
         counting.append(world.counting)
         scoring.append(try learnChurn(world, project, into: &churn))
         try learnPayments(world, into: &payments)
+        try learnUpsell(world)
         let months = world.payments.rows.asOf
         try retries.add(world, learnedBy: months[months.count * 3 / 4])
       }
@@ -191,6 +192,22 @@ struct RiskBenchmark {
     judged.seconds.append(seconds)
     try add(model, panel.rows, to: &judged) { row in
       panel.charges[row].decidedBy.flatMap { world.attemptTruth[$0]?.probability }
+    }
+  }
+
+  /// Learns upsell, and says whether its gates let it through.
+  private func learnUpsell(_ world: RiskWorld) throws {
+    let (forecast, seconds) = try timed {
+      // Prices decide no gate.
+      try UpsellForecast(world.upsell) { amount, _, _ in amount }
+    }
+    for (part, source) in zip(world.upsell.parts, forecast.sources) {
+      let rows = part.rows.outcomes.filter { !$0.isNaN }
+      let area = source.fitted.map { "AUC \($0.gate.scores.rocAUC), " } ?? ""
+      note(
+        "risk: upsell, \(part.name): \(area)\(source.reason ?? "passes its gate"); "
+          + "\(rows.count) rows, \(rows.count { $0 == 1 }) moves; both parts in \(rounded(seconds)) s"
+      )
     }
   }
 

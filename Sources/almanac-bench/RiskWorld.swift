@@ -22,6 +22,8 @@ struct RiskWorld {
   let payments: PaymentPanel
   /// What decided each attempt.
   let attemptTruth: [UUIDValue: Decision]
+  /// What the upsell model learns from.
+  let upsell: UpsellPanel
   /// Who each company is.
   let profiles: [UUIDValue: CompanyProfile]
   /// The number of events that were counted.
@@ -42,7 +44,7 @@ struct RiskWorld {
 
   /// Generates a world and counts its rows as a night does.
   init(_ world: World, _ project: Project) throws {
-    guard let churnModel = project.risk("churn"),
+    guard let churnModel = project.risk("churn"), let upsellModel = project.risk("upsell"),
       let paymentModel = project.risk("payment_failure"),
       let features = paymentModel.payments?.features, let currency = CurrencyCode("USD")
     else { throw BenchmarkError.cannotRead(path: "models") }
@@ -97,16 +99,12 @@ struct RiskWorld {
       tallies: churnModel.counts.map(\.name), states: ChurnStates.names)
     ChurnStates.setSeats(in: &history, changes, companies: companies)
     var seconds = (clock.now - first) / .seconds(1)
-    let counters = churnModel.datasetNames.compactMap { name in
-      project.dataset(name).map { dataset in
-        (
-          dataset,
-          RiskCounter(
-            churnModel.counts.filter { $0.dataset.name == name }, dataset: dataset,
-            companies: companies)
-        )
-      }
-    }
+    let counters = RiskWorld.counters(of: churnModel, project, companies)
+    let upsellCounters = RiskWorld.counters(of: upsellModel, project, companies)
+    var upsellHistory = FeatureHistory(
+      companyCount: companies.count, asOf: days, from: settings.start, zone: .utc,
+      tallies: upsellModel.counts.map(\.name), states: ChurnStates.names)
+    ChurnStates.setSeats(in: &upsellHistory, changes, companies: companies)
     var events = 0
     let pieces = stride(
       from: 0, to: world.companyCount, by: 2 * RiskWorld.companiesPerPiece
@@ -121,15 +119,10 @@ struct RiskWorld {
         return rows.finish()
       }
       let begin = clock.now
-      for (dataset, counter) in counters {
-        let batches = tables.joined().filter { $0.table.name == dataset.name }.map(\.batch)
-        if dataset.name == "events" { events += batches.reduce(0) { $0 + $1.rowCount } }
-        for batch in dropRepeated(
-          batches, key: dataset.key, recorded: dataset.recordedColumn,
-          time: dataset.timeColumn ?? ""
-        ).batches { counter.add(batch, to: &history) }
-      }
+      let all = tables.flatMap { $0 }
+      events += RiskWorld.count(all, counters, into: &history)
       seconds += (clock.now - begin) / .seconds(1)
+      _ = RiskWorld.count(all, upsellCounters, into: &upsellHistory)
     }
     eventCount = events
     counting = seconds
@@ -140,10 +133,64 @@ struct RiskWorld {
     }
     self.churn = churn
     panel = panelSeconds
+    let lists = CatalogueRows.priceLists(in: settings)
+    func input(_ instant: Timestamp, end: Timestamp) -> LedgerInput {
+      LedgerInput(
+        changes: allChanges, origins: allOrigins, rates: ExchangeRates([]), zones: zones,
+        knownBy: Timestamp(microseconds: instant.microseconds - 1), end: end)
+    }
+    upsell = try UpsellPanel(
+      upsellModel.features, of: upsellHistory,
+      UpsellInput(
+        companies: companies, known: known,
+        outlooks: days.map(\.startUTC).map { instant in
+          SubscriptionHoldings(
+            input(instant, end: UpsellLabels.maturity(of: instant)), settings: ledgerSettings)
+        },
+        now: SubscriptionHoldings(
+          input(days[days.count - 1].startUTC, end: days[days.count - 1].startUTC),
+          settings: ledgerSettings),
+        prices: try PriceList(
+          plans: lists.filter { $0.table.name == "plans" }.map(\.batch),
+          modules: lists.filter { $0.table.name == "modules" }.map(\.batch))))
     payments = PaymentPanel(
       features, of: rows.history(), cut: settings.cut,
       months: (0..<settings.months).map { settings.start.monthStart(adding: $0).startUTC }
         .filter { $0 < settings.cut })
+  }
+
+  /// What counts the rows of each dataset that a model reads.
+  private static func counters(
+    of model: RiskDefinition, _ project: Project, _ companies: [UUIDValue]
+  ) -> [(dataset: DatasetDefinition, counter: RiskCounter)] {
+    model.datasetNames.compactMap { name in
+      project.dataset(name).map { dataset in
+        (
+          dataset,
+          RiskCounter(
+            model.counts.filter { $0.dataset.name == name }, dataset: dataset,
+            companies: companies)
+        )
+      }
+    }
+  }
+
+  /// Counts the rows of some companies; returns how many of them are events.
+  private static func count(
+    _ tables: [(table: SourceTable, batch: Batch)],
+    _ counters: [(dataset: DatasetDefinition, counter: RiskCounter)],
+    into history: inout FeatureHistory
+  ) -> Int {
+    var events = 0
+    for (dataset, counter) in counters {
+      let batches = tables.filter { $0.table.name == dataset.name }.map(\.batch)
+      if dataset.name == "events" { events += batches.reduce(0) { $0 + $1.rowCount } }
+      for batch in dropRepeated(
+        batches, key: dataset.key, recorded: dataset.recordedColumn,
+        time: dataset.timeColumn ?? ""
+      ).batches { counter.add(batch, to: &history) }
+    }
+    return events
   }
 
   /// A change, its amount in dollars at the usual rate.
