@@ -47,7 +47,8 @@ struct NightProcess: Codable {
       project: try ProjectLoader(path: arguments[0], environment: [:]).load(),
       request: RunRequest(
         pipeline: NightPlace.pipeline, date: date, source: settings, target: settings,
-        dataPath: arguments[1], jobs: jobs, isForced: arguments.last == forceWord,
+        dataPath: arguments[1], jobs: jobs,
+        redo: arguments.last == forceWord ? .everything : .nothing,
         programVersion: "almanac-bench", host: "localhost",
         processID: ProcessInfo.processInfo.processIdentifier),
       zones: { _ in .utc }, log: LogSink(threshold: .warning) { _, line in note(line) }

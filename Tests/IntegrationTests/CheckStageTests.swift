@@ -73,7 +73,7 @@ struct CheckStageTests {
     let run = UUIDValue(high: context.run.high + 1, low: context.run.low)
     return RunContext(
       run: run, project: context.project, pipeline: context.pipeline, date: context.date,
-      zone: context.zone, jobs: 2, isForced: false, source: context.source, lock: context.lock,
+      zone: context.zone, jobs: 2, source: context.source, lock: context.lock,
       ledger: Ledger(context.lock, run: run), directory: context.directory, log: context.log)
   }
 

@@ -167,7 +167,7 @@ struct ExtractStageTests {
       """)
     let limited = RunContext(
       run: context.run, project: context.project, pipeline: context.pipeline, date: context.date,
-      zone: .utc, jobs: 1, isForced: false,
+      zone: .utc, jobs: 1,
       source: try ConnectionSettings(
         TestServer.url(database: TestDatabase.current.name, user: role)),
       lock: context.lock, ledger: context.ledger, directory: context.directory, log: .silent)

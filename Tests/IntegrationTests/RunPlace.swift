@@ -91,7 +91,7 @@ final class RunPlace {
       TestDatabase.current.connect(), settings: settings, run: identifier, holder: "the test")
     return RunContext(
       run: identifier, project: project, pipeline: project.pipelines[0],
-      date: date, zone: zone, jobs: jobs, isForced: false,
+      date: date, zone: zone, jobs: jobs,
       source: try source.map { try ConnectionSettings($0) } ?? settings, lock: lock,
       ledger: Ledger(lock, run: identifier), directory: try DataDirectory(path: path + "/data"),
       log: LogSink(threshold: .debug) { _, line in log(line) }, findZone: RunPlace.systemZone)

@@ -23,6 +23,8 @@ package struct PlanCommand: Command {
       --only STAGES    only these stages; see `almanac run --help`
       --skip STAGES    not these stages
       --force          as if a finished date were done again
+      --from DATE      as if days from this one were done again,
+      --to DATE        to this one
       --jobs N         as for a run
       --project DIR    the folder with pipelines, models and datasets (default: .)
       --format FORMAT  table, csv or json (default: table)

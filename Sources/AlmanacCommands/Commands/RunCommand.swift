@@ -30,6 +30,10 @@ package struct RunCommand: Command {
                      end well, or end with status 75 (default: fail)
       --dry-run      show what would be done and why, as `almanac plan` does
       --force        do a finished date again, and every day up to it
+      --from DATE    the first of days to do again, though nothing about them changed,
+                     with the months that they are in; forecasts and what is published
+                     stay. After a crash the same command goes on
+      --to DATE      the last of these days
       --format FORMAT
                      how the result is printed: table, csv (the stages) or json
       --log-format text|json
@@ -49,6 +53,7 @@ package struct RunCommand: Command {
       almanac run nightly --date 2026-01-31 --source service=shop
       almanac run nightly --date 2026-01-31 --only fit,predict,publish
       almanac run nightly --only rollup+ --skip publish --dry-run
+      almanac run nightly --from 2026-01-01 --to 2026-01-31 --only rollup,metrics
     """
 
   private let options: RunOptions

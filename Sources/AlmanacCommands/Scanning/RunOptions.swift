@@ -15,7 +15,7 @@ struct RunOptions {
   private let projectPath: String
   private let jobs: Int?
   private let selection: StageSelection
-  private let isForced: Bool
+  private let redo: Redo
   private let environment: [String: String]
 
   /// Takes the options and the pipeline's name.
@@ -39,11 +39,28 @@ struct RunOptions {
         .map(String.init)
     }
     selection = StageSelection(only: try terms("--only"), skip: try terms("--skip") ?? [])
-    isForced = try scanner.flag("--force")
+    redo = try RunOptions.redo(&scanner)
     guard let pipeline = try scanner.pipeline(before: "--source or --target") else {
       throw UsageError("name the pipeline to \(command), such as `almanac \(command) nightly`")
     }
     self.pipeline = pipeline
+  }
+
+  /// What is to be done again: everything with `--force`, some days with `--from` and `--to`.
+  private static func redo(_ scanner: inout ArgumentScanner) throws -> Redo {
+    let isForced = try scanner.flag("--force")
+    let (from, to) = (try scanner.date("--from"), try scanner.date("--to"))
+    switch (from, to) {
+    case (nil, nil): return isForced ? .everything : .nothing
+    case (let from?, let to?):
+      if isForced {
+        throw UsageError("--force does every day again; leave it out, or --from and --to")
+      }
+      guard from <= to else { throw UsageError("--from \(from) is after --to \(to)") }
+      return .days(from...to)
+    case (nil, _): throw UsageError("--to needs --from, the first day to do again")
+    case (_, nil): throw UsageError("--from needs --to, the last day to do again")
+    }
   }
 
   /// A runner for these options.
@@ -57,7 +74,7 @@ struct RunOptions {
       project: try ProjectLoader(path: projectPath, environment: environment).load(),
       request: RunRequest(
         pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
-        jobs: jobs ?? setting.processors, isForced: isForced, selection: selection,
+        jobs: jobs ?? setting.processors, redo: redo, selection: selection,
         programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
       zones: systemZone, log: log, progress: progress, follow: follow,
       clock: currentTime)

@@ -43,6 +43,17 @@ package enum StageKind: String, Hashable, Sendable, CaseIterable {
   }
 }
 
+extension StageKind {
+  /// Whether the stage is of days and months, which can be computed again for some of them, or brings
+  /// and checks their rows; the others are of the logical date alone.
+  package var isOfIntervals: Bool {
+    switch self {
+    case .extract, .check, .rollup, .metrics, .cohorts, .funnels, .usage: true
+    case .anomalies, .fit, .predict, .publish: false
+    }
+  }
+}
+
 /// A name that refers to another file, and where it stands.
 package struct NameReference: Hashable, Sendable {
   /// The name.

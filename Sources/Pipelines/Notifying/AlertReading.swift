@@ -41,7 +41,7 @@ struct AlertReading {
         SELECT run_id, logical_date, status, error, finished_at, started_at,
           count(*) FILTER (WHERE status = 'succeeded') OVER (ORDER BY started_at, run_id) AS streak
         FROM almanac.runs
-        WHERE pipeline = $1 AND status IN ('succeeded', 'failed') AND settings_digest <> 'partial'),
+        WHERE pipeline = $1 AND status IN ('succeeded', 'failed') AND NOT starts_with(settings_digest, 'partial')),
       first AS (
         SELECT DISTINCT ON (streak, logical_date) * FROM ended WHERE status = 'failed'
         ORDER BY streak, logical_date, started_at, run_id)
@@ -75,7 +75,7 @@ struct AlertReading {
         WHERE pipeline = $1 AND kind = 'failure')
       SELECT run_id, logical_date, \(Self.instant("finished_at")) AS at
       FROM almanac.runs, failed
-      WHERE pipeline = $1 AND status = 'succeeded' AND settings_digest <> 'partial'
+      WHERE pipeline = $1 AND status = 'succeeded' AND NOT starts_with(settings_digest, 'partial')
         AND finished_at > failed.at AND finished_at > now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM almanac.notifications AS told
           WHERE told.pipeline = $1 AND told.kind = 'recovery' AND told.occurred_at >= failed.at)
@@ -131,7 +131,7 @@ struct AlertReading {
     let date = day.adding(days: -1)
     let rows = try connection.query(
       """
-      SELECT count(*) FILTER (WHERE status = 'succeeded' AND settings_digest <> 'partial'
+      SELECT count(*) FILTER (WHERE status = 'succeeded' AND NOT starts_with(settings_digest, 'partial')
           AND logical_date >= $2 AND finished_at <= $3) > 0 AS done,
         count(*) FILTER (WHERE started_at < $4) > 0 AS known,
         count(*) FILTER (WHERE status = 'running') > 0 AS running

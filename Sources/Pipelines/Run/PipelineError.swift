@@ -52,6 +52,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case unknownStage(name: String, pipeline: String, suggestion: String, known: [String])
   /// The stages that were asked for and not left out again are none.
   case nothingSelected(pipeline: String)
+  /// Of the stages that were asked for, none goes by days that could be done again.
+  case nothingToBackfill(pipeline: String)
+  /// Days to do again lie after the logical date.
+  case backfillAhead(last: CalendarDate, date: CalendarDate)
   /// There is no time zone of that name.
   case unknownZone(name: String)
   /// Days are to be those of each company, and nothing says where companies are.
@@ -100,7 +104,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .notExtracted, .unreadableModel, .missingProject, .nothingToPublish, .noSuchRun,
       .unfinishedRun, .cannotRestore, .noSuchVersion, .noSuchPrediction, .cannotChoose:
       .missingInput
-    case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected: .usage
+    case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected, .nothingToBackfill,
+      .backfillAhead:
+      .usage
     case .unexpectedAnswer: .internalError
     }
   }
@@ -171,6 +177,12 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
         + "its stages: \(known.joined(separator: ", "))"
     case .nothingSelected(let pipeline):
       "no stage of pipeline \(pipeline) is left by --only and --skip; leave one of them out"
+    case .nothingToBackfill(let pipeline):
+      "no stage of pipeline \(pipeline) that is asked for goes by days; leave --from and --to out, or "
+        + "name such a stage: rollup, metrics, cohorts, funnels, usage"
+    case .backfillAhead(let last, let date):
+      "--to \(last) is after \(date), the date that is computed; give an earlier --to, or a later "
+        + "--date"
     case .unknownZone(let name):
       "there is no time zone \"\(name)\"; use a name such as Europe/London, or install tzdata"
     case .noCompanyZones(let reason):

@@ -47,25 +47,34 @@ extension PipelineRunner {
     var plan = PipelinePlan(pipeline: opening.pipeline.name, date: opening.date, reason: "")
     plan.notices = directory.notices
     let reading = LedgerReading(opening.connection)
-    let state = try nightState(
-      reading, opening, settingsDigest: settingsDigest(opening.pipeline), directory: directory)
+    let digest = settingsDigest(opening.pipeline)
+    let state = try nightState(reading, opening, settingsDigest: digest, directory: directory)
     switch state {
-    case .finished(let run) where !request.isForced && request.selection.isWhole:
+    case .finished(let run) where !request.redo.isAny && request.selection.isWhole:
       plan.finished = (run.run, run.finishedAt)
       return plan
     case .finished: plan.reason = "asked for, though the date is finished"
     case .open(let reason): plan.reason = reason
     }
+    if let range = request.redo.range {
+      plan.reason = "the days \(range.lowerBound) to \(range.upperBound) are asked for again"
+    }
     let lock = RunLock(reading: opening.connection, settings: request.target)
+    let unfinished =
+      try request.redo.range.map {
+        try reading.unfinishedBackfill(
+          LedgerReading.backfillMark($0, settingsDigest: digest), pipeline: opening.pipeline.name)
+      } ?? []
     let context = RunContext(
       run: .zero, project: project, pipeline: opening.pipeline, date: opening.date,
-      zone: opening.zone, jobs: request.jobs, isForced: request.isForced, source: request.source,
-      lock: lock, ledger: Ledger(lock, run: .zero), directory: directory, log: .silent,
+      zone: opening.zone, jobs: request.jobs, redo: request.redo, unfinishedBackfill: unfinished,
+      source: request.source, lock: lock, ledger: Ledger(lock, run: .zero), directory: directory,
+      log: .silent,
       findZone: zones)
     let history = try reading.stageHistory(pipeline: opening.pipeline.name)
     var working: Set<StageKind> = []
     for (reference, stage) in zip(
-      try request.selection.stages(of: opening.pipeline), opening.stages)
+      try chosenStages(of: opening.pipeline), opening.stages)
     {
       let inputs = opening.pipeline.inputs(of: reference.kind)
       var outlook: StageOutlook

@@ -16,8 +16,8 @@ package struct RunRequest: Sendable {
   package var dataPath: String
   /// Threads and connections.
   package var jobs: Int
-  /// Whether a finished date is done again.
-  package var isForced: Bool
+  /// What is done again though it is done.
+  package var redo: Redo
   /// The stages to run.
   package var selection: StageSelection
   /// The program's version, for the ledger.
@@ -30,7 +30,8 @@ package struct RunRequest: Sendable {
   /// A request of the given parts.
   package init(
     pipeline: String, date: CalendarDate?, source: ConnectionSettings, target: ConnectionSettings,
-    dataPath: String, jobs: Int, isForced: Bool, selection: StageSelection = StageSelection(),
+    dataPath: String, jobs: Int, redo: Redo = .nothing,
+    selection: StageSelection = StageSelection(),
     programVersion: String, host: String, processID: Int32
   ) {
     self.pipeline = pipeline
@@ -39,7 +40,7 @@ package struct RunRequest: Sendable {
     self.target = target
     self.dataPath = dataPath
     self.jobs = jobs
-    self.isForced = isForced
+    self.redo = redo
     self.selection = selection
     self.programVersion = programVersion
     self.host = host
@@ -191,7 +192,7 @@ package struct PipelineRunner {
     report.notices += RunReport.notices(crashed: try ledger.markCrashed())
     let directory = try DataDirectory(path: request.dataPath)
     report.notices += try Forgetting(lock, directory: directory, project: project).catchUp()
-    if !request.isForced, request.selection.isWhole,
+    if !request.redo.isAny, request.selection.isWhole,
       case .finished(let last) = try nightState(
         LedgerReading(connection), opening, settingsDigest: settingsDigest, directory: directory)
     {
@@ -201,17 +202,28 @@ package struct PipelineRunner {
       try ledger.release()
       return report
     }
+    let backfill = request.redo.range.map {
+      LedgerReading.backfillMark($0, settingsDigest: settingsDigest)
+    }
+    let unfinished =
+      try backfill.map {
+        try LedgerReading(connection).unfinishedBackfill($0, pipeline: pipeline.name)
+      } ?? []
+    if !unfinished.isEmpty {
+      report.notices.append("goes on where an earlier call for the same days was cut off")
+    }
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: opening.zone,
-      jobs: request.jobs,
-      isForced: request.isForced, source: request.source, lock: lock, ledger: ledger,
+      jobs: request.jobs, redo: request.redo, unfinishedBackfill: unfinished,
+      source: request.source, lock: lock, ledger: ledger,
       directory: directory, log: log, progress: progress, findZone: zones)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
-        settingsDigest: request.selection.isWhole ? settingsDigest : LedgerReading.partialDigest,
-        jobs: request.jobs,
-        isForced: request.isForced, programVersion: request.programVersion, host: request.host,
+        settingsDigest: backfill
+          ?? (request.selection.isWhole ? settingsDigest : LedgerReading.partialDigest),
+        jobs: request.jobs, isForced: request.redo.isAny, programVersion: request.programVersion,
+        host: request.host,
         processID: request.processID))
     hasBegun = true
     let (target, fence, backend) = (request.target, lock.fence, try lock.backend())
@@ -276,15 +288,28 @@ package struct PipelineRunner {
     guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
       throw PipelineError.unknownZone(name: pipeline.zone)
     }
-    let stages = try request.selection.stages(of: pipeline).map {
-      makeStage($0, project: project)
-    }
+    let stages = try chosenStages(of: pipeline).map { makeStage($0, project: project) }
     let connection = try Connection(request.target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let (date, source) = try logicalDate(zone: zone)
+    if let range = request.redo.range, range.upperBound > date {
+      throw PipelineError.backfillAhead(last: range.upperBound, date: date)
+    }
     return Opening(
       pipeline: pipeline, zone: zone, stages: stages, connection: connection, date: date,
       source: source)
+  }
+
+  /// The stages that the request asks for, in the pipeline's order: of a backfill those that go by
+  /// intervals, and what brings and checks their rows.
+  ///
+  /// - Throws: ``PipelineError`` for a name that is unknown, or where none is left.
+  func chosenStages(of pipeline: PipelineDefinition) throws(PipelineError) -> [StageReference] {
+    let chosen = try request.selection.stages(of: pipeline)
+    guard request.redo.range != nil else { return chosen }
+    let intervals = chosen.filter { $0.kind.isOfIntervals }
+    if intervals.isEmpty { throw .nothingToBackfill(pipeline: pipeline.name) }
+    return intervals
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.
@@ -328,7 +353,7 @@ package struct PipelineRunner {
     }
     guard newest.settingsDigest == settingsDigest else {
       return .open(
-        reason: newest.settingsDigest == LedgerReading.partialDigest
+        reason: newest.settingsDigest.hasPrefix(LedgerReading.partialDigest)
           ? "the newest run for \(date) did some stages only"
           : "the definitions changed since the newest run for \(date)")
     }

@@ -16,8 +16,10 @@ package final class RunContext {
   package let zone: ZoneRules
   /// The number of threads and connections.
   package let jobs: Int
-  /// Whether intervals that are done already are done again.
-  package let isForced: Bool
+  /// Which intervals are done again though nothing about them changed.
+  package let redo: Redo
+  /// The runs that have done a part of the same backfill.
+  let unfinishedBackfill: [UUIDValue]
   /// The source database.
   package let source: ConnectionSettings
   /// The lock, which is also the way to the target database.
@@ -46,8 +48,9 @@ package final class RunContext {
   /// A context of the given parts.
   package init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
-    zone: ZoneRules, jobs: Int, isForced: Bool, source: ConnectionSettings, lock: RunLock,
-    ledger: Ledger, directory: DataDirectory, log: LogSink,
+    zone: ZoneRules, jobs: Int, redo: Redo = .nothing, unfinishedBackfill: [UUIDValue] = [],
+    source: ConnectionSettings, lock: RunLock, ledger: Ledger, directory: DataDirectory,
+    log: LogSink,
     progress: ProgressSink = .silent, findZone: @escaping (String) -> ZoneRules? = { _ in nil }
   ) {
     self.run = run
@@ -56,7 +59,8 @@ package final class RunContext {
     self.date = date
     self.zone = zone
     self.jobs = jobs
-    self.isForced = isForced
+    self.redo = redo
+    self.unfinishedBackfill = unfinishedBackfill
     self.source = source
     self.lock = lock
     self.ledger = ledger

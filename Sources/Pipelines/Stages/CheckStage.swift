@@ -52,12 +52,13 @@ package struct CheckStage: Stage {
       throw PipelineError.damagedPart(
         path: "manifest.json", reason: "the cut of \(definition.name) is no instant")
     }
+    let isForced = context.redo == .everything
     let memo = try ContractMemo(
-      dataset: definition.name, in: context.directory.path, isEmpty: context.isForced)
+      dataset: definition.name, in: context.directory.path, isEmpty: isForced)
     let contract = DatasetContract(
       definition: definition, project: context.project, reader: context.directory.reader, cut: cut,
       knowledgeEnd: context.knowledgeEnd, findings: context.findings[definition.name],
-      memory: context.isForced
+      memory: isForced
         ? DatasetContract.Memory() : try ledger.memory(of: definition.name), memo: memo,
       jobs: context.jobs)
     let evaluation = try contract.evaluate()

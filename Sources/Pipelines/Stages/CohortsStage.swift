@@ -28,7 +28,7 @@ package struct CohortsStage: Stage {
     let ledger = IntervalLedger(stage: name, run: context.run)
     let known = try ledger.entries(on: context.lock.connection)
     let isDone = known.values.allSatisfy { $0.inputs == inputs && $0.settings == digest }
-    if isDone, !known.isEmpty, !context.isForced { return outcome }
+    if isDone, !known.isEmpty, !context.redo.isAny { return outcome }
     let records = try context.billing(settings, through: newest)
     outcome.notices += context.takeZoneNotices()
     outcome.rowsIn = records.rowCount
@@ -47,7 +47,8 @@ package struct CohortsStage: Stage {
         start: month, end: month.monthStart(adding: 1), inputs: inputs, settings: digest,
         outputs: cohort.digest, rows: cohort.retention.count + cohort.users.count)
     }
-    let changed = entries.filter { context.isForced || !known.holds($0) }
+    let again = try context.redone(name)
+    let changed = entries.filter { again.concern($0.start, $0.end) || !known.holds($0) }
     let gone = known.keys.filter { months[$0] == nil }.sorted()
     let touched = changed.map(\.start) + gone
     try context.lock.write { connection in

@@ -42,7 +42,7 @@ package struct FunnelsStage: Stage {
     let ledger = IntervalLedger(stage: name, run: context.run)
     let known = try ledger.entries(on: context.lock.connection)
     let isDone = known.values.allSatisfy { $0.inputs == inputs && $0.settings == digest }
-    if isDone, !known.isEmpty, !context.isForced { return outcome }
+    if isDone, !known.isEmpty, !context.redo.isAny { return outcome }
     let (end, zones) = (context.end(of: newest), try context.zones())
     let over = try context.datesOver(through: newest)
     outcome.note(over, through: newest, in: context)
@@ -93,7 +93,8 @@ package struct FunnelsStage: Stage {
         start: month, end: month.monthStart(adding: 1), inputs: inputs,
         settings: digest.shared, outputs: outputsDigest(rows, digest), rows: rows.count)
     }
-    let changed = entries.filter { context.isForced || !known.holds($0) }
+    let again = try context.redone(name)
+    let changed = entries.filter { again.concern($0.start, $0.end) || !known.holds($0) }
     let gone = known.keys.filter { months[$0] == nil }.sorted()
     let touched = changed.map { ($0.start, $0.end) } + gone.map { ($0, $0.monthStart(adding: 1)) }
     try context.lock.write { connection in

@@ -48,15 +48,15 @@ struct MetricWriting: Sendable {
   ///   - inputs: the digest of what each was made from.
   ///   - known: what is recorded.
   ///   - forgotten: recorded periods that there are no rows for any more.
-  ///   - isForced: whether periods that do not differ are replaced too.
+  ///   - again: the periods that are replaced though they do not differ.
   ///   - jobs: how many transactions at once.
   ///   - target: the database.
   /// - Returns: how much was written.
   /// - Throws: `PostgresError`; ``PipelineError/lockLost``.
   func write(
     _ periods: [MetricPeriod], inputs: (CalendarDate) -> String,
-    known: [CalendarDate: IntervalEntry], forgotten: [CalendarDate], isForced: Bool, jobs: Int,
-    target: ConnectionSettings
+    known: [CalendarDate: IntervalEntry], forgotten: [CalendarDate], again: RedoneIntervals,
+    jobs: Int, target: ConnectionSettings
   ) throws -> Result {
     var changed: [(period: MetricPeriod, entry: IntervalEntry)] = []
     var unchanged: [IntervalEntry] = []
@@ -65,7 +65,7 @@ struct MetricWriting: Sendable {
         start: period.start, end: end(of: period.start), inputs: inputs(period.start),
         settings: settings.shared, outputs: period.digest(settings),
         rows: period.rows.count + period.declared.count)
-      if !isForced, known.holds(entry) {
+      if !again.concern(entry.start, entry.end), known.holds(entry) {
         if known[period.start] != entry { unchanged.append(entry) }
       } else {
         changed.append((period, entry))

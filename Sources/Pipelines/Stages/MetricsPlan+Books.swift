@@ -20,7 +20,7 @@ extension MetricsPlan {
     let isDone = known.allSatisfy { entries in
       entries.values.allSatisfy { $0.inputs == inputs && $0.settings == settingsDigest }
     }
-    if isDone, !known[0].isEmpty, !context.isForced { return MetricWriting.Result() }
+    if isDone, !known[0].isEmpty, !context.redo.isAny { return MetricWriting.Result() }
     let records = try context.billing(settings, through: newest)
     outcome.rowsIn += records.rowCount
     outcome.notices += records.notices
@@ -37,7 +37,7 @@ extension MetricsPlan {
       ).write(
         periods, inputs: { _ in inputs }, known: known[index],
         forgotten: known[index].keys.filter { !starts.contains($0) }.sorted(),
-        isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
+        again: try context.redone(stages[index]), jobs: context.jobs, target: context.lock.settings)
       result.add(part)
     }
     return result

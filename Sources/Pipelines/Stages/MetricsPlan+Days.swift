@@ -24,8 +24,12 @@ extension MetricsPlan {
       window: byDay.compactMap(\.windowDays).max() ?? 1, ratesDigest: ratesDigest(in: context))
     let days = content.days(through: newest)
     let months = months(of: days)
+    let again = (
+      day: try context.redone(MetricsPlan.dayStage),
+      month: try context.redone(MetricsPlan.monthStage)
+    )
     func isPending(_ known: IntervalEntry?, _ inputs: String) -> Bool {
-      context.isForced || known?.inputs != inputs || known?.settings != settingsDigest
+      known?.inputs != inputs || known?.settings != settingsDigest
     }
     let movedDays = days.filter(moves.concern)
     let movedMonths = Set(movedDays.map(\.monthStart))
@@ -35,11 +39,13 @@ extension MetricsPlan {
       uniqueKeysWithValues: months.map { ($0, content.digest($0..<$0.monthStart(adding: 1))) })
     let moved = Set(movedDays)
     let pendingDays = days.filter {
-      moved.contains($0) || isPending(knownDays[$0], dayInputs[$0] ?? "")
+      moved.contains($0) || again.day.concern($0, $0.adding(days: 1))
+        || isPending(knownDays[$0], dayInputs[$0] ?? "")
     }
     let pendingMonths = Set(
       months.filter {
-        movedMonths.contains($0) || isPending(knownMonths[$0], monthInputs[$0] ?? "")
+        movedMonths.contains($0) || again.month.concern($0, $0.monthStart(adding: 1))
+          || isPending(knownMonths[$0], monthInputs[$0] ?? "")
       })
     outcome.note("days", days.count)
     outcome.note("days_computed", pendingDays.count)
@@ -58,7 +64,7 @@ extension MetricsPlan {
       computed.flatMap(\.days), inputs: { dayInputs[$0] ?? "" },
       known: knownDays,
       forgotten: knownDays.keys.filter { !settled.0.contains($0) }.sorted(),
-      isForced: context.isForced, jobs: context.jobs, target: context.lock.settings)
+      again: again.day, jobs: context.jobs, target: context.lock.settings)
     result.add(
       try plan.writing(
         .month, stage: MetricsPlan.monthStage, names: names, source: nil, writesMovements: false,
@@ -67,7 +73,7 @@ extension MetricsPlan {
         computed.compactMap(\.month),
         inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
         forgotten: knownMonths.keys.filter { !settled.1.contains($0) }.sorted(),
-        isForced: context.isForced, jobs: context.jobs, target: context.lock.settings))
+        again: again.month, jobs: context.jobs, target: context.lock.settings))
     return result
   }
 

@@ -196,6 +196,7 @@ extension RollupStage {
     let closed = try context.closedMonth(of: name)
     let content = context.directory.manifest.days(of: RollupStage.dataset)
     let byMonth = Dictionary(grouping: inputs, by: \.key.monthStart)
+    let again = try context.redone(MonthWork.stage)
     var pending: [RollupMonth] = []
     for (start, days) in byMonth {
       let days = Dictionary(uniqueKeysWithValues: days)
@@ -204,7 +205,9 @@ extension RollupStage {
           start, days, content, work.settings.zones, earlierEnd: ends[start], closed: closed)
       else { continue }
       let digests = IntervalDigests(inputs: month.inputs, settings: work.settingsDigest)
-      if known[start] == digests, forced.isDisjoint(with: days.keys) { continue }
+      let isAskedFor =
+        context.redo.range != nil && again.concern(start, start.monthStart(adding: 1))
+      if known[start] == digests, forced.isDisjoint(with: days.keys), !isAskedFor { continue }
       pending.append(month)
     }
     let gone = known.keys.filter { byMonth[$0] == nil }.sorted()

@@ -73,6 +73,7 @@ extension RollupStage {
     let addsOnly =
       entry?.layout?.mode == DatasetDefinition.Mode.append.rawValue && entry?.floor == nil
       && grains.contains(.day)
+    let again = try context.redone(name)
     for date in plan.dates {
       let utcDays = zones.rollupDays(of: date...date)
       var rowsDigest = content.digest(utcDays)
@@ -81,7 +82,7 @@ extension RollupStage {
         inputs: conversion.inputsDigest(rows: rowsDigest, uses: uses[date] ?? []),
         settings: work.settingsDigest)
       plan.inputs[date] = digests.inputs
-      let isAskedFor = context.isForced && date <= context.date
+      let isAskedFor = date <= context.date && again.concern(date, date.adding(days: 1))
       if isAskedFor || moves.concern(date) { plan.forced.insert(date) }
       guard known[date] != digests || plan.forced.contains(date) else { continue }
       let rows = content.rowCount(utcDays)

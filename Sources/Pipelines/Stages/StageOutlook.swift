@@ -121,7 +121,7 @@ extension RollupPlan.Reason {
     case .definition: "zone, currency or grains changed"
     case .rows: "rows or rates came, went or changed"
     case .moved: "companies changed their zone"
-    case .forced: "asked for by --force"
+    case .forced: "asked for"
     }
   }
 }
@@ -222,7 +222,7 @@ extension RunContext {
       reasons.append("\(date) is new, the last date is \(newest)")
     }
     if known > 0, others > 0 { reasons.append("\(counted(others, "period")): \(kept)") }
-    if isForced { reasons.append("asked for by --force") }
+    if redo.isAny { reasons.append("asked for") }
     return reasons.isEmpty
       ? StageOutlook(name, .look, ["nothing is known to differ"])
       : StageOutlook(name, .run, reasons)

@@ -53,8 +53,11 @@ package struct UsageStage: Stage {
     let content = context.directory.manifest.days(of: dataset)
     let zones = try context.zones()
     let moves = try ZoneMoves(name, zones, table: "agent_metrics", in: context)
+    let again = (
+      days: try context.redone(agentLedger.stage), months: try context.redone(periodLedger.stage)
+    )
     func isPending(_ entry: IntervalEntry, _ known: IntervalEntry?) -> Bool {
-      context.isForced || known?.inputs != entry.inputs || known?.settings != entry.settings
+      known?.inputs != entry.inputs || known?.settings != entry.settings
     }
     // The days that rollups keep, those after the logical date too, which they keep up as well.
     let rolledUp = try LedgerReading(context.lock.connection).intervals(of: "rollup").keys.sorted()
@@ -72,9 +75,13 @@ package struct UsageStage: Stage {
       of: try periods(in: context, zones, over, through: newest, &outcome), content, settings,
       zones, over)
     let pendingDays = days.filter {
-      moves.concern($0.start) || isPending($0, knownDays[$0.start])
+      moves.concern($0.start) || again.days.concern($0.start, $0.end)
+        || isPending($0, knownDays[$0.start])
     }
-    let pendingMonths = months.filter { isPending($0.entry, knownMonths[$0.entry.start]) }
+    let pendingMonths = months.filter {
+      again.months.concern($0.entry.start, $0.entry.end)
+        || isPending($0.entry, knownMonths[$0.entry.start])
+    }
     let dates = Set(pendingDays.map(\.start))
     let periods = pendingMonths.flatMap(\.periods)
     let reading = UsageReading(

@@ -223,8 +223,16 @@ package struct LedgerReading {
     self.connection = connection
   }
 
-  /// What stands for the digest of the definitions of a run that did some stages only.
+  /// What stands for the digest of the definitions of a run that did some stages only, or what it
+  /// begins with.
   static let partialDigest = "partial"
+
+  /// What stands for the digest of the definitions of a run that did some days again.
+  static func backfillMark(
+    _ range: ClosedRange<CalendarDate>, settingsDigest: String
+  ) -> String {
+    "\(partialDigest) backfill \(range.lowerBound) \(range.upperBound) \(settingsDigest)"
+  }
 
   /// The newest run of a date.
   package struct NewestRun: Sendable {

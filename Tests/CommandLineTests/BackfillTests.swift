@@ -1,0 +1,138 @@
+import Files
+import Postgres
+import TestSupport
+import Testing
+
+/// `almanac run --from --to`: days done again on request.
+@Suite("A backfill", .database)
+struct BackfillTests {
+  private static let date = "2025-12-30"
+  private static let range = ["--from", "2025-11-10", "--to", "2025-11-20"]
+
+  /// Makes a row of each table of intervals wrong, on days within and outside the range.
+  private func spoil(_ place: Workplace) throws {
+    try place.sql(
+      """
+      UPDATE analytics.daily_rollups SET event_count = 777777
+        WHERE date IN ('2025-11-09', '2025-11-10', '2025-11-20', '2025-11-21');
+      UPDATE analytics.monthly_rollups SET event_count = 777777
+        WHERE month IN ('2025-10-01', '2025-11-01');
+      UPDATE analytics.daily_metrics SET numerator = 777777
+        WHERE date IN ('2025-11-09', '2025-11-10', '2025-11-20', '2025-11-21');
+      UPDATE analytics.monthly_metrics SET numerator = 777777
+        WHERE month IN ('2025-10-01', '2025-11-01');
+      UPDATE analytics.funnels SET entered = 777777
+        WHERE date_trunc('month', cohort_date) IN ('2025-10-01', '2025-11-01');
+      UPDATE analytics.cohort_retention SET size = 777777
+        WHERE cohort_month IN ('2025-10-01', '2025-11-01');
+      """)
+  }
+
+  /// Where wrong numbers are, table by table.
+  private func spoilt(_ place: Workplace) throws -> [String] {
+    let rows = try TestDatabase.current.connect().query(
+      """
+      SELECT DISTINCT 'daily_rollups ' || date AS place FROM analytics.daily_rollups
+        WHERE event_count = 777777
+      UNION SELECT 'monthly_rollups ' || month FROM analytics.monthly_rollups
+        WHERE event_count = 777777
+      UNION SELECT 'daily_metrics ' || date FROM analytics.daily_metrics WHERE numerator = 777777
+      UNION SELECT 'monthly_metrics ' || month FROM analytics.monthly_metrics
+        WHERE numerator = 777777
+      UNION SELECT 'funnels ' || date_trunc('month', cohort_date)::date FROM analytics.funnels
+        WHERE entered = 777777
+      UNION SELECT 'cohort_retention ' || cohort_month FROM analytics.cohort_retention
+        WHERE size = 777777
+      ORDER BY 1
+      """)
+    return (0..<rows.count).compactMap { rows[$0, "place"] }
+  }
+
+  /// What is wrong outside the days of the range and their month.
+  private static let outside = [
+    "cohort_retention 2025-10-01", "daily_metrics 2025-11-09", "daily_metrics 2025-11-21",
+    "daily_rollups 2025-11-09", "daily_rollups 2025-11-21", "funnels 2025-10-01",
+    "monthly_metrics 2025-10-01", "monthly_rollups 2025-10-01",
+  ]
+
+  private func publications(_ place: Workplace) throws -> String? {
+    try place.value("SELECT count(*) || ' ' || max(publication_id) FROM almanac.published")
+  }
+
+  @Test("writes its days and their months again, and nothing else")
+  func onlyItsDays() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let whole = try place.digest()
+    try spoil(place)
+    let published = try publications(place)
+    let plan = try place.night(Self.date, Self.range + ["--dry-run"])
+    #expect(plan.stdout.contains("the days 2025-11-10 to 2025-11-20 are asked for again"))
+    #expect(plan.stdout.contains("rollup: 11 days, 2025-11-10 to 2025-11-20: asked for"))
+    let result = try place.night(Self.date, Self.range)
+    try #require(result.status == 0, "\(result.stderr)")
+    #expect(try spoilt(place) == Self.outside)
+    #expect(try publications(place) == published)
+    #expect(
+      try place.value(
+        """
+        SELECT string_agg(stage, ' ' ORDER BY sequence) FROM almanac.stage_runs
+        WHERE run_id = (SELECT run_id FROM almanac.runs ORDER BY started_at DESC LIMIT 1)
+        """) == "extract check rollup metrics cohorts funnels usage")
+    // The rest of the days brings back what a run from scratch has.
+    let rest = try place.night(Self.date, "--from", "2025-10-01", "--to", Self.date)
+    try #require(rest.status == 0, "\(rest.stderr)")
+    #expect(try spoilt(place).isEmpty)
+    #expect(try place.digest() == whole)
+    // It stands for no night: the next run looks at all stages again.
+    let night = try place.night(Self.date)
+    #expect(night.status == 0 && !night.stdout.contains("nothing to do"))
+    #expect(try place.digest() == whole)
+  }
+
+  @Test("that was cut off goes on with what it had not done")
+  func goesOn() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    try place.sql("ALTER TABLE analytics.daily_metrics RENAME TO elsewhere")
+    let failed = try place.night(Self.date, Self.range)
+    #expect(failed.status != 0)
+    try place.sql("ALTER TABLE analytics.elsewhere RENAME TO daily_metrics")
+    try spoil(place)
+    let second = try place.night(Self.date, Self.range)
+    try #require(second.status == 0, "\(second.stderr)")
+    #expect(second.stderr.contains("goes on where an earlier call for the same days was cut off"))
+    // Rollups were done by the first call, and are not done twice.
+    #expect(
+      try spoilt(place)
+        == (Self.outside + [
+          "daily_rollups 2025-11-10", "daily_rollups 2025-11-20", "monthly_rollups 2025-11-01",
+        ]).sorted())
+    // A call that ended well is over: another one begins anew.
+    let third = try place.night(Self.date, Self.range)
+    try #require(third.status == 0, "\(third.stderr)")
+    #expect(!third.stderr.contains("cut off"))
+    #expect(try spoilt(place) == Self.outside)
+  }
+
+  @Test(
+    "is refused with a range that is none",
+    arguments: [
+      (["--from", "2025-11-10"], "--from needs --to"),
+      (["--to", "2025-11-10"], "--to needs --from"),
+      (
+        ["--from", "2025-11-11", "--to", "2025-11-10"], "--from 2025-11-11 is after --to 2025-11-10"
+      ),
+      (["--from", "2025-11-10", "--to", "2026-01-02"], "--to 2026-01-02 is after 2025-12-30"),
+      (["--from", "2025-11-10", "--to", "2025-11-20", "--force"], "--force does every day again"),
+      (
+        ["--from", "2025-11-10", "--to", "2025-11-20", "--only", "fit+"],
+        "no stage of pipeline nightly that is asked for goes by days"
+      ),
+    ])
+  func refusals(_ arguments: [String], _ message: String) throws {
+    let place = try Workplace(isFilled: false)
+    let result = try place.night(Self.date, arguments)
+    #expect(result.status == 64 && result.stderr.contains(message), "\(result.stderr)")
+  }
+}
