@@ -7,74 +7,13 @@ import Testing
 /// SIGINT and SIGTERM while a run is at work.
 @Suite("Interrupted runs", .database)
 struct InterruptionTests {
-  /// A run that is under way.
-  private final class RunningNight {
-    let process = Process()
-    private let errors: URL
-
-    convenience init(_ place: Workplace, _ date: String) throws {
-      try self.init(
-        place,
-        arguments: [
-          "run", "nightly", "--date", date, "--source", place.url, "--data", "data", "--jobs", "2",
-        ])
-    }
-
-    init(_ place: Workplace, arguments: [String]) throws {
-      errors = place.folder.url.appending(path: "stderr-\(UUID().uuidString)")
-      try Data().write(to: errors)
-      process.executableURL = try builtProgram()
-      process.arguments = arguments
-      process.currentDirectoryURL = place.folder.url
-      process.standardInput = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = try FileHandle(forWritingTo: errors)
-      try withoutBlockedSignals { try process.run() }
-    }
-
-    /// Waits for the end; the status, that of a signal which ended the process behind 128.
-    func end() -> Int32 {
-      process.waitUntilExit()
-      return process.terminationReason == .uncaughtSignal
-        ? 128 + process.terminationStatus : process.terminationStatus
-    }
-
-    func stderr() throws -> String { String(decoding: try Data(contentsOf: errors), as: UTF8.self) }
-  }
-
-  /// Waits until a query gives true.
-  private func waitUntil(_ place: Workplace, _ query: String) throws {
-    for _ in 0..<1_200 {
-      if try place.value(query) == "t" { return }
-      usleep(50_000)
-    }
-    Issue.record("never came true: \(query)")
-  }
-
-  /// A run that waits for a lock, and the connection whose transaction holds it.
-  private func blockedNight(
-    _ place: Workplace, by lock: String
-  ) throws -> (blocker: Connection, night: RunningNight) {
-    let blocker = try TestDatabase.current.connect()
-    try blocker.run("BEGIN")
-    try blocker.run(lock)
-    let night = try RunningNight(place, "2025-12-30")
-    try waitUntil(
-      place,
-      """
-      SELECT EXISTS (SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
-      """)
-    return (blocker, night)
-  }
-
   @Test(
     "a run that waits in a transaction rolls back, is recorded, and the next one goes on",
     arguments: [(SIGTERM, Int32(143), "SIGTERM"), (SIGINT, 130, "SIGINT")])
   func rollsBack(signal: Int32, status: Int32, name: String) throws {
     let place = try Workplace()
-    let (blocker, night) = try blockedNight(
-      place, by: "LOCK TABLE analytics.daily_rollups IN ACCESS EXCLUSIVE MODE")
+    let (blocker, night) = try place.blockedNight(
+      by: "LOCK TABLE analytics.daily_rollups IN ACCESS EXCLUSIVE MODE")
     kill(night.process.processIdentifier, signal)
     #expect(night.end() == status)
     let last = try night.stderr().split(separator: "\n").last ?? ""
@@ -104,8 +43,7 @@ struct InterruptionTests {
     #expect(
       try place.value("SELECT released_at IS NOT NULL FROM almanac.locks") == "t")
     // No session of the run is left to write anything once the table is free.
-    try waitUntil(
-      place,
+    try place.waitUntil(
       "SELECT count(*) = 0 FROM pg_stat_activity "
         + "WHERE datname = current_database() AND application_name = 'almanac'")
     try blocker.run("ROLLBACK")
@@ -148,8 +86,7 @@ struct InterruptionTests {
     try blocker.run(
       "LOCK TABLE analytics.daily_rollups, billing.companies IN ACCESS EXCLUSIVE MODE")
     let command = try RunningNight(place, arguments: arguments + [place.url])
-    try waitUntil(
-      place,
+    try place.waitUntil(
       """
       SELECT EXISTS (SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'almanac')
@@ -174,8 +111,8 @@ struct InterruptionTests {
   func second() throws {
     let place = try Workplace()
     // The run takes the lock and waits for its row.
-    let (blocker, night) = try blockedNight(
-      place, by: "LOCK TABLE almanac.stage_runs, almanac.locks IN EXCLUSIVE MODE")
+    let (blocker, night) = try place.blockedNight(
+      by: "LOCK TABLE almanac.stage_runs, almanac.locks IN EXCLUSIVE MODE")
     kill(night.process.processIdentifier, SIGTERM)
     for _ in 0..<1_000 where try !night.stderr().contains("a second one stops at once") {
       usleep(10_000)

@@ -18,12 +18,13 @@ final class Workplace {
   /// Prepares a folder and the test's own database.
   ///
   /// A filled one has the source contract's tables with the small shop in them; in an initialised
-  /// one `almanac init` has run.
-  init(isFilled: Bool = true, isInitialised: Bool = true) throws {
+  /// one `almanac init` has run. Nights are tried once, unless `retries` says otherwise.
+  init(isFilled: Bool = true, isInitialised: Bool = true, retries: String? = nil) throws {
     let made = FileManager.default.temporaryDirectory
       .appending(path: "almanac-\(UUID().uuidString.prefix(13))")
     try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
     folder = (made.path(percentEncoded: false), made)
+    url = TestDatabase.current.url
     for name in ["pipelines", "models", "datasets"] {
       try FileSystem.createDirectories(folder.path + "/" + name)
       for file in try FileSystem.list(Workplace.repository + "/" + name)
@@ -32,7 +33,10 @@ final class Workplace {
         try FileSystem.writeAtomically(bytes, to: folder.path + "/" + name + "/" + file)
       }
     }
-    url = TestDatabase.current.url
+    // What fails here is to fail at once.
+    try edit(
+      "pipelines/nightly.yaml", "retries: {attempts: 3, backoff: 30s}\n",
+      retries.map { "retries: \($0)\n" } ?? "")
     let connection = try TestDatabase.current.connect()
     if isFilled {
       let schema = try FileSystem.read(folder.path + "/datasets/source-schema.sql")

@@ -7,11 +7,11 @@ package struct DatasetsCommand: Command {
   package static let summary = "list, show, verify, compact, prune or reset the snapshots"
   package static let help = """
     Usage: almanac datasets [--data DIR] [--format FORMAT]
-           almanac datasets describe NAME [--data DIR]
+           almanac datasets describe NAME [--data DIR] [--format FORMAT]
            almanac datasets show NAME [--date DATE] [--limit N] [--versions]
                                       [--as-of TIME] [--data DIR]
                                       [--format FORMAT]
-           almanac datasets verify [--data DIR]
+           almanac datasets verify [--data DIR] [--format FORMAT]
            almanac datasets compact [NAME] [--data DIR]
            almanac datasets prune NAME [--data DIR] [--project DIR]
            almanac datasets reset NAME --yes [--data DIR]
@@ -57,10 +57,10 @@ package struct DatasetsCommand: Command {
   /// What to do with the snapshots.
   private enum Action {
     case list(OutputFormat)
-    case describe(String)
+    case describe(String, OutputFormat)
     case show(
       String, date: CalendarDate?, DataDirectoryReading.Versions?, limit: Int, OutputFormat)
-    case verify
+    case verify(OutputFormat)
     case compact(String?)
     case prune(String)
     case reset(String)
@@ -98,16 +98,17 @@ package struct DatasetsCommand: Command {
       try allow(["--format"])
       action = .list(format ?? .table)
     case "describe":
-      try allow([])
-      action = .describe(try DatasetsCommand.dataset(&scanner, for: "describe"))
+      try allow(["--format"])
+      action = .describe(
+        try DatasetsCommand.dataset(&scanner, for: "describe"), format ?? .table)
     case "show":
       try allow(["--date", "--limit", "--format", "--versions", "--as-of"])
       action = .show(
         try DatasetsCommand.dataset(&scanner, for: "show"), date: date, versions,
         limit: limit ?? 20, format ?? .table)
     case "verify":
-      try allow([])
-      action = .verify
+      try allow(["--format"])
+      action = .verify(format ?? .table)
     case "compact":
       try allow([])
       action = .compact(scanner.operand())
@@ -167,8 +168,8 @@ package struct DatasetsCommand: Command {
   }
 
   private func act(_ console: Console) throws {
-    if case .verify = action {
-      try verify(console)
+    if case .verify(let format) = action {
+      try verify(format, console)
       return
     }
     let directory = try DataDirectoryReading(path: dataPath)
@@ -177,10 +178,10 @@ package struct DatasetsCommand: Command {
     case .list(let format):
       console.print(
         DatasetListText(directory.summaries, loads: directory.loads, path: dataPath).lines(format))
-    case .describe(let name):
+    case .describe(let name, let format):
       let dataset = try directory.dataset(name)
       let description = try DatasetDescription(of: name, in: directory)
-      console.print(DatasetDescriptionText(name, dataset, description).lines())
+      console.print(DatasetDescriptionText(name, dataset, description).lines(format))
     case .show(let name, let date, let versions, let limit, let format):
       try show(name, date, versions, limit, format, in: directory, console)
     case .compact(let name):
@@ -236,9 +237,9 @@ package struct DatasetsCommand: Command {
     }
   }
 
-  private func verify(_ console: Console) throws {
+  private func verify(_ format: OutputFormat, _ console: Console) throws {
     let result = try SnapshotVerification(path: dataPath)
-    console.print(VerificationText(result).lines())
+    console.print(VerificationText(result).lines(format))
     if !result.damages.isEmpty {
       try noteDamage(result, console)
       throw DataDirectoryError.damagedParts(

@@ -104,9 +104,9 @@ package struct RunCommand: Command {
       onSignal: { signal in
         log(.warning, "\(signal.rawValue): stopping within 5 seconds; a second one stops at once")
       },
-      onEnd: { signal in
+      onEnd: { reason in
         progress.erase()
-        setting.console.report("\(prefix)\(PipelineError.interrupted(signal))", level: .error)
+        setting.console.report("\(prefix)\(reason)", level: .error)
       })
     let report: RunReport
     do {

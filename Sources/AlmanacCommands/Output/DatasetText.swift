@@ -102,8 +102,66 @@ package struct DatasetDescriptionText {
     self.description = description
   }
 
-  /// The lines.
-  package func lines() -> [String] {
+  /// The lines in a format: for people, as CSV a line for each column, as JSON one object.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: tableLines()
+    case .csv:
+      ["column,type,nullable,nulls,rows,dictionary_bytes"]
+        + description.columns.map { column in
+          [
+            CellText.csv(column.name), CellText.csv(column.type), String(column.isNullable),
+            column.nulls.map { String($0) } ?? "", String(column.rows),
+            column.dictionaryBytes.map { String($0) } ?? "",
+          ].joined(separator: ",")
+        }
+    case .json: [json]
+    }
+  }
+
+  private var json: String {
+    let summary = DatasetSummary(name: name, dataset)
+    func number(_ value: Int?) -> String { value.map { String($0) } ?? "null" }
+    func object(_ members: [(String, String)]) -> String {
+      var text = JSONText()
+      for (key, value) in members { text.add(key, raw: value) }
+      return text.finish()
+    }
+    let columns = description.columns.map { column in
+      object([
+        ("column", CellText.json(column.name)), ("type", CellText.json(column.type)),
+        ("nullable", String(column.isNullable)), ("nulls", number(column.nulls)),
+        ("rows", number(column.rows)), ("dictionary_bytes", number(column.dictionaryBytes)),
+      ])
+    }
+    let parts = dataset.parts.map { part in
+      object([
+        ("path", CellText.json(part.path)), ("rows", number(part.rows)),
+        ("bytes", number(part.bytes)), ("sha256", CellText.json(part.sha256)),
+      ])
+    }
+    let mark = dataset.watermark
+    return object([
+      ("dataset", CellText.json(name)), ("rows", number(summary.rows)),
+      ("bytes", number(summary.bytes)),
+      ("first_day", summary.days.map { CellText.json($0.lowerBound.description) } ?? "null"),
+      ("last_day", summary.days.map { CellText.json($0.upperBound.description) } ?? "null"),
+      ("missing_days", summary.days == nil ? "null" : number(summary.missingDays)),
+      (
+        "cut",
+        object([
+          ("taken_at", CellText.json(mark.takenAt)), ("snapshot", CellText.json(mark.snapshot)),
+          ("system_identifier", CellText.json(mark.systemIdentifier)),
+          ("database_oid", CellText.json(mark.databaseOID)),
+          ("table_oid", mark.tableOID.map { CellText.json($0) } ?? "null"),
+        ])
+      ),
+      ("columns", "[" + columns.joined(separator: ",") + "]"),
+      ("parts", "[" + parts.joined(separator: ",") + "]"),
+    ])
+  }
+
+  private func tableLines() -> [String] {
     let summary = DatasetSummary(name: name, dataset)
     var head =
       "\(name): \(Display.counted(summary.rows, "row")), \(Display.counted(summary.bytes, "byte")), "
@@ -161,8 +219,33 @@ package struct VerificationText {
     self.result = result
   }
 
-  /// A line for each damaged part and stray file, or one that says all is sound.
-  package func lines() -> [String] {
+  /// The lines in a format: for people a line for each damaged part and stray file, or one that says all
+  /// is sound; as CSV a line for each of them; as JSON one object.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: return tableLines()
+    case .csv:
+      return ["found,path,reason"]
+        + result.damages.map { "damaged,\(CellText.csv($0.path)),\(CellText.csv($0.reason))" }
+        + result.strayFiles.map { "stray,\(CellText.csv($0))," }
+    case .json:
+      var text = JSONText()
+      text.add("sound", raw: String(result.damages.isEmpty))
+      text.add("datasets", raw: String(result.datasets))
+      text.add("parts", raw: String(result.parts))
+      text.add("rows", raw: String(result.rows))
+      text.add("bytes", raw: String(result.bytes))
+      let damages = result.damages.map { damage in
+        "{\"path\":\(CellText.json(damage.path)),\"reason\":\(CellText.json(damage.reason))}"
+      }
+      text.add("damaged", raw: "[" + damages.joined(separator: ",") + "]")
+      text.add(
+        "stray", raw: "[" + result.strayFiles.map { CellText.json($0) }.joined(separator: ",") + "]")
+      return [text.finish()]
+    }
+  }
+
+  private func tableLines() -> [String] {
     let damages = result.damages.map { "damaged: \($0.path): \($0.reason)" }
     let strays = result.strayFiles.map { "stray: \($0): no manifest lists it, nothing reads it" }
     let sound =

@@ -16,7 +16,7 @@ func interruptibly(_ console: Console, _ body: () throws -> Void) throws {
       console.report(
         "warning: \(signal.rawValue): stopping within 5 seconds; a second one stops at once")
     },
-    onEnd: { signal in console.report("almanac: \(PipelineError.interrupted(signal))") })
+    onEnd: { reason in console.report("almanac: \(reason)") })
   do {
     try body()
     Interruption.end()

@@ -27,6 +27,8 @@ package struct ArgumentScanner {
   /// The options whose value is a connection string, which ``value(_:)`` refuses elsewhere.
   private static let connectionOptions: Set = ["--source", "--target"]
 
+  /// The words of the command line, as given.
+  package let words: [String]
   private var tokens: [Token]
   private var known: [String] = []
 
@@ -44,6 +46,7 @@ package struct ArgumentScanner {
       }
     }
     self.tokens = tokens
+    words = Array(arguments)
   }
 
   /// Takes a switch such as `--force`; `short` is a one-letter form such as `-h`.

@@ -17,6 +17,7 @@ struct RunOptions {
   private let selection: StageSelection
   private let redo: Redo
   private let environment: [String: String]
+  private let words: [String]
 
   /// Takes the options and the pipeline's name.
   ///
@@ -29,6 +30,7 @@ struct RunOptions {
     _ scanner: inout ArgumentScanner, of command: String, environment: [String: String]
   ) throws {
     self.environment = environment
+    words = scanner.words
     date = try scanner.date("--date")
     (source, target) = try ConnectionOptions(environment: environment).sourceAndTarget(&scanner)
     dataPath = try scanner.value("--data") ?? "var/data"
@@ -70,13 +72,14 @@ struct RunOptions {
     in setting: CommandSetting, log: LogSink = .silent, progress: ProgressSink = .silent,
     follow: @escaping @Sendable (RunPosition) -> Void = { _ in }
   ) throws -> PipelineRunner {
-    PipelineRunner(
+    var request = RunRequest(
+      pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
+      jobs: jobs ?? setting.processors, redo: redo, selection: selection,
+      programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID)
+    request.words = words
+    return PipelineRunner(
       project: try ProjectLoader(path: projectPath, environment: environment).load(),
-      request: RunRequest(
-        pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
-        jobs: jobs ?? setting.processors, redo: redo, selection: selection,
-        programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID),
-      zones: systemZone, log: log, progress: progress, follow: follow,
+      request: request, zones: systemZone, log: log, progress: progress, follow: follow,
       clock: currentTime)
   }
 }

@@ -17,6 +17,8 @@ package struct PipelineDefinition: Hashable, Sendable {
   package var currency: CurrencyCode
   /// The stages in the order in which they run.
   package var stages: [StageReference]
+  /// What it does about stages that fail or take too long.
+  package var failures: FailurePolicy
   /// How long after it is due a night may take, `nil` for ever.
   package var deadline: Duration?
   /// Whom it tells of what, `nil` for nobody.
@@ -35,8 +37,12 @@ package struct PipelineDefinition: Hashable, Sendable {
 extension PipelineDefinition {
   /// Reads the definition in a file of `pipelines/`.
   ///
+  /// - Parameters:
+  ///   - node: the document.
+  ///   - siblings: the documents of all pipelines, of which one may be named by `like:`.
   /// - Throws: `DocumentError` with the place of the first fault.
-  package init(node: Node) throws(DocumentError) {
+  package init(node: Node, among siblings: [Node] = []) throws(DocumentError) {
+    let node = try node.likeNamed(among: siblings)
     var reader = try MappingReader(node, of: "the pipeline")
     name = try reader.required("pipeline", as: .name)
     mark = reader.mark(of: "pipeline")
@@ -55,10 +61,13 @@ extension PipelineDefinition {
     retention = try reader.optional("retention", as: .node).map { (node) throws(DocumentError) in
       try LedgerRetention(node: node)
     }
-    try reader.refuse("retries", instead: "the pipeline without it")
+    failures = try FailurePolicy(&reader, stages: stages.map(\.kind))
     try reader.finish()
-    // Numbers do not depend on who is told of them, nor on how long they are kept.
-    canonicalText = node.without(["deadline", "notify", "retention"]).canonicalText
+    // Numbers do not depend on who is told of them, how long they are kept, or how often they are tried.
+    canonicalText =
+      node.without(
+        Set(["deadline", "notify", "retention"]).union(FailurePolicy.keys)
+      ).canonicalText
     guard !stages.isEmpty else {
       throw .unexpected(
         reader.mark(of: "stages"), found: "no stage", expected: "at least one", suggestion: nil)

@@ -67,8 +67,9 @@ package struct ProjectInspection: Sendable {
     let funnels = try read("model", .funnels) { (node) throws(DocumentError) -> FunnelsDefinition in
       try FunnelsDefinition(node: node)
     }
+    let siblings = try loader.inspect("pipelines").compactMap { try? $0.document() }
     let pipelines = try read("pipeline") { (node) throws(DocumentError) -> PipelineDefinition in
-      try PipelineDefinition(node: node)
+      try PipelineDefinition(node: node, among: siblings)
     }
     project = Project(
       pipelines: pipelines, models: models.compactMap(\.forecast), datasets: datasets,

@@ -21,11 +21,16 @@ package enum Interruption {
 
   /// How far an interruption has come.
   private struct State {
-    var signal: Signal?
+    /// Why no further piece of work may begin.
+    var reason: PipelineError?
     /// What to do where the run does not end by itself.
-    var giveUp: (@Sendable (Signal) -> Void)?
+    var giveUp: (@Sendable (PipelineError) -> Void)?
+    /// What to do before the process ends without the run having come to its end.
+    var onEnd: (@Sendable (PipelineError) -> Void)?
     var isGivenUp = false
     var isOver = false
+    /// The number of limits that were set so far; only the newest is watched.
+    var limits = 0
   }
 
   private static let state = Mutex(State())
@@ -39,41 +44,94 @@ package enum Interruption {
   ///   - onSignal: called on a thread of its own when the first signal arrives.
   ///   - onEnd: called there before the process ends without the run having come to its end.
   package static func watch(
-    onSignal: @escaping @Sendable (Signal) -> Void, onEnd: @escaping @Sendable (Signal) -> Void
+    onSignal: @escaping @Sendable (Signal) -> Void,
+    onEnd: @escaping @Sendable (PipelineError) -> Void
   ) {
+    state.withLock { $0.onEnd = onEnd }
     watchSignals { signal in
-      state.withLock { $0.signal = signal }
+      state.withLock { $0.reason = .interrupted(signal) }
       onSignal(signal)
       pause(milliseconds: patience.run)
-      let giveUp = state.withLock { state -> (@Sendable (Signal) -> Void)? in
-        if state.isOver { return nil }
-        state.isGivenUp = true
-        return state.giveUp ?? { _ in }
-      }
-      guard let giveUp else { return }
-      startThread {
-        pause(milliseconds: patience.recording)
-        endProcess(signal.exitStatus)
-      }
-      giveUp(signal)
-      onEnd(signal)
-      endProcess(signal.exitStatus)
+      endUnlessOver(.interrupted(signal)) { _ in true }
     }
   }
 
-  /// Says what to do where the run does not end by itself in time.
-  static func prepare(giveUp: @escaping @Sendable (Signal) -> Void) {
-    state.withLock { $0.giveUp = giveUp }
+  /// Gives up on a run that has not come to its end, and ends the process.
+  private static func endUnlessOver(
+    _ reason: PipelineError, _ isWanted: @Sendable (State) -> Bool
+  ) {
+    let actions = state.withLock { state -> [@Sendable (PipelineError) -> Void]? in
+      if state.isOver || !isWanted(state) { return nil }
+      state.isGivenUp = true
+      return [state.giveUp, state.onEnd].compactMap(\.self)
+    }
+    guard let actions else { return }
+    startThread {
+      pause(milliseconds: patience.recording)
+      endProcess(reason.exitStatus)
+    }
+    for action in actions { action(reason) }
+    endProcess(reason.exitStatus)
   }
 
-  /// Throws once a signal has arrived.
+  /// Says what to do where the run does not end by itself in time; a signal that has arrived holds, the
+  /// limit of an earlier attempt does not.
+  static func prepare(giveUp: @escaping @Sendable (PipelineError) -> Void) {
+    state.withLock { state in
+      state.giveUp = giveUp
+      state.isOver = false
+      if case .timedOut? = state.reason { state.reason = nil }
+    }
+  }
+
+  /// Gives what is done from now on a limit, up to the next call of ``lift()``.
+  ///
+  /// When it is reached the run begins no further piece of work; if it has not ended after 2.5 seconds,
+  /// it is given up on as after a signal.
+  ///
+  /// - Parameters:
+  ///   - limit: how long it may take.
+  ///   - stage: what it is, for the error.
+  static func setLimit(_ limit: Duration, on stage: String) {
+    let number = state.withLock { state in
+      state.limits += 1
+      return state.limits
+    }
+    let end = ContinuousClock.now + limit
+    startThread {
+      func isInForce() -> Bool { state.withLock { $0.limits == number && !$0.isOver } }
+      while ContinuousClock.now < end {
+        if !isInForce() { return }
+        pause(milliseconds: 50)
+      }
+      let reason = PipelineError.timedOut(stage: stage, seconds: limit.components.seconds)
+      let isReached = state.withLock { state in
+        guard state.limits == number, !state.isOver, state.reason == nil else { return false }
+        state.reason = reason
+        return true
+      }
+      guard isReached else { return }
+      pause(milliseconds: patience.run)
+      endUnlessOver(reason) { $0.limits == number }
+    }
+  }
+
+  /// Lifts the limit that was set last, also where it is reached.
+  static func lift() {
+    state.withLock { state in
+      state.limits += 1
+      if case .timedOut? = state.reason { state.reason = nil }
+    }
+  }
+
+  /// Throws once a signal has arrived or a limit is reached.
   package static func check() throws(PipelineError) {
-    if let signal = state.withLock({ $0.signal }) { throw .interrupted(signal) }
+    if let reason = state.withLock({ $0.reason }) { throw reason }
   }
 
-  /// What an error means: after a signal, that the run was interrupted.
+  /// What an error means: after a signal that the run was interrupted, and so for a limit.
   package static func explain(_ error: any Error) -> any Error {
-    state.withLock { $0.signal }.map { PipelineError.interrupted($0) } ?? error
+    state.withLock { $0.reason } ?? error
   }
 
   /// Says that the run has come to its end.

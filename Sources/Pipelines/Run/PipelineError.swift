@@ -8,6 +8,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case lockLost
   /// The process was asked to end.
   case interrupted(Interruption.Signal)
+  /// A stage took longer than the pipeline lets it.
+  case timedOut(stage: String, seconds: Int64)
   /// The manifest was written by a newer version of the program.
   case newerManifest(path: String, version: Int)
   /// A folder given for the data holds files of somebody else.
@@ -91,7 +93,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind: .temporaryFailure
+    case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind, .timedOut: .temporaryFailure
     case .interrupted(let signal): signal.exitStatus
     case .newerManifest, .unknownPipeline, .unknownZone, .noCompanyZones, .layoutChanged,
       .noTransactions, .columnsChanged:
@@ -120,6 +122,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "this run lost its lock to another run and wrote nothing more; run it again"
     case .interrupted(let signal):
       "interrupted by \(signal.rawValue); what was finished is kept, and the same command goes on"
+    case .timedOut(let stage, let seconds):
+      "the stage \(stage) took longer than the \(seconds) s that `timeouts:` gives it; what was "
+        + "finished is kept, and the same command goes on"
     case .newerManifest(let path, let version):
       "\(path) has version \(version), this program knows \(Manifest.currentVersion); "
         + "use the newer program or another --data folder"

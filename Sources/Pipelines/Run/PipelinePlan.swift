@@ -73,10 +73,8 @@ extension PipelineRunner {
       findZone: zones)
     let history = try reading.stageHistory(pipeline: opening.pipeline.name)
     var working: Set<StageKind> = []
-    for (reference, stage) in zip(
-      try chosenStages(of: opening.pipeline), opening.stages)
-    {
-      let inputs = opening.pipeline.inputs(of: reference.kind)
+    for (kind, stage) in opening.stages {
+      let inputs = opening.pipeline.inputs(of: kind)
       var outlook: StageOutlook
       do {
         outlook = try stage.outlook(in: context)
@@ -91,7 +89,7 @@ extension PipelineRunner {
         outlook.action = .run
         outlook.reasons = ["reads what \(source.rawValue) writes"]
       }
-      if outlook.action == .run { working.insert(reference.kind) }
+      if outlook.action == .run { working.insert(kind) }
       outlook.estimate(by: history[stage.name])
       plan.stages.append(outlook)
     }
@@ -101,7 +99,7 @@ extension PipelineRunner {
   /// Whether the stages that are asked for extract a dataset.
   private func isExtracted(_ dataset: String, _ opening: Opening) -> Bool {
     opening.stages.contains { stage in
-      (stage as? ExtractStage)?.datasets.contains { $0.name == dataset } ?? false
+      (stage.work as? ExtractStage)?.datasets.contains { $0.name == dataset } ?? false
     }
   }
 }

@@ -20,6 +20,8 @@ package struct RunRequest: Sendable {
   package var redo: Redo
   /// The stages to run.
   package var selection: StageSelection
+  /// The words of the command line behind `almanac run`, for the line that says how to go on.
+  package var words: [String] = []
   /// The program's version, for the ledger.
   package var programVersion: String
   /// The machine's name, for the ledger.
@@ -137,14 +139,18 @@ package struct PipelineRunner {
   /// - Throws: what a stage threw, after the ledger has recorded it; every stage before it stays
   ///   done and nothing of the failed one is visible.
   package func run() throws -> RunReport {
-    var hasBegun = false
-    do {
-      var report = try work(&hasBegun)
-      report.notices += tell(nil, hasBegun: true)
-      return report
-    } catch {
-      for notice in tell(error, hasBegun: hasBegun) { log(.warning, notice) }
-      throw error
+    var attempt = RunAttempt()
+    while true {
+      do {
+        var report = try work(&attempt)
+        report.notices += tell(nil, hasBegun: true)
+        return report
+      } catch {
+        if try waits(for: &attempt, after: error) { continue }
+        for notice in tell(error, hasBegun: attempt.hasBegun) { log(.warning, notice) }
+        for line in attempt.lines(of: request, after: error) { log(.error, line) }
+        throw error
+      }
     }
   }
 
@@ -175,7 +181,7 @@ package struct PipelineRunner {
     }
   }
 
-  private func work(_ hasBegun: inout Bool) throws -> RunReport {
+  private func work(_ attempt: inout RunAttempt) throws -> RunReport {
     let opening = try open()
     let (pipeline, connection, date) = (opening.pipeline, opening.connection, opening.date)
     let identifier = try connection.query("SELECT pg_catalog.gen_random_uuid()::text AS id")
@@ -225,36 +231,19 @@ package struct PipelineRunner {
         jobs: request.jobs, isForced: request.redo.isAny, programVersion: request.programVersion,
         host: request.host,
         processID: request.processID))
-    hasBegun = true
+    attempt.begin(date)
     let (target, fence, backend) = (request.target, lock.fence, try lock.backend())
-    Interruption.prepare { signal in
-      try? Ledger.recordInterruption(signal, of: run, fence, backend: backend, target)
+    Interruption.prepare { reason in
+      try? Ledger.recordInterruption(reason, of: run, fence, backend: backend, target)
     }
     do {
-      for (index, stage) in opening.stages.enumerated() {
-        try Interruption.check()
-        follow(RunPosition(run: run.description, stage: stage.name))
-        try ledger.beginStage(stage.name, sequence: index + 1)
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outcome = try stage.run(in: context)
-        try ledger.finishStage(stage.name, outcome)
-        let elapsed = (clock.now - start).components
-        report.stages.append(
-          RunReport.StageReport(
-            name: stage.name, outcome: outcome,
-            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18))
-        report.notices += outcome.notices
-        for notice in outcome.notices { log(.warning, "\(stage.name): \(notice)") }
-      }
+      try perform(opening, in: context, &attempt, &report)
       follow(RunPosition(run: run.description))
       try ledger.finish(failure: nil)
       Interruption.end()
     } catch {
       let error = Interruption.explain(error)
-      if let error = error as? PipelineError, case .damagedPart(let path, _) = error {
-        try? DamageList(directory: directory.path).add([path])
-      }
+      noteDamage(error, in: directory)
       // The first error counts: recording it may fail for the same reason.
       try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
       Interruption.end()
@@ -268,7 +257,7 @@ package struct PipelineRunner {
     let pipeline: PipelineDefinition
     let zone: ZoneRules
     /// The stages that the request asks for, in the pipeline's order.
-    let stages: [any Stage]
+    let stages: [(kind: StageKind, work: any Stage)]
     /// The target, whose schema is the one this program needs.
     let connection: Connection
     let date: CalendarDate
@@ -288,7 +277,9 @@ package struct PipelineRunner {
     guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
       throw PipelineError.unknownZone(name: pipeline.zone)
     }
-    let stages = try chosenStages(of: pipeline).map { makeStage($0, project: project) }
+    let stages = try chosenStages(of: pipeline).map {
+      (kind: $0.kind, work: makeStage($0, project: project))
+    }
     let connection = try Connection(request.target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let (date, source) = try logicalDate(zone: zone)

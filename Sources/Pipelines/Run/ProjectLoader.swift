@@ -24,8 +24,9 @@ package struct ProjectLoader {
     let definitions = try models.filter { ModelsFile($0.name) == .model }.map {
       try ModelFile(node: try $0.document())
     }
+    let pipelines = try files(in: "pipelines")
     let project = Project(
-      pipelines: try files(in: "pipelines").map { try PipelineDefinition(node: $0) },
+      pipelines: try pipelines.map { try PipelineDefinition(node: $0, among: pipelines) },
       models: definitions.compactMap(\.forecast),
       datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) },
       risks: definitions.compactMap(\.risk),

@@ -79,7 +79,7 @@ package struct RunLogReading: Sendable {
           AS message
       FROM almanac.runs WHERE run_id = $1::uuid
       UNION ALL
-      SELECT started_at, place, 1, 'info', stage, 'begins' FROM stages
+      SELECT started_at, place, 1, 'info', stage, 'begins' FROM stages WHERE status <> 'skipped'
       UNION ALL
       SELECT finished_at, place, 2, 'info', stage, key || ': ' || value
       FROM stages, jsonb_each_text(facts - 'notices')
@@ -89,6 +89,7 @@ package struct RunLogReading: Sendable {
       UNION ALL
       SELECT finished_at, place, 4, CASE WHEN status = 'failed' THEN 'error' ELSE 'info' END, stage,
         CASE WHEN status = 'failed' THEN coalesce(error, 'failed')
+          WHEN status = 'skipped' THEN 'not done: ' || coalesce(error, 'its input is absent')
           ELSE status || coalesce(' in '
             || round(extract(epoch FROM finished_at - started_at)::numeric, 3) || ' s, ' || rows_in
             || ' rows in, ' || rows_out || ' rows out', '') END

@@ -148,6 +148,28 @@ package struct Ledger {
       ])
   }
 
+  /// Records that a stage failed in a run that goes on.
+  package func failStage(_ stage: String, error: String) throws {
+    try lock.write { connection in
+      try connection.run(
+        """
+        UPDATE almanac.stage_runs SET status = 'failed', finished_at = now(), error = $3
+        WHERE run_id = $1 AND stage = $2
+        """, [run.description, stage, error])
+    }
+  }
+
+  /// Records that a stage is not done, and why.
+  package func skipStage(_ stage: String, sequence: Int, reason: String) throws {
+    try lock.write { connection in
+      try connection.run(
+        """
+        INSERT INTO almanac.stage_runs (run_id, stage, sequence, status, started_at, finished_at, error)
+        VALUES ($1, $2, $3, 'skipped', now(), now(), $4)
+        """, [run.description, stage, String(sequence), reason])
+    }
+  }
+
   /// Records that the run ended, with its error if it failed, and its open stage with it.
   package func finish(failure: String?) throws {
     try lock.write { try Ledger.finish(run, token: lock.token, failure: failure, on: $0) }
@@ -179,7 +201,7 @@ extension Ledger {
   /// The sessions of the run are ended first: that of the lock, and those that are within the fence,
   /// whose writes are rolled back. Where another run has taken over, nothing is done.
   static func recordInterruption(
-    _ signal: Interruption.Signal, of run: UUIDValue, _ fence: Fence, backend: Int32,
+    _ reason: PipelineError, of run: UUIDValue, _ fence: Fence, backend: Int32,
     _ target: ConnectionSettings
   ) throws {
     let connection = try Connection(target, purpose: .target)
@@ -198,7 +220,7 @@ extension Ledger {
       """, [String(backend)])
     try fence.write(on: connection) {
       try finish(
-        run, token: fence.token, failure: PipelineError.interrupted(signal).description, on: $0)
+        run, token: fence.token, failure: reason.description, on: $0)
     }
   }
 

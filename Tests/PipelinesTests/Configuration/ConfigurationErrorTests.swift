@@ -296,8 +296,8 @@ struct PipelineErrorTests {
       #"f.yaml:5:11: found "06:00", expected a length of time such as 7d, 26h, 10m or 30s"#
     ),
     BrokenDefinition(
-      "retries", "currency: GBP", "currency: GBP\nretries: {attempts: 3}",
-      #"f.yaml:5:1: found the key "retries", which this version does not support, expected the pipeline without it"#
+      "retries", "currency: GBP", "currency: GBP\nretries: {attempts: 30}",
+      #"f.yaml:5:21: found "30", expected a whole number from 1 to 10"#
     ),
     BrokenDefinition(
       "misspelt stages", "stages:", "stage:",

@@ -30,13 +30,15 @@ enum ShippedFiles {
   }
 
   static func project() throws -> Project {
-    Project(
-      pipelines: try names(in: "pipelines").map { try PipelineDefinition(node: try node($0)) },
+    let pipelines = try names(in: "pipelines").map(node)
+    return Project(
+      pipelines: try pipelines.map { try PipelineDefinition(node: $0, among: pipelines) },
       models: [try ModelDefinition(node: try node("models/revenue.yaml"))],
       datasets: try names(in: "datasets").map { try DatasetDefinition(node: try node($0)) },
       risks: [
         try RiskDefinition(node: try node("models/churn.yaml")),
         try RiskDefinition(node: try node("models/payment_failure.yaml")),
+        try RiskDefinition(node: try node("models/upsell.yaml")),
       ],
       metrics: try MetricsDefinition(node: try node("models/metrics.yaml")),
       funnels: try FunnelsDefinition(node: try node("models/funnels.yaml")))
@@ -61,6 +63,14 @@ struct ShippedConfigurationTests {
         .extract, .check, .rollup, .metrics, .cohorts, .funnels, .usage, .anomalies, .fit, .predict,
         .publish,
       ])
+    // What others write into the same tables they count alike.
+    for name in ["hourly", "weekly_retrain"] {
+      let other = try #require(project.pipeline(name))
+      #expect(other.zone == project.pipeline("nightly")?.zone)
+      #expect(other.currency == project.pipeline("nightly")?.currency)
+      #expect(
+        other.stage(.rollup)?.settings == project.pipeline("nightly")?.stage(.rollup)?.settings)
+    }
   }
 
   @Test("of events lift six keys out of the metadata")

@@ -1,0 +1,141 @@
+import Files
+import Postgres
+import TestSupport
+import Testing
+
+/// What a run does about stages that fail or take too long.
+@Suite("Failed stages", .database)
+struct AttemptTests {
+  private static let date = "2025-12-30"
+
+  /// How the stages of the newest run ended.
+  private func stages(_ place: Workplace) throws -> String? {
+    try place.value(
+      """
+      SELECT string_agg(stage || ' ' || status, ', ' ORDER BY sequence) FROM almanac.stage_runs
+      WHERE run_id = (SELECT run_id FROM almanac.runs ORDER BY started_at DESC LIMIT 1)
+      """)
+  }
+
+  /// The digest of a run in which nothing failed.
+  private func undisturbed() throws -> String {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let digest = try place.digest()
+    try place.sql("DROP SCHEMA almanac, analytics, predictions, api, app, billing CASCADE")
+    return digest
+  }
+
+  @Test("let stages go on that do not read from them, and the next run does the rest")
+  func goesOn() throws {
+    let whole = try undisturbed()
+    let place = try Workplace()
+    try place.sql("ALTER TABLE analytics.funnels RENAME TO elsewhere")
+    let failed = try place.night(Self.date)
+    #expect(failed.status == 66, "\(failed.stderr)")
+    #expect(
+      try stages(place)
+        == "extract succeeded, check succeeded, rollup succeeded, metrics succeeded, "
+        + "cohorts succeeded, funnels failed, usage succeeded, anomalies succeeded, fit succeeded, "
+        + "predict succeeded, publish succeeded")
+    #expect(try place.value("SELECT count(*) FROM almanac.published") == "1")
+    let lines = failed.stderr.split(separator: "\n").suffix(4)
+    #expect(
+      lines.map(String.init).dropLast() == [
+        "done, and kept: extract, check, rollup, metrics, cohorts, usage, anomalies, fit, predict, "
+          + "publish",
+        "not done: funnels (funnels failed)",
+        "to go on once that is mended: almanac run nightly --date 2025-12-30 --source "
+          + "\(shellWord(place.url)) --target \(shellWord(place.url)) --data data",
+      ], "\(failed.stderr)")
+    #expect(lines.last?.hasPrefix("almanac: ") == true && lines.last?.contains("funnels") == true)
+    try place.sql("ALTER TABLE analytics.elsewhere RENAME TO funnels")
+    let next = try place.night(Self.date)
+    #expect(next.status == 0, "\(next.stderr)")
+    #expect(try place.digest() == whole)
+  }
+
+  /// A word as a shell takes it, for words without a quote in them.
+  private func shellWord(_ text: String) -> String {
+    text.contains { "?&=: %".contains($0) } ? "'\(text)'" : text
+  }
+
+  @Test("keep those from running that read from them, whatever else is done")
+  func skips() throws {
+    let place = try Workplace()
+    try place.sql("ALTER TABLE analytics.hourly_rollups RENAME TO elsewhere")
+    let failed = try place.night(Self.date)
+    #expect(failed.status == 66, "\(failed.stderr)")
+    #expect(
+      try stages(place)
+        == "extract succeeded, check succeeded, rollup failed, metrics succeeded, "
+        + "cohorts succeeded, funnels succeeded, usage skipped, anomalies succeeded, fit skipped, "
+        + "predict skipped, publish skipped")
+    #expect(try place.value("SELECT count(*) FROM almanac.published") == "0")
+    #expect(
+      failed.stderr.contains("not done: rollup, usage, fit, predict, publish (rollup failed)"))
+    let log = try place.almanac(["logs", "last", "--target", place.url])
+    #expect(
+      log.stdout.contains("predict")
+        && log.stdout.contains("not done: it reads what rollup writes"),
+      "\(log.stdout)")
+  }
+
+  @Test("end the run where the pipeline says so")
+  func stops() throws {
+    let place = try Workplace()
+    try place.edit("pipelines/nightly.yaml", "currency: GBP", "currency: GBP\non_failure: stop")
+    try place.sql("ALTER TABLE analytics.funnels RENAME TO elsewhere")
+    #expect(try place.night(Self.date).status == 66)
+    #expect(
+      try stages(place)
+        == "extract succeeded, check succeeded, rollup succeeded, metrics succeeded, "
+        + "cohorts succeeded, funnels failed")
+  }
+
+  @Test("are tried again where the reason may pass, as a run of its own")
+  func triesAgain() throws {
+    let whole = try undisturbed()
+    let place = try Workplace(retries: "{attempts: 2, backoff: 1s}")
+    let (blocker, night) = try place.blockedNight(
+      by: "LOCK TABLE analytics.daily_metrics IN ACCESS EXCLUSIVE MODE")
+    try place.sql(
+      """
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'almanac'
+      """)
+    try blocker.run("ROLLBACK")
+    let status = night.end()
+    #expect(status == 0, "\(try night.stderr())")
+    #expect(try night.stderr().contains("attempt 1 of 2 failed: "))
+    #expect(
+      try place.value("SELECT string_agg(status, ' ' ORDER BY started_at) FROM almanac.runs")
+        == "failed succeeded")
+    #expect(try place.digest() == whole)
+  }
+
+  @Test("end with 75 within seconds of their limit, and hold nothing back")
+  func takesTooLong() throws {
+    let place = try Workplace()
+    try place.edit(
+      "pipelines/nightly.yaml", "currency: GBP", "currency: GBP\ntimeouts: {metrics: 1s}")
+    let (blocker, night) = try place.blockedNight(
+      by: "LOCK TABLE analytics.daily_metrics IN ACCESS EXCLUSIVE MODE")
+    let clock = ContinuousClock()
+    let start = clock.now
+    #expect(night.end() == 75)
+    #expect(clock.now - start < .seconds(10))
+    let last = try night.stderr().split(separator: "\n").last ?? ""
+    #expect(last.hasPrefix("almanac: the stage metrics took longer than the 1 s"), "\(last)")
+    #expect(
+      try place.value(
+        """
+        SELECT status || ' ' || starts_with(error, 'the stage metrics took longer') FROM almanac.runs
+        """) == "failed true")
+    try blocker.run("ROLLBACK")
+    // Within its limit it is done.
+    try place.edit("pipelines/nightly.yaml", "metrics: 1s", "metrics: 10m")
+    let next = try place.night(Self.date)
+    #expect(next.status == 0, "\(next.stderr)")
+  }
+}
