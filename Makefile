@@ -131,6 +131,10 @@ bench-risk: bench-build ## Measure risks of simulated worlds, and their laws (CO
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 	$(run_bench) simulate
 
+.PHONY: bench-run
+bench-run: bench-build ## Measure whole nights of a simulated business, a plan and the start
+	$(run_bench) runner
+
 .PHONY: bench-query
 bench-query: bench-build ## Measure answers on the shell, the program's start included
 	$(run_bench) query

@@ -23,6 +23,8 @@ struct BenchmarkOptions {
     case riskSimulations = "risk-simulations"
     /// A simulated business into PostgreSQL.
     case simulate
+    /// Whole nights by the program itself.
+    case runner
     /// Answers on the shell.
     case query
     /// Predictions copied, checked and shown.

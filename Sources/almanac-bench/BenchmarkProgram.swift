@@ -41,6 +41,7 @@ struct BenchmarkProgram {
           case .risk: try RiskBenchmark(options: options).run()
           case .riskSimulations: try RiskSimulations(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
+          case .runner: try RunnerBenchmark(options: options).run()
           case .query: try QueryBenchmark(options: options).run()
           case .publishSwitch: try PublishSwitchBenchmark(options: options).run()
           case .publishReaders: try PublishReadersBenchmark(options: options).run()
