@@ -46,6 +46,42 @@ struct ScheduleTests {
     }
   }
 
+  @Test("a pipeline with a deadline and a webhook is looked at again when that is over")
+  func deadlines() throws {
+    try withTemporaryDirectory { folder in
+      let path = try project(in: folder, "15 2 * * *")
+      let file = path + "/pipelines/nightly.yaml"
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try text.replacing(
+        "currency: USD",
+        with: "currency: USD, deadline: 4h, notify: {webhook: 'http://localhost:1'}"
+      ).write(toFile: file, atomically: true, encoding: .utf8)
+      let cron = try almanac(["print", "--format", "cron", "--project", path])
+      let lines = cron.stdout.split(separator: "\n")
+      #expect(lines.count == 2, "\(cron.stderr)")
+      #expect(lines.last?.hasPrefix("15 2 * * * cd ") == true)
+      #expect(lines.last?.contains(" && sleep 14460 && ") == true)
+      #expect(lines.last?.hasSuffix("/almanac notify nightly") == true)
+      let units = folder.path(percentEncoded: false)
+      let systemd = try almanac(
+        ["print", "--format", "systemd", "--to", units, "--project", path])
+      #expect(systemd.status == 0, "\(systemd.stderr)")
+      let late = try String(
+        contentsOfFile: units + "/almanac-nightly-late.service", encoding: .utf8)
+      #expect(late.contains("ExecStartPre=/usr/bin/sleep 14460\nExecStart="))
+      if FileManager.default.isExecutableFile(atPath: Self.analyze) {
+        let verified = try runProcess(
+          URL(filePath: Self.analyze),
+          [
+            "verify", units + "/almanac-nightly-late.service",
+            units + "/almanac-nightly-late.timer",
+          ],
+          environment: [:])
+        #expect(verified.status == 0 && !verified.stderr.contains("almanac-nightly"), "\(verified)")
+      }
+    }
+  }
+
   @Test("a zone that is not the system's is refused for cron, and named for systemd")
   func zones() throws {
     try withTemporaryDirectory { folder in

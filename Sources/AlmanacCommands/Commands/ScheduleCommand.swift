@@ -16,6 +16,9 @@ package struct ScheduleCommand: Command {
     Cron on Debian counts in the system's zone and has none of its own per line,
     so a pipeline in another zone is refused; systemd takes every zone.
 
+    Where a pipeline has `notify:` and `deadline:`, a second call tells the webhook a
+    minute after the deadline of a night that is late, even if it never began.
+
     Options:
       --format FORMAT  cron: lines for `crontab -e`; systemd: a service and a timer
                        for each pipeline
@@ -84,14 +87,9 @@ package struct ScheduleCommand: Command {
       for call in calls where !Self.isSystemZone(call.zone) {
         throw ScheduleError.otherZone(pipeline: call.pipeline.name, zone: call.zone)
       }
-      setting.console.print(calls.map(\.crontabLine))
+      setting.console.print(calls.flatMap(\.crontabLines))
     case .systemd:
-      let units = calls.flatMap { call in
-        [
-          ("\(call.unitName).service", call.serviceUnit),
-          ("\(call.unitName).timer", call.timerUnit),
-        ]
-      }
+      let units = calls.flatMap(\.units)
       guard let folder else {
         let texts = units.map { (["# \($0.0)"] + $0.1).joined(separator: "\n") }
         setting.console.print(

@@ -240,7 +240,8 @@ package struct VerificationText {
       }
       text.add("damaged", raw: "[" + damages.joined(separator: ",") + "]")
       text.add(
-        "stray", raw: "[" + result.strayFiles.map { CellText.json($0) }.joined(separator: ",") + "]")
+        "stray", raw: "[" + result.strayFiles.map { CellText.json($0) }.joined(separator: ",") + "]"
+      )
       return [text.finish()]
     }
   }

@@ -16,12 +16,28 @@ struct ScheduledCall {
   /// The words of the command line.
   var words: [String] { [program, "run", pipeline.name, "--quiet"] }
 
+  /// The call that looks, a minute after the deadline, whether the night is late: the words, and the
+  /// seconds to wait from the time that the night is due; `nil` without a deadline or anybody to tell.
+  ///
+  /// A night that never began tells nobody by itself.
+  var lateness: (words: [String], seconds: Int64)? {
+    guard let deadline = pipeline.deadline, pipeline.notify != nil else { return nil }
+    return ([program, "notify", pipeline.name], deadline.components.seconds + 60)
+  }
+
   // MARK: Cron
 
-  /// The line of a crontab.
-  var crontabLine: String {
+  /// The lines of a crontab.
+  var crontabLines: [String] {
+    let late = lateness.map { call in
+      crontabLine("sleep \(call.seconds) && ", call.words)
+    }
+    return [crontabLine("", words)] + (late.map { [$0] } ?? [])
+  }
+
+  private func crontabLine(_ before: String, _ words: [String]) -> String {
     let command =
-      "cd \(Self.shellQuoted(project)) && "
+      "cd \(Self.shellQuoted(project)) && \(before)"
       + words.map(Self.shellQuoted).joined(separator: " ")
     // Cron takes a plain percent sign for the end of the line.
     let escaped = command.split(separator: "%", omittingEmptySubsequences: false)
@@ -46,8 +62,32 @@ struct ScheduledCall {
   /// The name of the units, without `.service` and `.timer`.
   var unitName: String { "almanac-\(pipeline.name)" }
 
-  /// The unit that runs the pipeline.
-  var serviceUnit: [String] {
+  /// The units, each with its file's name.
+  var units: [(name: String, lines: [String])] {
+    var units = [
+      ("\(unitName).service", serviceUnit(serviceLines)),
+      ("\(unitName).timer", timerUnit),
+    ]
+    if let lateness {
+      let name = "\(unitName)-late"
+      let lines = [
+        "ExecStartPre=/usr/bin/sleep \(lateness.seconds)",
+        "ExecStart=" + lateness.words.map(Self.unitQuoted).joined(separator: " "),
+      ]
+      units += [("\(name).service", serviceUnit(lines)), ("\(name).timer", timerUnit)]
+    }
+    return units
+  }
+
+  private var serviceLines: [String] {
+    [
+      "ExecStart=" + words.map(Self.unitQuoted).joined(separator: " "),
+      "# Another run is at work: it does what is missing.",
+      "SuccessExitStatus=75",
+    ]
+  }
+
+  private func serviceUnit(_ lines: [String]) -> [String] {
     [
       "[Unit]",
       "Description=Almanac pipeline \(pipeline.name)",
@@ -59,10 +99,7 @@ struct ScheduledCall {
       "WorkingDirectory=\(Self.escaped(project))",
       "# ALMANAC_SOURCE and ALMANAC_TARGET; passwords belong into ~/.pgpass.",
       "EnvironmentFile=-/etc/almanac/environment",
-      "ExecStart=" + words.map(Self.unitQuoted).joined(separator: " "),
-      "# Another run is at work: it does what is missing.",
-      "SuccessExitStatus=75",
-    ]
+    ] + lines
   }
 
   /// The unit that says when.
