@@ -106,8 +106,9 @@ struct AttemptTests {
       """)
     try blocker.run("ROLLBACK")
     let status = night.end()
-    #expect(status == 0, "\(try night.stderr())")
-    #expect(try night.stderr().contains("attempt 1 of 2 failed: "))
+    let errors = try night.stderr()
+    #expect(status == 0, "\(errors)")
+    #expect(errors.contains("attempt 1 of 2 failed: "))
     #expect(
       try place.value("SELECT string_agg(status, ' ' ORDER BY started_at) FROM almanac.runs")
         == "failed succeeded")

@@ -76,7 +76,8 @@ struct AsOfTests {
     _ books: SourceBooks
   ) throws -> [String] {
     let reading = try AsOfReading(
-      place.project, place.project.pipelines[0], DataDirectoryReading(path: place.path + "/data"),
+      place.project, place.project.requiredPipeline("nightly"),
+      DataDirectoryReading(path: place.path + "/data"),
       at: moment, through: date.flatMap { CalendarDate($0) }, jobs: 2, zones: RunPlace.systemZone)
     let connection = try TestDatabase.current.connect()
     for subject in [AsOfReading.Subject.metric(nil), .cohorts, .funnels] {

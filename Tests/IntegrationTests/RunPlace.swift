@@ -90,7 +90,8 @@ final class RunPlace {
     let lock = try RunLock(
       TestDatabase.current.connect(), settings: settings, run: identifier, holder: "the test")
     return RunContext(
-      run: identifier, project: project, pipeline: project.pipelines[0],
+      run: identifier, project: project,
+      pipeline: project.pipeline("nightly") ?? project.pipelines[0],
       date: date, zone: zone, jobs: jobs,
       source: try source.map { try ConnectionSettings($0) } ?? settings, lock: lock,
       ledger: Ledger(lock, run: identifier), directory: try DataDirectory(path: path + "/data"),

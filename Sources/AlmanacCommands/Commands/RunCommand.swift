@@ -30,8 +30,8 @@ package struct RunCommand: Command {
                      end well, or end with status 75 (default: fail)
       --dry-run      show what would be done and why, as `almanac plan` does
       --force        do a finished date again, and every day up to it
-      --from DATE    the first of days to do again, though nothing about them changed,
-                     with the months that they are in; forecasts and what is published
+      --from DATE    the first of days to do again, though nothing about them
+                     changed, with their months; forecasts and what is published
                      stay. After a crash the same command goes on
       --to DATE      the last of these days
       --format FORMAT
@@ -108,10 +108,16 @@ package struct RunCommand: Command {
         progress.erase()
         setting.console.report("\(prefix)\(reason)", level: .error)
       })
+    let ticker = progress.showStages()
+    defer { ticker?.stop() }
     let report: RunReport
     do {
       let runner = try options.runner(
-        in: setting, log: log, progress: progress.sink, follow: follow)
+        in: setting, log: log, progress: progress.sink,
+        follow: { position in
+          progress.follow(position)
+          follow(position)
+        })
       guard let done = try ifRunning.perform(log, runner.run) else {
         Interruption.end()
         return
@@ -123,6 +129,7 @@ package struct RunCommand: Command {
       throw error
     }
     try writeMetrics()
+    ticker?.stop()
     progress.erase()
     guard format == .table else {
       setting.console.print(RunReportText(report).lines(format))

@@ -16,8 +16,8 @@ package struct ScheduleCommand: Command {
     Cron on Debian counts in the system's zone and has none of its own per line,
     so a pipeline in another zone is refused; systemd takes every zone.
 
-    Where a pipeline has `notify:` and `deadline:`, a second call tells the webhook a
-    minute after the deadline of a night that is late, even if it never began.
+    Where a pipeline has `notify:` and `deadline:`, a second call tells the webhook
+    a minute after the deadline of a night that is late, even if it never began.
 
     Options:
       --format FORMAT  cron: lines for `crontab -e`; systemd: a service and a timer

@@ -1,8 +1,9 @@
 import AlmanacCore
+import Pipelines
 import Synchronization
 
-/// Shows the progress of an extraction: on a terminal one line that is rewritten in place, else a
-/// plain line every ten seconds, and nothing when quiet.
+/// Shows how far a run is: on a terminal one line that is rewritten in place, the extraction's rows or
+/// the stage at work; else a plain line of the extraction every ten seconds; and nothing when quiet.
 ///
 /// Threads may report at the same time. Lines of the log go through it too, so that neither breaks
 /// the other.
@@ -17,6 +18,8 @@ final class ProgressLine: Sendable {
     var start: Double?
     var lastWritten: Double?
     var isShown = false
+    var position = RunPosition()
+    var stageStart = 0.0
   }
 
   private let console: Console
@@ -63,6 +66,37 @@ final class ProgressLine: Sendable {
   /// Back to the first column, and clear to the end of the line (ECMA-48, EL).
   private static let erasure = "\r\u{1B}[K"
 
+  /// Says where the run is from now on.
+  func follow(_ position: RunPosition) {
+    let now = seconds()
+    state.withLock { state in
+      state.position = position
+      state.stageStart = now
+    }
+  }
+
+  /// Shows the stage at work on a terminal, until the ticker is stopped; `nil` where nobody looks.
+  func showStages() -> Ticker? {
+    guard console.reportsToTerminal, !isQuiet else { return nil }
+    let pause = UInt32(ProgressLine.secondsBetweenRewritings * 1_000)
+    return Ticker(everyMilliseconds: pause) { [self] in showStage() }
+  }
+
+  private func showStage() {
+    let now = seconds()
+    state.withLock { state in
+      // What the extraction says of its rows is worth more.
+      if let last = state.lastWritten, last >= state.stageStart { return }
+      let text = StageProgressText(state.position, seconds: now - state.stageStart)
+      guard let line = text.line(width: width) else { return }
+      console.reportPart(ProgressLine.erasure + line)
+      state.isShown = true
+    }
+  }
+
+  /// The columns of the terminal but the last, which stays free: some break the line there.
+  private var width: Int { max(1, (terminalWidth() ?? TextTable.maximumWidth) - 1) }
+
   private func add(_ update: ProgressSink.Update) {
     let now = seconds()
     state.withLock { state in
@@ -76,8 +110,6 @@ final class ProgressLine: Sendable {
       state.lastWritten = now
       let text = ProgressText(state.totals, seconds: now - start)
       if isTerminal {
-        // The last column stays free: some terminals break the line there.
-        let width = max(1, (terminalWidth() ?? TextTable.maximumWidth) - 1)
         console.reportPart(ProgressLine.erasure + text.line(width: width))
         state.isShown = true
       } else {

@@ -285,7 +285,7 @@ enum QueryError: ExitStatusConvertible, Equatable {
   case unknown(kind: String, name: String, known: [String])
   /// There are no events of a type that the source contract does not know.
   case unknownType(String)
-  /// A range asks for several pipelines' days.
+  /// A range asks for days that pipelines count differently.
   case ambiguousPipeline(known: [String])
 
   var exitStatus: ExitStatus {

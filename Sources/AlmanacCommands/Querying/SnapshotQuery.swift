@@ -38,7 +38,9 @@ extension QueryRequest.Place {
       }
       return (project, found)
     }
-    guard project.pipelines.count == 1 else { throw QueryError.ambiguousPipeline(known: known) }
-    return (project, project.pipelines[0])
+    guard let pipeline = project.countingPipeline else {
+      throw QueryError.ambiguousPipeline(known: known)
+    }
+    return (project, pipeline)
   }
 }

@@ -1,4 +1,4 @@
-package import Documents
+import Documents
 
 /// What a pipeline does about stages that fail or take too long: `retries:`, `timeouts:` and
 /// `on_failure:` in its file (DECISIONS.md, D-560).

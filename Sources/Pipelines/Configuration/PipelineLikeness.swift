@@ -1,5 +1,6 @@
 import AlmanacCore
 import Documents
+import Rollups
 
 extension Node {
   /// What another pipeline says of days and amounts for one that is `like:` it.
@@ -36,7 +37,7 @@ extension Node {
           expected: "one of the two, since pipeline \(name) says it", suggestion: nil)
       }
     }
-    let rollup = other.stageItem("rollup")
+    let shared = other.stageItem("rollup") ?? Node.allGrains
     var filled = entries.filter { $0.key != "like" }.map { entry in
       guard entry.key == "stages", case .sequence(let items) = entry.value.content else {
         return entry
@@ -44,9 +45,10 @@ extension Node {
       var entry = entry
       entry.value.content = .sequence(
         items.map { item in
-          guard case .scalar(let scalar) = item.content, scalar.text == "rollup", var rollup else {
+          guard case .scalar(let scalar) = item.content, scalar.text == "rollup" else {
             return item
           }
+          var rollup = shared
           rollup.mark = item.mark
           return rollup
         })
@@ -55,6 +57,19 @@ extension Node {
     filled += Node.sharedPipelineKeys.compactMap { other.entry($0) }
     return Node(.mapping(filled), at: mark)
   }
+
+  /// A stage that rolls up over all lengths of time, for a pipeline that is like one without rollups.
+  private static var allGrains: Node {
+    let mark = Mark(file: "", line: 1, column: 1)
+    let grains = RollupGrain.allCases.map { Node(.scalar(Scalar($0.rawValue)), at: mark) }
+    let parameter = Node(
+      .mapping([Entry(key: "grains", keyMark: mark, value: Node(.sequence(grains), at: mark))]),
+      at: mark)
+    return Node(.mapping([Entry(key: "rollup", keyMark: mark, value: parameter)]), at: mark)
+  }
+
+  /// Whether the document of a pipeline leaves something to another one.
+  var isLikeAnother: Bool { entry("like") != nil }
 
   private func entry(_ key: String) -> Entry? {
     guard case .mapping(let entries) = content else { return nil }

@@ -36,6 +36,17 @@ package struct Project: Hashable, Sendable {
     pipelines.first { $0.name == name }
   }
 
+  /// The pipeline whose days and currency count where none is named: that with the most stages, if all
+  /// pipelines have the same zone and currency; `nil` if not, or if there is none.
+  package var countingPipeline: PipelineDefinition? {
+    guard let first = pipelines.first,
+      pipelines.allSatisfy({ $0.zone == first.zone && $0.currency == first.currency })
+    else { return nil }
+    return pipelines.dropFirst().reduce(first) { most, other in
+      other.stages.count > most.stages.count ? other : most
+    }
+  }
+
   /// The pipeline of a name that somebody asked for.
   ///
   /// - Throws: ``PipelineError/unknownPipeline(name:suggestion:known:)`` if there is none.

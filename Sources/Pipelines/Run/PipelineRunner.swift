@@ -90,11 +90,19 @@ package struct RunPosition: Sendable, Equatable {
   package var run: String?
   /// The stage at work, `nil` between stages.
   package var stage: String?
+  /// The number of that stage among those of the run, from 1; 0 between stages.
+  package var number = 0
+  /// The seconds that each stage of the run takes by the last runs, `nil` where none tells.
+  package var usualSeconds: [Double?] = []
 
   /// A position of the given parts.
-  package init(run: String? = nil, stage: String? = nil) {
+  package init(
+    run: String? = nil, stage: String? = nil, number: Int = 0, usualSeconds: [Double?] = []
+  ) {
     self.run = run
     self.stage = stage
+    self.number = number
+    self.usualSeconds = usualSeconds
   }
 }
 

@@ -25,6 +25,8 @@ package struct ProjectLoader {
       try ModelFile(node: try $0.document())
     }
     let pipelines = try files(in: "pipelines")
+    // What is wrong in a pipeline is told of it, and not of one that is like it.
+    for node in pipelines where !node.isLikeAnother { _ = try PipelineDefinition(node: node) }
     let project = Project(
       pipelines: try pipelines.map { try PipelineDefinition(node: $0, among: pipelines) },
       models: definitions.compactMap(\.forecast),

@@ -57,6 +57,8 @@ extension PipelineRunner {
   ) throws {
     let (pipeline, ledger) = (opening.pipeline, context.ledger)
     attempt.left = opening.stages.map(\.work.name)
+    let history = try LedgerReading(opening.connection).stageHistory(pipeline: pipeline.name)
+    let usual = opening.stages.map { history[$0.work.name]?.seconds }
     var errors: [any Error] = []
     var undone: Set<StageKind> = []
     for (index, (kind, stage)) in opening.stages.enumerated() {
@@ -70,7 +72,9 @@ extension PipelineRunner {
           reason: "it reads what \(input.rawValue) writes, which was not done")
         continue
       }
-      follow(RunPosition(run: context.run.description, stage: stage.name))
+      follow(
+        RunPosition(
+          run: context.run.description, stage: stage.name, number: index + 1, usualSeconds: usual))
       try ledger.beginStage(stage.name, sequence: index + 1)
       attempt.left.removeAll { $0 == stage.name }
       do {

@@ -50,7 +50,7 @@ struct FailurePolicyTests {
     arguments: [
       (
         "timeouts: {metric: 1s}",
-        #"f.yaml:5:12: found "metric", expected a stage of the pipeline, extract, metrics or cohorts; did you mean "metrics"?"#
+        #"f.yaml:5:12: found "metric", expected a stage of the pipeline, one of extract, metrics, cohorts (did you mean "metrics"?)"#
       ),
       (
         "timeouts: {metrics: 0s}",
@@ -68,6 +68,6 @@ struct FailurePolicyTests {
     ])
   func faults(_ lines: String, _ message: String) throws {
     let error = try #require(throws: DocumentError.self) { try policy(lines) }
-    #expect(error?.description == message)
+    #expect(error.description == message)
   }
 }

@@ -43,7 +43,7 @@ struct PipelineLikenessTests {
     arguments: [
       (
         like.replacing("like: nightly", with: "like: nightli"),
-        #"h.yaml:3:7: found the pipeline "nightli", which no file defines, expected nightly; did you mean "nightly"?"#
+        #"h.yaml:3:7: found the pipeline "nightli", which no file defines, expected nightly (did you mean "nightly"?)"#
       ),
       (
         like + "\nzone: UTC",
@@ -56,6 +56,6 @@ struct PipelineLikenessTests {
     ])
   func refusals(_ lines: String, _ message: String) throws {
     let error = try #require(throws: DocumentError.self) { try pipeline(lines) }
-    #expect(error?.description == message)
+    #expect(error.description == message)
   }
 }
