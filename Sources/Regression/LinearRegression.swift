@@ -58,33 +58,35 @@ package struct LinearRegression: Equatable, Sendable {
         coefficients: solution.coefficients, unscaledCovariance: solution.unscaledCovariance,
         residuals: residuals, weights: weights,
         residualSumOfSquares: solution.residualSumOfSquares,
-        totalSumOfSquares: totalSumOfSquares(target, weights),
+        totalSumOfSquares: sumOfSquares(target, weights, aboutMean: hasIntercept),
         residualDegreesOfFreedom: effectiveRows - solution.rank,
         rank: solution.rank, hasIntercept: hasIntercept, aliased: solution.aliased)
     }
   }
+}
 
-  /// The squares of the target about its mean, or about zero without an intercept.
-  private func totalSumOfSquares(_ target: [Double], _ weights: [Double]?) -> Double {
-    var mean = DoubleDouble(0)
-    if hasIntercept {
-      var sum = DoubleDouble(0)
-      var total = DoubleDouble(0)
-      for row in target.indices {
-        let weight = weights?[row] ?? 1
-        sum = sum + DoubleDouble(target[row], times: weight)
-        total = total + weight
-      }
-      guard total.high > 0 else { return 0 }
-      mean = sum / total
+/// The weighted squares of values about their mean, or about zero.
+private func sumOfSquares(
+  _ values: [Double], _ weights: [Double]?, aboutMean: Bool
+) -> Double {
+  var mean = DoubleDouble(0)
+  if aboutMean {
+    var sum = DoubleDouble(0)
+    var total = DoubleDouble(0)
+    for row in values.indices {
+      let weight = weights?[row] ?? 1
+      sum = sum + DoubleDouble(values[row], times: weight)
+      total = total + weight
     }
-    var squares = DoubleDouble(0)
-    for row in target.indices {
-      let deviation = DoubleDouble(target[row]) - mean
-      squares = squares + deviation * deviation * (weights?[row] ?? 1)
-    }
-    return squares.rounded
+    guard total.high > 0 else { return 0 }
+    mean = sum / total
   }
+  var squares = DoubleDouble(0)
+  for row in values.indices {
+    let deviation = DoubleDouble(values[row]) - mean
+    squares = squares + deviation * deviation * (weights?[row] ?? 1)
+  }
+  return squares.rounded
 }
 
 /// A fitted least-squares regression.
@@ -223,6 +225,21 @@ package struct FittedLinearRegression: Equatable, Sendable {
     return try sandwich(
       meat: wrappingLinearAlgebra { () throws(LinearAlgebraError) in try meat.gram() },
       correction: correction)
+  }
+
+  /// The variance inflation factor of each column, `1/(1 − R²)` of its regression on the others.
+  ///
+  /// By `(XᵀWX)⁻¹ⱼⱼ Σ w (xⱼ − x̄ⱼ)²`, so as precise as the fit.
+  ///
+  /// - Parameter design: the design of the fit, with its intercept.
+  /// - Returns: one per column; infinity for the columns in ``aliased``, NaN for a constant one.
+  package func inflationFactors(design: Matrix) -> [Double] {
+    let dropped = Set(aliased)
+    return (0..<design.columnCount).map { column in
+      let squares = sumOfSquares(design.column(column), weights, aboutMean: true)
+      if dropped.contains(column), squares > 0 { return .infinity }
+      return squares > 0 ? unscaledCovariance[column, column] * squares : .nan
+    }
   }
 
   private func scoreFactors() -> [Double] {

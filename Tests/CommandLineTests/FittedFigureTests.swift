@@ -207,6 +207,9 @@ struct FittedFigureTests {
           #expect(isClose(value, truth, relative: 1e-12), "\(value) and \(truth)")
         }
       }
+      #expect(show.stdout.contains("on 71 degrees of freedom"))
+      #expect(show.stdout.contains("R² 0.99672741618562"))
+      #expect(show.stdout.contains("on 10 and 71, p <0.0001"))
       for (left, right) in zip(
         try figures("f.json", in: folder), shown.map { $0[0] } + shown.map { $0[1] })
       {

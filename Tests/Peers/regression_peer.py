@@ -4,8 +4,8 @@
 
 FAMILY is linear, logistic or poisson. FILE is CSV without a header: the outcome, the group of the
 row, then the covariates. Prints JSON: estimates, standard errors and log-likelihood, the intercept
-first; for linear also R², F, and errors by HC1 and clustered by group; for the others twice what the
-log-likelihood loses without each covariate, and without all.
+first; for linear also R², F, errors by HC1 and clustered by group, and the variance inflation of each
+covariate; for the others twice what the log-likelihood loses without each covariate, and without all.
 """
 
 import json
@@ -14,6 +14,7 @@ import sys
 import numpy
 import statsmodels.api
 from statsmodels.genmod.families import Binomial, Poisson
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 family, path = sys.argv[1:]
 table = numpy.loadtxt(path, delimiter=",", ndmin=2)
@@ -43,6 +44,8 @@ if family == "linear":
     answer["fStatistic"] = fitted.fvalue
     answer["robust"] = list(fitted.get_robustcov_results("HC1").bse)
     answer["clustered"] = list(fitted.get_robustcov_results("cluster", groups=groups).bse)
+    answer["inflation"] = [
+        variance_inflation_factor(design, column) for column in range(1, design.shape[1])]
 else:
     without = [[other for other in every if other != column] for column in every[1:]] + [[0]]
     answer["ratios"] = [2 * (fitted.llf - fit(columns).llf) for columns in without]

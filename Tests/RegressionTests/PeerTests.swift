@@ -21,6 +21,7 @@ struct PeerTests {
     var robust: [Double]?
     var clustered: [Double]?
     var ratios: [Double]?
+    var inflation: [Double]?
   }
 
   private struct Rows {
@@ -103,6 +104,9 @@ struct PeerTests {
     expectEqual(
       [try #require(fitted.rSquared), try #require(fitted.fTest).statistic],
       [try #require(answer.rSquared), try #require(answer.fStatistic)], "R² and F")
+    let inflation = try #require(answer.inflation)
+    expectEqual(Array(fitted.inflationFactors(design: design).dropFirst()), inflation, "VIF")
+    expectEqual(try varianceInflationFactors(Matrix(columns: rows.columns)), inflation, "VIF")
   }
 
   @Test(

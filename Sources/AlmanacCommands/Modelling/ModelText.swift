@@ -58,10 +58,13 @@ struct ModelText {
     var table = TextTable(
       [("term", .left), ("coefficient", .right)]
         + (hasErrors
-          ? [("std. error", .right), (statistic, .right), ("p", .right)] : []))
+          ? [("std. error", .right), (statistic, .right), ("p", .right)] : [])
+        + (model.leastSquares == nil ? [] : [("VIF", .right)]))
     let names = ["(intercept)"] + model.terms.flatMap(\.columnNames)
     let values = [model.intercept] + model.coefficients.joined()
-    let freedom = max(1, Double(model.rowCount) - model.effectiveParameters)
+    let freedom =
+      model.leastSquares.map { Double($0.residualDegreesOfFreedom) }
+      ?? max(1, Double(model.rowCount) - model.effectiveParameters)
     for (index, name) in names.enumerated() {
       var cells = [name, figure(values[index])]
       if hasErrors {
@@ -76,9 +79,37 @@ struct ModelText {
           error > 0 ? ModelText.probability(p) : "-",
         ]
       }
+      if let summary = model.leastSquares {
+        cells.append(
+          index == 0 ? "-" : summary.inflationFactors[index - 1].map(ModelText.number) ?? "∞")
+      }
       table.add(cells)
     }
-    return table.lines(indent: 0) + units()
+    // Whoever asks for all digits wants whole names too.
+    let width = isExact ? Int.max : TextTable.maximumWidth
+    return table.lines(indent: 0, width: width) + leastSquares() + units()
+  }
+
+  /// How closely a linear model without penalty follows the rows of its fit.
+  private func leastSquares() -> [String] {
+    guard let summary = model.leastSquares else { return [] }
+    var lines: [String] = []
+    if let deviation = summary.residualDeviation {
+      lines.append(
+        "residual standard deviation \(figure(deviation)) on "
+          + "\(summary.residualDegreesOfFreedom) degrees of freedom")
+    }
+    if let share = summary.rSquared {
+      lines.append(
+        "R² \(figure(share))"
+          + (summary.adjustedRSquared.map { ", adjusted \(figure($0))" } ?? "")
+          + (summary.fStatistic.map { statistic in
+            "; F \(figure(statistic)) on \(summary.testedDegreesOfFreedom) and "
+              + "\(summary.residualDegreesOfFreedom)"
+              + (summary.pValue.map { ", p \(ModelText.probability($0))" } ?? "")
+          } ?? ""))
+    }
+    return lines.isEmpty ? [] : [""] + lines
   }
 
   /// What a coefficient of a number belongs to, where that is not one unit of its column.
@@ -136,8 +167,9 @@ struct ModelText {
       case .numeric(let preparation, _, _), .spline(let preparation, _, _),
         .polynomial(let preparation, _, _, _):
         let points = (0...8).map { step in
-          preparation.original(
-            preparation.lower + (preparation.upper - preparation.lower) * Double(step) / 8)
+          let share = Double(step) / 8
+          // A difference of the ends may be beyond the largest number.
+          return preparation.original(preparation.lower * (1 - share) + preparation.upper * share)
         }
         labels = points.map(ModelText.number)
         var one = Table(rowCount: points.count)

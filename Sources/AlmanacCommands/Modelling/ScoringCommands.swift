@@ -225,7 +225,9 @@ package struct ShowCommand: Command {
 
     For a logistic or Poisson model fitted with `penalty: 0`, likelihood-ratio tests
     say what each term as a whole adds to all others, and what all terms add to the
-    intercept. Separated classes are tested by Firth's penalised likelihood.
+    intercept. Separated classes are tested by Firth's penalised likelihood. A
+    linear one has R², F and variance inflation factors, ∞ for a column that is a
+    combination of earlier ones.
 
     Without a penalty the coefficient of a number is per unit of its column, or of
     its logarithm where the term takes that; with one, per standard deviation.

@@ -32,9 +32,9 @@ package struct TextTable {
 
   /// The lines: headings, then rows, two spaces between columns, none at the end.
   ///
-  /// Where they would be too wide, the widest columns of words are cut, marked by `…`.
-  package func lines(indent: Int = 2) -> [String] {
-    let widths = self.widths(within: TextTable.maximumWidth - indent)
+  /// Where they would be wider than `width`, the widest columns of words are cut, marked by `…`.
+  package func lines(indent: Int = 2, width: Int = TextTable.maximumWidth) -> [String] {
+    let widths = self.widths(within: width - indent)
     return ([headings] + rows).map { cells in
       var line = String(repeating: " ", count: indent)
       for (column, whole) in cells.enumerated() {

@@ -36,6 +36,9 @@ package struct FittedModel: Codable, Equatable, Sendable {
   /// The likelihood-ratio tests of a logistic or Poisson model; `nil` for others and in files of
   /// older versions.
   package var likelihoodRatios: LikelihoodRatioTests?
+  /// R², F and variance inflation of a linear model without penalty; `nil` for others and in files
+  /// of older versions.
+  package var leastSquares: LeastSquaresSummary?
   /// The map from raw to calibrated log-odds.
   package var calibration: Calibration
   /// Quantiles 0, 0.5, … 100 % of the absolute errors on rows left out; for numbers only.

@@ -39,7 +39,7 @@ extension ModelFit {
       interactionPenalty: interactionPenalty,
       penalties: best.factors.dropFirst().map { $0 * best.penalty },
       effectiveParameters: solution.effectiveParameters,
-      likelihoodRatios: solution.likelihoodRatios,
+      likelihoodRatios: solution.likelihoodRatios, leastSquares: solution.leastSquares,
       calibration: calibration,
       absoluteErrors: errors.isEmpty ? [] : (0...200).map { quantile(errors, Double($0) / 200) },
       scores: family == .logistic

@@ -14,6 +14,7 @@ extension ModelFit {
     /// Whether some combination of columns tells the classes apart without error.
     var separated = false
     var likelihoodRatios: LikelihoodRatioTests?
+    var leastSquares: LeastSquaresSummary?
   }
 
   /// Fits the columns of a layout, and notes which have no coefficient and what went wrong.
@@ -42,7 +43,8 @@ extension ModelFit {
     nameAliased(fitted.aliased, layout)
     return Solution(
       terms: terms, coefficients: fitted.coefficients, covariance: fitted.covariance,
-      effectiveParameters: Double(fitted.rank))
+      effectiveParameters: Double(fitted.rank),
+      leastSquares: LeastSquaresSummary(fitted, design: high))
   }
 
   /// Least squares with penalties.
