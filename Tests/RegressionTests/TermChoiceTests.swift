@@ -7,6 +7,20 @@ import Testing
 
 /// Which curves and interactions a model without declared terms has, and what is added to it.
 @Suite struct TermChoiceTests {
+  @Test("columns that say nothing are held back until they add nothing")
+  func noise() throws {
+    var random = SplitMix64(seed: 12)
+    var table = Table(rowCount: 300)
+    for column in 0..<120 {
+      table.add("x\(column)", .numbers((0..<300).map { _ in random.nextUnit() }))
+    }
+    table.add("y", .numbers((0..<300).map { Double($0 % 2) }))
+    let terms = (0..<120).map { TermSpecification(column: "x\($0)", kind: .numeric) }
+    let model = try ModelSpecification(target: "y", terms: terms, interactions: false).fit(table)
+    // Half and half has a loss of log 2, and a row that is left out takes 1/300 from its own class.
+    #expect((model.scores?.logLoss ?? 1) < 0.6931471805599453 + 1.0 / 300 + 0.001)
+  }
+
   private struct Drawn {
     var table: Table
     var probabilities: [Double]

@@ -20,6 +20,9 @@ enum TableInference {
     var reader = CSVReader(name: name, bytes: bytes)
     guard try reader.next() else { throw TableError("\(name) is empty; it needs a header line") }
     let names = (0..<reader.count).map { trimmed(String(decoding: reader[$0], as: UTF8.self)) }
+    if let only = names.first, names.count == 1, only.contains(where: { ";\t|".contains($0) }) {
+      throw TableError("\(name) has the one column \"\(only)\"; separate cells by commas")
+    }
     var seen: Set<String> = []
     for (position, column) in names.enumerated() {
       guard !column.isEmpty else {

@@ -113,7 +113,7 @@ extension ModelFit {
     return try path.points(penalties: penalties, start: start, plan: plan)
   }
 
-  private func meanLoss(_ choice: Choice) -> Double {
+  func meanLoss(_ choice: Choice) -> Double {
     var sum = 0.0
     var total = 0.0
     for (loss, row) in zip(choice.losses, choice.judged) {

@@ -98,7 +98,8 @@ struct ModelFit {
   mutating func run() throws(RegressionError) -> FittedModel {
     let terms = try fittedTerms()
     guard !terms.isEmpty else {
-      throw .unusableRows("no column is left to predict from")
+      let reasons = notes.isEmpty ? "" : ": " + notes.prefix(5).joined(separator: "; ")
+      throw .unusableRows("no column is left to predict from\(reasons)")
     }
     var layout = try DesignLayout(terms, table)
     if layout.width > table.rowCount {
@@ -124,9 +125,15 @@ struct ModelFit {
 
   /// The terms of the given columns alone, each penalty as it does best.
   private func mainChoice(_ layout: DesignLayout) throws(RegressionError) -> Choice {
-    try grouped(
-      layout, choose(layout, penalties: mainPenalties(layout), fixed: nil),
-      PenaltyGroups.main(layout.terms, layout.ranges))
+    let penalties = mainPenalties(layout)
+    var single = try choose(layout, penalties: penalties, fixed: nil)
+    if specification.penalty == .chosen, let most = penalties.first, single.penalty == most {
+      // Many columns that say nothing need more than the information of a single one.
+      let stronger = try choose(
+        layout, penalties: [1000, 100, 10].map { $0 * most }, fixed: nil)
+      if meanLoss(stronger) < meanLoss(single) { single = stronger }
+    }
+    return try grouped(layout, single, PenaltyGroups.main(layout.terms, layout.ranges))
   }
 
   private mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {

@@ -11,6 +11,9 @@ struct Target {
   var negative: String?
   var notes: [String] = []
 
+  /// Sizes whose squares, times those of inverse columns, fit a double with all digits.
+  private static let sizes = 1e-70...1e70
+
   init(_ specification: ModelSpecification, _ table: Table) throws(RegressionError) {
     let name = specification.target
     guard let column = table[name] else { throw .missingColumn(name) }
@@ -66,6 +69,17 @@ struct Target {
       values = rows.map { numbers[$0] }
       guard values.allSatisfy(\.isFinite) else {
         throw .unusableColumn(name, "the target holds infinite values")
+      }
+      let largest = values.reduce(0) { max($0, abs($1)) }
+      let deviation = moments(values).deviation
+      guard deviation > 0 || largest == 0 else {
+        throw .unusableColumn(name, "the target's values differ by rounding alone")
+      }
+      guard Target.sizes.contains(largest), Target.sizes.contains(deviation) else {
+        throw .unusableColumn(
+          name,
+          "values beyond 1e70, or that differ by less than 1e-70, leave no room for their squares; "
+            + "give the target in another unit")
       }
       guard family == .linear || values.allSatisfy({ $0 >= 0 }) else {
         throw .unusableColumn(name, "counts cannot be negative")

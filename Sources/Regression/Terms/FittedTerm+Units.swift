@@ -4,7 +4,7 @@ import LinearAlgebra
 /// Numbers in the units of the table, instead of standardised ones (D-480).
 extension FittedTerm {
   /// Sizes beyond whose inverse squares would leave the range of a double.
-  private static let sizes = 1e-100...1e100
+  private static let sizes = 1e-70...1e70
 
   /// The term with its number, or the powers of it, as they are; others stay what they are, and so
   /// does a number so large or small that its coefficient's variance would not fit a double.
