@@ -18,7 +18,9 @@ package struct ForecastCommand: Command {
 
     The forecast is a weighted mean of several methods; weights and the widths of
     the intervals come from forecasts of earlier parts of the series. Series of the
-    same step and season share what they say about the intervals.
+    same step and season share what they say about the intervals. A value that
+    stands alone, five robust deviations from its neighbours and rarely so, is left
+    out of the fits and named on standard error; a new level is followed.
 
     Options:
       --data FILE      the series
@@ -28,10 +30,10 @@ package struct ForecastCommand: Command {
       --level L,...    levels of the intervals in per cent (default: 80,95)
       --models M,...   methods to combine: ets, theta, log_theta, ces,
                        aggregated_ets, aggregated_theta, seasonal_smoothing,
-                       log_seasonal_smoothing, seasonal_naive,
+                       log_seasonal_smoothing, harmonic, seasonal_naive,
                        short_seasonal_naive, naive, drift, mean, tsb (default: the
-                       first six; with 24 seasons or more ces, theta and those on
-                       seasons)
+                       first six, with 24 seasons or more ces, theta and those on
+                       seasons; with two seasons or more harmonic as well)
       --holidays FILE  days that come again and are unlike others; see below
       --out FILE       where the result goes (default: standard output)
       --jobs N         threads (default: the processors)
@@ -84,6 +86,7 @@ package struct ForecastCommand: Command {
     let results = run.forecasts(jobs: options.jobs ?? setting.processors)
     try options.write(table(file, results), to: setting.console)
     options.reportUnusedHolidays(results, to: setting.console)
+    reportPulses(file, results, to: setting.console)
     if isPlotted {
       for (series, result) in zip(file.series, results) {
         guard case .success(let found) = result else { continue }
@@ -104,6 +107,29 @@ package struct ForecastCommand: Command {
         "almanac: \(failed) of \(file.series.count) series without a forecast; "
           + "the column fallback_reason says why")
     }
+  }
+
+  /// Says which values were left out of the fits, the first few by name.
+  private func reportPulses(
+    _ file: LongFormFile, _ results: [Result<SeriesResult, SeriesProblem>], to console: Console
+  ) {
+    var count = 0
+    var names: [String] = []
+    for case (let series, .success(let found)) in zip(file.series, results) {
+      for period in found.forecast.ensemble.pulses {
+        count += 1
+        guard names.count < 3 else { continue }
+        let label = SeriesLabel.text(
+          found.axis.label(period), kind: found.axis.kind, style: series.style)
+        names.append("\(shown(series.id)) at \(label)")
+      }
+    }
+    guard count > 0 else { return }
+    let rest = count > names.count ? ", …" : ""
+    console.report(
+      "almanac: \(count) value\(count == 1 ? " stands" : "s stand") alone and "
+        + "\(count == 1 ? "was" : "were") left out of the fits: "
+        + names.joined(separator: ", ") + rest + " (`almanac decompose` shows pulses)")
   }
 
   /// The result as CSV.

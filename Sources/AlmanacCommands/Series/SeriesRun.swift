@@ -86,7 +86,7 @@ struct SeriesRun {
           let found = try seriesEnsemble(
             SeriesInput(
               values: series.values, seasonLengths: series.seasonLengths, special: series.special,
-              months: series.months),
+              months: series.months, waves: series.axis.step.waves(of: series.seasonLengths)),
             settings: base, poolSize: sizes[series.group] ?? 1)
           return .success(Ensemble(forecast: found.0, model: found.model, reason: found.reason))
         } catch {

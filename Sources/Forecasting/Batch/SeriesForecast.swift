@@ -8,12 +8,15 @@ package struct SeriesInput: Equatable, Sendable {
   package let special: SpecialPeriods?
   /// The days of its months and of those to forecast; `nil` where its periods are no months.
   package let months: MonthDays?
+  /// The lengths of its waves; those of the seasons where it is `nil`.
+  package let waves: [Double]?
 
   /// A series with its seasons.
   package init(
     values: [Double], seasonLengths: [Int], special: SpecialPeriods? = nil,
-    months: MonthDays? = nil
+    months: MonthDays? = nil, waves: [Double]? = nil
   ) {
+    self.waves = waves
     self.values = values
     self.special = special
     self.months = months
@@ -90,18 +93,20 @@ package func seriesEnsemble(
   settings.seasonLengths = input.seasonLengths
   settings.special = input.special
   settings.months = input.months
+  settings.waves = input.waves
   settings.origins = originCount(poolSize: poolSize, settings: settings)
   let isStandard = settings.members == EnsembleMember.standard
   var model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"
   var reason: String?
   if isStandard, case .simple(let member, let why) = SeriesKind(input.values) {
     settings.members = [member]
+    settings.masksPulses = false
     model = member.rawValue
     reason = why
   } else if isStandard {
     settings.members = EnsembleMember.usual(
       count: input.values.count, seasonLengths: input.seasonLengths)
-    if settings.members == EnsembleMember.manySeasons {
+    if settings.members.starts(with: EnsembleMember.manySeasons) {
       // A whole season apart, so that each position of it is judged at every origin.
       settings.origins = max(settings.origins, manySeasonsOrigins)
       settings.originStep = max(input.seasonLengths[0], settings.horizon / 3)

@@ -26,6 +26,20 @@ package enum AxisStep: Hashable, Sendable {
     }
   }
 
+  /// The lengths of the waves of a series with seasons: a year of days is 365.25 of them, and looked
+  /// for beside a week even where fewer years than a season needs are known.
+  package func waves(of seasons: [Int]) -> [Double] {
+    var waves = Set(seasons.map(Double.init))
+    switch self {
+    case .days(1):
+      if waves.remove(365) != nil || waves.contains(7) { waves.insert(365.25) }
+    case .days(7):
+      if waves.remove(52) != nil { waves.insert(365.25 / 7) }
+    default: break
+    }
+    return waves.sorted()
+  }
+
   /// The multiple of a given season at which a longer one is looked for: days to weeks, weeks to
   /// years.
   package static func longerSeason(than season: Int) -> Int? {

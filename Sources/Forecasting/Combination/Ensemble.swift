@@ -28,6 +28,16 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var special: SpecialPeriods?
   /// The days of the series' months, and of the horizon's; `nil` for other periods, and for a level.
   package var months: MonthDays?
+  /// The lengths of waves for ``EnsembleMember/harmonic``, ascending; those of the seasons where it is
+  /// `nil`.
+  package var waves: [Double]?
+  /// What harmonic regressions of many series share.
+  package var bases = HarmonicBases()
+  /// The values of a series that this one is a part of, of the same periods and all known: seasonal
+  /// indices are shrunk towards its; `nil` for none.
+  package var parent: [Double]?
+  /// Whether values that stand alone are left out of the fits.
+  package var masksPulses = true
   /// What ``EnsembleMember/bottomUp`` says at the end and at origins.
   package var supplied: SuppliedForecasts?
 
@@ -66,6 +76,8 @@ package struct EnsembleForecast: Equatable, Sendable {
   package let scales: [Double]
   /// Whether values below zero were held impossible.
   package let isNonnegative: Bool
+  /// The periods whose values stand alone and were left out of the last fit.
+  package var pulses: [Int] = []
 }
 
 /// The mean absolute difference of values one season apart, of neighbours for a series that is no
@@ -97,7 +109,7 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 /// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
 /// What special periods bring more or less than others is taken out of the series before members
 /// see it and put into their forecasts; at an origin as it was known there (D-500). So is what months
-/// bring for their lengths and working days (D-501).
+/// bring for their lengths and working days (D-501). Values that stand alone are left out (D-504).
 ///
 /// - Parameters:
 ///   - values: the series; NaN where unknown, which is filled by ``filled(_:seasonLength:)``.
@@ -115,9 +127,11 @@ package func ensembleForecast(
   let special = settings.special?.dropping(first)
   let months = settings.months?.dropping(first)
   let isNonnegative = settings.isNonnegative && series.allSatisfy { $0 >= 0 }
-  var fits = MemberFits(seasonLengths: settings.seasonLengths)
+  var fits = MemberFits(
+    seasonLengths: settings.seasonLengths, waves: settings.waves, bases: settings.bases)
   var errors = MemberErrors(members: settings.members)
   var origins: [EnsembleOrigin] = []
+  var pulses: [Int] = []
 
   func combine(_ forecasts: [[Double]], _ weights: [Double]) -> [Double] {
     let horizon = forecasts.first?.count ?? 0
@@ -140,10 +154,16 @@ package func ensembleForecast(
         isSeasonal: settings.seasonLengths.contains(12))
     }
     if let days { part = days.removed(from: part) }
+    if settings.masksPulses {
+      let mask = PulseMask(part, seasonLengths: settings.seasonLengths)
+      part = mask.values
+      pulses = mask.pulses.map { first + $0 }
+    }
     let bound = Reach(part)
     let supplied = settings.supplied?.points(before: first + end)
+    let parent = settings.parent.map { Array($0[first..<(first + end)]) }
     return fits.forecasts(
-      part, members: settings.members, horizon: horizon, supplied: supplied
+      part, members: settings.members, horizon: horizon, parent: parent, supplied: supplied
     ).map { forecast in
       var held = forecast.map { bound.held($0) }
       held = days?.applied(to: held, from: end) ?? held
@@ -166,7 +186,8 @@ package func ensembleForecast(
   let weights = errors.weights(before: series.count, halfway: settings.halfwayErrors)
   return EnsembleForecast(
     points: combine(all, weights), members: settings.members, weights: weights,
-    memberPoints: all, origins: origins, scales: fits.errorScales, isNonnegative: isNonnegative)
+    memberPoints: all, origins: origins, scales: fits.errorScales, isNonnegative: isNonnegative,
+    pulses: pulses)
 }
 
 /// The ends of the rolling origins, ascending.

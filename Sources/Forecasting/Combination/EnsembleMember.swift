@@ -16,6 +16,8 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   case seasonalSmoothing = "seasonal_smoothing"
   /// The same on logarithms.
   case logSeasonalSmoothing = "log_seasonal_smoothing"
+  /// A regression on waves, a slope that may change, and autoregressive errors.
+  case harmonic
   /// The value one season earlier, of the longest season.
   case seasonalNaive = "seasonal_naive"
   /// The same of the shortest season.
@@ -60,10 +62,13 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   static let fewestOfMany = 24
 
   /// The members that are combined where none are asked for.
+  ///
+  /// With two seasons or more, of five periods or more, a harmonic regression is one of them: its trend
+  /// and waves are of another kind than what others smooth (D-503).
   package static func usual(count: Int, seasonLengths: [Int]) -> [EnsembleMember] {
-    guard let season = seasonLengths.first, season >= 5, count >= fewestOfMany * season else {
+    guard let season = seasonLengths.first, season >= 5, count >= 2 * season else {
       return standard
     }
-    return manySeasons
+    return (count >= fewestOfMany * season ? manySeasons : standard) + [.harmonic]
   }
 }

@@ -13,6 +13,8 @@ struct MemberFits {
   ///
   /// Its surface has several valleys, so each origin begins anew.
   private var theta: FittedTheta?
+  /// The deviation of the errors of the present origin's harmonic regression; `nil` without a fit.
+  private var harmonicDeviation: Double?
   private var complex: [FittedCES.Season: FittedCES] = [:]
 
   /// The longest season that enters a model as states of its own; longer ones are removed first.
@@ -26,8 +28,13 @@ struct MemberFits {
   /// The fewest sums of several periods that a model is fitted to.
   private static let fewestSums = 5
 
-  init(seasonLengths: [Int]) {
+  private let waves: [Double]
+  private let bases: HarmonicBases
+
+  init(seasonLengths: [Int], waves: [Double]? = nil, bases: HarmonicBases = HarmonicBases()) {
     self.seasonLengths = seasonLengths
+    self.waves = waves ?? seasonLengths.map(Double.init)
+    self.bases = bases
   }
 
   /// The expected size of errors at the last origin, one per period ahead; the unit in which errors
@@ -54,12 +61,16 @@ struct MemberFits {
   ///   - values: at least one, all known and finite.
   ///   - members: what to forecast with.
   ///   - horizon: the number of periods ahead.
+  ///   - parent: values of a series that this one is a part of, of the same periods; `nil` for none.
   ///   - supplied: what was forecast from more than the values, for as many periods or more.
   /// - Returns: the forecasts, in the order of the members.
   mutating func forecasts(
-    _ values: [Double], members: [EnsembleMember], horizon: Int, supplied: [Double]? = nil
+    _ values: [Double], members: [EnsembleMember], horizon: Int, parent: [Double]? = nil,
+    supplied: [Double]? = nil
   ) -> [[Double]] {
-    let adjustment = SeasonalAdjustment(values, lengths: seasonLengths)
+    let adjustment = SeasonalAdjustment(
+      values, lengths: seasonLengths,
+      parent: parent.map { SeasonalAdjustment($0, lengths: seasonLengths) })
     let isPositive = values.allSatisfy { $0 > 0 }
     let only = adjustment.parts.count == 1 ? adjustment.parts[0].indices.count : 1
     let length = only <= MemberFits.longestModelled ? only : 1
@@ -71,6 +82,7 @@ struct MemberFits {
         ? SeasonalIndices(values, length: length, kind: .multiplicative, isShrunk: false) : nil,
       evaluations: 250)
     theta = nil
+    harmonicDeviation = nil
     let forecasts = members.map { member in
       switch member {
       case .exponentialSmoothing: smoothed(origin)
@@ -79,6 +91,7 @@ struct MemberFits {
       case .complexSmoothing: complexSmoothed(origin)
       case .aggregatedSmoothing: aggregated(origin, isTheta: false)
       case .aggregatedTheta: aggregated(origin, isTheta: true)
+      case .harmonic: harmonic(origin)
       case .seasonalNaive:
         SimpleForecasts.seasonalNaive(values, length: seasonLengths.last ?? 1, horizon: horizon)
       case .shortSeasonalNaive:
@@ -94,10 +107,15 @@ struct MemberFits {
           ?? SimpleForecasts.naive(values, horizon: horizon)
       }
     }
+    if members == [.harmonic], let harmonicDeviation {
+      errorScales = scales(origin, step: harmonicDeviation, alpha: 0)
+      return forecasts
+    }
     let reference =
       members.contains(.theta)
       ? theta : FittedTheta(origin.adjusted, theta: 2, evaluations: MemberFits.quickEvaluations)
-    errorScales = scales(origin, reference)
+    errorScales = scales(
+      origin, step: reference?.meanSquare.squareRoot() ?? 0, alpha: reference?.alpha ?? 0)
     return forecasts
   }
 
@@ -106,9 +124,7 @@ struct MemberFits {
   /// Two measures with errors of their own are averaged, geometrically: the one-step errors of the
   /// fit, which grow with the horizon as those of exponential smoothing do, and the mean change over
   /// a season. A multiplicative season widens and narrows both.
-  private func scales(_ origin: Origin, _ fit: FittedTheta?) -> [Double] {
-    let step = fit?.meanSquare.squareRoot() ?? 0
-    let alpha = fit?.alpha ?? 0
+  private func scales(_ origin: Origin, step: Double, alpha: Double) -> [Double] {
     let change = changeScale(origin.values, seasonLength: seasonLengths.first ?? 1)
     return (0..<origin.horizon).map { ahead in
       var scale = step * (1 + Double(ahead) * alpha * alpha).squareRoot()
@@ -207,6 +223,14 @@ struct MemberFits {
     return origin.adjustment.seasonal(
       fit.forecast(horizon: origin.horizon).map { exp(min($0, highest)) },
       from: origin.values.count)
+  }
+
+  private mutating func harmonic(_ origin: Origin) -> [Double] {
+    // A regression on slopes and waves cannot jump: what lies before a shift is raised to it.
+    let values = LevelChanges(origin.adjusted).levelled(origin.values)
+    let fit = FittedHarmonics(values, waves: waves, horizon: origin.horizon, bases: bases)
+    harmonicDeviation = fit?.deviation
+    return fit?.forecast(horizon: origin.horizon) ?? theta(origin)
   }
 
   /// The values without seasons too long for states, and those seasons.

@@ -32,17 +32,22 @@ package struct SeasonalIndices: Equatable, Sendable {
   /// The indices of a series, shrunk by their uncertainty; `nil` for less than two seasons.
   ///
   /// Each value is set against the centred moving average of one season; the index of a season
-  /// position is the mean of these. The indices are then shrunk towards no season by the share of
-  /// their variation that sampling alone explains, as James and Stein do with means.
+  /// position is the mean of these. The indices are then shrunk towards no season, or towards those
+  /// of a parent, by the share of their distance from it that sampling alone explains, as James and
+  /// Stein do with means.
   ///
   /// - Parameters:
   ///   - values: the series without gaps; above zero for a multiplicative season.
   ///   - length: the length of the season in periods.
   ///   - kind: how the season enters.
   ///   - isShrunk: whether the indices are shrunk.
+  ///   - parent: the indices of a series that this one is a part of; not looked at where they are of
+  ///     another kind or length.
   /// - SeeAlso: Miller & Williams, *International Journal of Forecasting* 19(4), 2003,
   ///   doi:10.1016/S0169-2070(02)00077-8.
-  package init?(_ values: [Double], length: Int, kind: Kind, isShrunk: Bool) {
+  package init?(
+    _ values: [Double], length: Int, kind: Kind, isShrunk: Bool, parent: SeasonalIndices? = nil
+  ) {
     guard length >= 2, values.count >= 2 * length else { return nil }
     let trend = centredMovingAverage(values, length: length)
     var sums = [Double](repeating: 0, count: length)
@@ -61,7 +66,8 @@ package struct SeasonalIndices: Equatable, Sendable {
     guard counts.allSatisfy({ $0 > 0 }) else { return nil }
     var means = sums.indices.map { sums[$0] / Double(counts[$0]) }
     let centre = means.reduce(0, +) / Double(length)
-    let neutral = kind == .additive ? 0.0 : 1.0
+    var target = [Double](repeating: kind == .additive ? 0 : 1, count: length)
+    if let parent, parent.kind == kind, parent.indices.count == length { target = parent.indices }
     for index in means.indices {
       means[index] = kind == .additive ? means[index] - centre : means[index] / centre
     }
@@ -74,13 +80,13 @@ package struct SeasonalIndices: Equatable, Sendable {
         within += squares[index] - Double(counts[index]) * mean * mean
         freedom += Double(counts[index] - 1)
       }
-      let between = means.reduce(0) { $0 + ($1 - neutral) * ($1 - neutral) }
+      let between = zip(means, target).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
       let perPosition = Double(counts.reduce(0, +)) / Double(length)
       if freedom > 0, between > 0, length > 3 {
         let sampling = max(0, within / freedom) / perPosition
         let weight = min(1, max(0, Double(length - 3) * sampling / between))
         for index in means.indices {
-          means[index] = neutral + (1 - weight) * (means[index] - neutral)
+          means[index] = target[index] + (1 - weight) * (means[index] - target[index])
         }
       }
     }

@@ -2,8 +2,12 @@
 package struct LevelChanges: Equatable, Sendable {
   /// The first periods of new levels.
   package private(set) var shifts: [Int] = []
+  /// How far each shift went: the difference of the medians after and before it, less the usual drift.
+  package private(set) var steps: [Double] = []
   /// The periods of values that stand alone.
   package private(set) var pulses: [Int] = []
+  /// How far each pulse lies from the median of its neighbours.
+  package private(set) var sizes: [Double] = []
 
   /// A jump of fewer robust standard deviations is none.
   private static let threshold = 5.0
@@ -39,15 +43,32 @@ package struct LevelChanges: Equatable, Sendable {
       if abs(step - drift) > limit {
         // The value before a new level may itself be odd: the larger jump of neighbours counts.
         if let last = shifts.last, period - last < LevelChanges.fewest {
-          if deviations[period - 1] > deviations[last - 1] { shifts[shifts.count - 1] = period }
+          if deviations[period - 1] > deviations[last - 1] {
+            shifts[shifts.count - 1] = period
+            steps[steps.count - 1] = step - drift
+          }
         } else {
           shifts.append(period)
+          steps.append(step - drift)
         }
         continue
       }
       let sides = Array(before) + after.dropFirst()
-      if abs(values[period] - LevelChanges.median(sides)) > limit { pulses.append(period) }
+      let size = abs(values[period] - LevelChanges.median(sides))
+      if size > limit {
+        pulses.append(period)
+        sizes.append(size)
+      }
     }
+  }
+
+  /// Values of the same periods with all levels before a shift raised to the one after it.
+  package func levelled(_ values: [Double]) -> [Double] {
+    var result = values
+    for (period, step) in zip(shifts, steps) {
+      for index in 0..<period { result[index] += step }
+    }
+    return result
   }
 
   private static func median(_ values: [Double]) -> Double {

@@ -8,7 +8,13 @@ package struct SeasonalAdjustment: Sendable {
   /// The season is multiplicative where all values are above zero and additive elsewhere. Several
   /// seasons are found one after the other, each in what the others leave, in two rounds. Lengths
   /// that the series does not hold twice are left out; seasons of hundreds of periods are smooth.
-  package init(_ values: [Double], lengths: [Int]) {
+  ///
+  /// - Parameters:
+  ///   - values: the series.
+  ///   - lengths: the lengths of its seasons.
+  ///   - parent: the seasons of a series that it is a part of, from the same period on, towards which
+  ///     indices are shrunk where kind and length are the same; without it towards none.
+  package init(_ values: [Double], lengths: [Int], parent: SeasonalAdjustment? = nil) {
     let lengths = lengths.filter { $0 >= 2 && values.count >= 2 * $0 }.sorted()
     let kind: SeasonalIndices.Kind = values.allSatisfy { $0 > 0 } ? .multiplicative : .additive
     var parts = [SeasonalIndices?](repeating: nil, count: lengths.count)
@@ -21,7 +27,9 @@ package struct SeasonalAdjustment: Sendable {
         parts[position] =
           length >= SeasonalIndices.smoothFrom
           ? SeasonalIndices(smooth: rest, length: length, kind: kind)
-          : SeasonalIndices(rest, length: length, kind: kind, isShrunk: true)
+          : SeasonalIndices(
+            rest, length: length, kind: kind, isShrunk: true,
+            parent: parent?.parts.first { $0.indices.count == length })
       }
     }
     let found = parts.compactMap { $0 }

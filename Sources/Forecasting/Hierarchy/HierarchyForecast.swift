@@ -63,6 +63,10 @@ package struct HierarchyForecast: Equatable, Sendable {
   package let models: [String]
   /// Per node why that is something else than the combination; `nil` for it.
   package let reasons: [String?]
+  /// The periods of the total whose values stand alone and were left out of the fits.
+  package let pulses: [Int]
+  /// The shares of the members in the combination of the total, published or not.
+  package let weights: [MemberWeight]
   /// Whether the combination is published rather than a naive method.
   package let modelPasses: Bool
   /// The naive method of the least error.
@@ -155,6 +159,7 @@ extension HierarchyForecaster {
       models: isFallback
         ? nodes.map { _ in judged.baseline.rawValue } : nodes.map(\.model),
       reasons: isFallback ? nodes.map { _ in judged.reason } : nodes.map(\.reason),
+      pulses: nodes[0].pulses, weights: nodes[0].weights,
       modelPasses: judged.modelPasses, baseline: judged.baseline, checks: judged.checks,
       scores: judged.scores, skills: judged.skills, origins: ends.count,
       coverage: judged.modelPasses ? judged.coverage : coverage(forecast), intervalMethod: method,

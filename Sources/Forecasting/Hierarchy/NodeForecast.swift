@@ -1,3 +1,11 @@
+/// The share of a member in a combination.
+package struct MemberWeight: Equatable, Sendable {
+  /// The member.
+  package let member: EnsembleMember
+  /// Its share, from 0 to 1.
+  package let share: Double
+}
+
 /// The forecasts of one node by itself, before anything has to add up.
 package struct NodeForecast: Equatable, Sendable {
   /// One forecast per period.
@@ -12,6 +20,10 @@ package struct NodeForecast: Equatable, Sendable {
   package internal(set) var model: String
   /// Why a simple method was used, in words; `nil` for the combination.
   var reason: String?
+  /// The periods whose values stand alone and were left out of the fit.
+  var pulses: [Int] = []
+  /// The share of each member, in the order of the combination.
+  var weights: [MemberWeight] = []
 }
 
 /// Makes the forecasts of a hierarchy: first of each node, in any order, then of all together.
@@ -20,6 +32,8 @@ package struct HierarchyForecaster: Sendable {
   let settings: HierarchySettings
   /// The rolling origins as numbers of periods before them, ascending.
   package let ends: [Int]
+  /// What harmonic regressions of the nodes share.
+  private let bases = HarmonicBases()
   /// The first of ``ends`` at which leaves are forecast as well.
   let firstLeafOrigin: Int
 
@@ -63,26 +77,36 @@ package struct HierarchyForecaster: Sendable {
   /// newcomers by the mean of what newcomers brought after earlier origins (D-492).
   package func node(_ node: Int) throws(ForecastingError) -> NodeForecast {
     switch input.nodes[node].role {
-    case .aggregate: return try aggregate(input.nodes[node])
+    case .aggregate:
+      return try aggregate(input.nodes[node], parent: node == 0 ? nil : input.nodes[0].values)
     case .leaf: return try leaf(node)
     case .newcomers: return newcomers(node)
     }
   }
 
-  private func aggregate(_ node: HierarchyInput.Node) throws(ForecastingError) -> NodeForecast {
+  /// A segment, plan or module is a part of the total, whose season is the better known.
+  private func aggregate(
+    _ node: HierarchyInput.Node, parent: [Double]?
+  ) throws(ForecastingError) -> NodeForecast {
     let values = node.values
     var settings = EnsembleSettings(horizon: settings.horizon, seasonLengths: seasons(of: values))
     var model = "ensemble"
     var reason: String?
     if case .simple(let member, let why) = SeriesKind(values) {
       settings.members = [member]
+      settings.masksPulses = false
       (model, reason) = (member.rawValue, why)
     } else {
       settings.members = EnsembleMember.usual(
         count: values.count, seasonLengths: settings.seasonLengths)
       if node.supplied != nil { settings.members.append(.bottomUp) }
     }
+    settings.bases = bases
+    if self.settings.season == 7 {
+      settings.waves = AxisStep.days(1).waves(of: settings.seasonLengths)
+    }
     settings.supplied = node.supplied
+    settings.parent = parent
     return try forecast(values, settings, begin: 0, origin: 0, model: model, reason: reason)
   }
 
@@ -98,6 +122,8 @@ package struct HierarchyForecaster: Sendable {
     let first = min(input.firsts[node], input.count - 1)
     let values = Array(input.nodes[node].values[first...])
     var settings = EnsembleSettings(horizon: settings.horizon, seasonLengths: [])
+    // A company's amounts come in bills: what stands alone is no exception there.
+    settings.masksPulses = false
     var reason: String? = "one of many: it is corrected by its total"
     if let supplied = input.nodes[node].supplied {
       settings.members = [.bottomUp]
@@ -144,7 +170,8 @@ package struct HierarchyForecaster: Sendable {
       origins: [[Double]?](repeating: nil, count: ends.count),
       originScales: [[Double]](
         repeating: [Double](repeating: 0, count: settings.horizon), count: ends.count),
-      model: model, reason: reason)
+      model: model, reason: reason, pulses: found.pulses,
+      weights: zip(found.members, found.weights).map { MemberWeight(member: $0, share: $1) })
     for (index, end) in wanted {
       if let origin = found.origins.first(where: { first + $0.end == end }) {
         result.origins[index] = origin.predicted

@@ -71,12 +71,17 @@ struct FittedGrain {
       object.add("training_start", text: scoped.series.start.description)
       object.add("periods", integer: scoped.series.input.count)
       object.add("subjects", integer: scoped.series.subjects.count)
+      let spine = TimeSeries(grain: grain, start: scoped.series.start, values: [])
+      object.add(
+        "masked_periods_of_total",
+        texts: scoped.forecast.pulses.map { spine.periodStart($0).description })
       object.add("missing_scopes", texts: scoped.series.missing.map(\.rawValue))
     }
     return object.finish()
   }
 
-  /// Each coefficient with its standard error; of a combination how many series use what.
+  /// Each coefficient with its standard error; of a combination how many series use
+  /// what, and the shares of its members in the total.
   var coefficientsJSON: String {
     var object = JSONText()
     switch content {
@@ -90,6 +95,11 @@ struct FittedGrain {
     case .scoped(let scoped):
       let counts = Dictionary(grouping: scoped.forecast.models) { $0 }
       for name in counts.keys.sorted() { object.add(name, integer: counts[name]?.count ?? 0) }
+      var weights = JSONText()
+      for weight in scoped.forecast.weights {
+        weights.add(weight.member.rawValue, number: weight.share)
+      }
+      object.add("weights_of_total", raw: weights.finish())
     }
     return object.finish()
   }
