@@ -96,7 +96,8 @@ let package = Package(
       name: "almanac-bench",
       dependencies: [
         "AlmanacCore", "Columns", "Codecs", "Postgres", "Parquet", "Billing", "Rollups",
-        "Forecasting", "LinearAlgebra", "Regression", "Simulation", "Predictions", "Pipelines",
+        "Forecasting", "LinearAlgebra", "Regression", "SampleSources", "Simulation",
+        "Predictions", "Pipelines",
       ], swiftSettings: settings),
     .executableTarget(
       name: "almanac-fuzz",

@@ -36,6 +36,8 @@ struct BenchmarkProgram {
           case .late: try LateBenchmark(options: options, workload: workload).run()
           case .forecast:
             try CompetitionBenchmark(options: options).run()
+              + RetailBenchmark(folder: CompetitionBenchmark.folder).run()
+              + DailyBenchmark(options: options).run()
               + ForecastBenchmark(runs: options.runs).run()
           case .regression: try RegressionBenchmark(options: options).run()
           case .risk: try RiskBenchmark(options: options).run()

@@ -37,10 +37,14 @@ struct CompetitionBenchmark {
     "all": (12.40, 1.335), "monthly": (13.55, 0.820),
   ]
 
+  /// Where the data is looked for.
+  static var folder: String {
+    ProcessInfo.processInfo.environment["ALMANAC_BENCH_DATA"] ?? "../shared/data"
+  }
+
   /// The figures, or none where the data is missing.
   func run() throws -> [Figure] {
-    let folder =
-      ProcessInfo.processInfo.environment["ALMANAC_BENCH_DATA"] ?? "../shared/data"
+    let folder = CompetitionBenchmark.folder
     guard FileManager.default.fileExists(atPath: "\(folder)/m3/train.csv.zst"),
       FileManager.default.fileExists(atPath: "\(folder)/m4-hourly/train.csv.zst")
     else {

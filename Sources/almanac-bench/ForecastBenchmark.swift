@@ -72,8 +72,8 @@ extension ForecastPoint {
 }
 
 extension TimeSeries {
-  /// Two years of days with a level, a trend, a week, a year and noise, all drawn from `seed`.
-  fileprivate static func simulated(_ seed: UInt64) -> TimeSeries {
+  /// Days, two years by default, with a level, a trend, a week, a year and noise, all drawn from `seed`.
+  static func simulated(_ seed: UInt64, days: Int = 730) -> TimeSeries {
     var random = SplitMix64(seed: seed)
     let level = exp(3 + 5 * random.nextUnit())
     let growth = (random.nextUnit() - 0.3) / 730
@@ -81,7 +81,7 @@ extension TimeSeries {
     let phase = random.nextUnit()
     let week = (0..<7).map { _ in 0.6 + 0.8 * random.nextUnit() }
     let noise = 0.02 + 0.2 * random.nextUnit()
-    let values = (0..<730).map { day in
+    let values = (0..<days).map { day in
       let season = 1 + yearly * sin(2 * .pi * (Double(day) / 365.25 + phase))
       // The sum of twelve uniform draws is nearly normal.
       let normal = (0..<12).reduce(-6.0) { sum, _ in sum + random.nextUnit() }
