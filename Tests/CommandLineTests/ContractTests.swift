@@ -108,6 +108,36 @@ struct CheckCommandTests {
     #expect(json.stdout.contains("\"status\": \"absent\""))
   }
 
+  @Test("names what the server has against a query, and tables that may not be read", .database)
+  func queriesAndRights() throws {
+    let place = try Workplace(isInitialised: false)
+    try place.edit(
+      "datasets/modules.yaml", "from: billing.modules",
+      "query: SELECT * FROM billing.modules WHERE id = = id")
+    try place.edit("datasets/modules.yaml", "mode: changes\ndeletes: key_sweep", "mode: full")
+    let role = "almanac_part_\(UInt32.random(in: 0 ... .max))"
+    try place.sql(
+      """
+      CREATE ROLE \(role) LOGIN;
+      GRANT USAGE ON SCHEMA app, billing TO \(role);
+      GRANT SELECT ON ALL TABLES IN SCHEMA app, billing TO \(role);
+      REVOKE SELECT ON billing.plans FROM \(role);
+      REVOKE SELECT ON billing.refunds FROM \(role);
+      GRANT SELECT (id) ON billing.refunds TO \(role);
+      """)
+    defer { try? place.sql("DROP OWNED BY \(role); DROP ROLE \(role)") }
+    let reader = try TestServer.url(database: TestDatabase.current.name, user: role)
+    let result = try place.almanac(["check", "--source", reader])
+    let lines = result.stdout.split(separator: "\n").map(String.init)
+    func line(_ name: String) -> String { lines.first { $0.contains("dataset   \(name)") } ?? "" }
+    #expect(line("modules").contains("the server refuses its query: syntax error"), "\(lines)")
+    for name in ["plans", "refunds"] {
+      #expect(line(name).contains("permission denied for billing.\(name)"), "\(line(name))")
+    }
+    #expect(line("users").hasSuffix("  ok"))
+    #expect(result.status == 78)
+  }
+
   @Test("names everything that is wrong, not only the first", .database)
   func wrong() throws {
     let place = try Workplace(isInitialised: false)

@@ -106,6 +106,23 @@ struct DatasetsTests {
     #expect(try contents(place) == before)
   }
 
+  @Test("that show finds damaged are read again by the next run, as it says", .database)
+  func shownDamage() throws {
+    let place = try extracted()
+    let part = try #require(try parts(place).first { $0.hasPrefix("payment_attempts/") })
+    let path = place.folder.path + "/data/" + part
+    var bytes = try FileSystem.read(path)
+    bytes[bytes.count / 2] ^= 1
+    try FileSystem.writeAtomically(bytes, to: path)
+    let shown = try datasets(place, "show", "payment_attempts")
+    #expect(shown.status == 65 && shown.stderr.contains(part), "\(shown.stderr)")
+    let repaired = try place.almanac(
+      ["run", "nightly", "--only", "extract", "--data", "data"],
+      environment: ["ALMANAC_SOURCE": place.url, "PATH": "/usr/bin:/bin"])
+    #expect(repaired.status == 0, "\(repaired.stderr)")
+    #expect(try datasets(place, "show", "payment_attempts").status == 0)
+  }
+
   @Test(
     "that are damaged are named one by one, and repaired by the command that is named", .database)
   func damages() throws {
@@ -131,9 +148,10 @@ struct DatasetsTests {
         stray: events/part-stray.parquet: no manifest lists it, nothing reads it
 
         """)
-    let repair = "almanac run nightly --only extract --data data"
+    let advice = "almanac run PIPELINE --only extract --data data"
+    let repair = advice.replacing("PIPELINE", with: "nightly")
     #expect(result.stderr.hasPrefix("almanac: 3 of "))
-    #expect(result.stderr.contains("`\(repair)`"))
+    #expect(result.stderr.contains("`\(advice)`"))
     for word in ["show", "describe"] {
       let refused = try datasets(place, word, "payment_attempts")
       #expect(refused.status == 65 && refused.stderr.contains(flipped), "\(refused.stderr)")

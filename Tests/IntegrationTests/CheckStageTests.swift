@@ -194,6 +194,81 @@ struct CheckStageTests {
     #expect(try StatusReading(context.lock.connection, last: 1).contracts == nil)
   }
 
+  @Test("counts the rows that readers see in mode changes, not the versions of them")
+  func versions() throws {
+    let checks = "{accepted_values: {status: [open]}, max_share: 20%}, {minimum_rows: 6}"
+    let place = try place(checks, mode: "changes\ndeletes: key_sweep")
+    let connection = try TestDatabase.current.connect()
+    try connection.run("UPDATE app.payments SET status = 'open'")
+    var context = try place.context(run: RunPlace.firstRun)
+    for night in 1...3 {
+      try place.extract(in: context)
+      _ = try CheckStage(datasets: nil).run(in: context)
+      try connection.run("UPDATE app.payments SET note = 'night \(night)'")
+      context = next(after: context)
+    }
+    try connection.run("UPDATE app.payments SET status = 'lost' WHERE amount <= 3")
+    try place.extract(in: context)
+    let error = try #require(throws: ContractError.self) {
+      try CheckStage(datasets: nil).run(in: context)
+    }
+    #expect(error.first.observed == "3 of 6 rows with another value")
+    try connection.runScript(
+      "UPDATE app.payments SET status = 'open'; DELETE FROM app.payments WHERE amount = 6")
+    context = next(after: context)
+    try place.extract(in: context)
+    let second = try #require(throws: ContractError.self) {
+      try CheckStage(datasets: nil).run(in: context)
+    }
+    #expect(second.first.observed == "5 rows")
+  }
+
+  @Test("names a key that one cut shows more than once in mode changes")
+  func keyOfSeveralRows() throws {
+    let place = try place("{unique: id}, {matches_source: count}", mode: "changes")
+    let connection = try TestDatabase.current.connect()
+    let context = try place.context(run: RunPlace.firstRun)
+    try place.extract(in: context)
+    _ = try CheckStage(datasets: nil).run(in: context)
+    // Versions that two cuts saw are no repetition.
+    try connection.run("UPDATE app.payments SET note = 'second' WHERE amount < 4")
+    let second = next(after: context)
+    try place.extract(in: second)
+    _ = try CheckStage(datasets: nil).run(in: second)
+    for amount in [7, 8] {
+      try connection.run(
+        "INSERT INTO app.payments SELECT id, company_id, status, \(amount), rate, note, meta, at, "
+          + "recorded FROM app.payments WHERE amount = 2")
+    }
+    let third = next(after: second)
+    try place.extract(in: third)
+    let error = try #require(throws: ContractError.self) {
+      try CheckStage(datasets: nil).run(in: third)
+    }
+    #expect(error.first.check == "unique(id)")
+    #expect(error.first.observed == "1 of 6 rows repeat another one")
+    #expect(error.first.examples == [Self.id(2)])
+  }
+
+  @Test("counts a malformed value once, however often its row is sent")
+  func malformedOnce() throws {
+    let place = try place("{max_bad: 20%}")
+    let connection = try TestDatabase.current.connect()
+    // An open transaction has every later row sent again by each night.
+    let open = try TestDatabase.current.connect()
+    try open.run("BEGIN")
+    _ = try open.query("SELECT txid_current()")
+    try connection.run("UPDATE app.payments SET meta = '{\"ms\": \"x\"}' WHERE amount = 1")
+    var context = try place.context(run: RunPlace.firstRun)
+    for night in 1...3 {
+      let notices = try place.extract(in: context).notices
+      #expect(notices.contains { $0.contains("malformed") } == (night == 1), "\(night): \(notices)")
+      _ = try CheckStage(datasets: nil).run(in: context)
+      context = next(after: context)
+    }
+    try open.run("ROLLBACK")
+  }
+
   @Test("lets a share of the rows break a rule")
   func share() throws {
     let place = try place("{range: amount, max: 5, max_share: 17%}")

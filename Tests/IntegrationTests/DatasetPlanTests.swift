@@ -34,7 +34,8 @@ struct DatasetPlanTests {
 
   private static let readings = [
     Reading("text", "'ä€'::text", .text("ä€")), Reading("text", "'v'::varchar(3)", .text("v")),
-    Reading("text", "'GBP'::char(3)", .text("GBP")), Reading("text", "'n'::name", .text("n")),
+    Reading("text", "'GBP'::char(3)", .text("GBP")),
+    Reading("text", "'open'::char(8)", .text("open")), Reading("text", "'n'::name", .text("n")),
     Reading("text", "'glad'::public.mood", .text("glad")),
     Reading("text", "'d'::public.short", .text("d")),
     Reading("text", "'dd'::public.shorter", .text("dd")), Reading("text?", "null::text", nil),

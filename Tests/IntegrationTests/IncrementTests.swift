@@ -293,7 +293,7 @@ struct DamagedPartTests {
     // Only the damaged file held a2; a1 is on a day that is as it was.
     #expect(try source.held() == (source.source() + ["a1"]).sorted())
     #expect(try SnapshotVerification(path: source.place.path + "/data").damages.isEmpty)
-    #expect(try !FileSystem.exists(source.place.path + "/data/damaged"))
+    #expect(try !FileSystem.exists(source.place.path + "/data/.damaged"))
     #expect(try source.extract().new == 0)
     #expect(try source.held() == (source.source() + ["a1"]).sorted())
   }

@@ -62,6 +62,58 @@ struct ModeTests {
     #expect(parts(source, .rows).reduce(0) { $0 + $1.rows } == before + 1)
   }
 
+  /// Lets the last cut have been taken two days later than it was.
+  private func setClockBack(_ source: AppendSource) throws -> Timestamp {
+    var manifest = source.context.directory.manifest
+    let watermark = try #require(manifest.datasets["events"]?.watermark)
+    let taken = try #require(Timestamp(watermark.takenAt)?.microseconds)
+    let later = Timestamp(microseconds: taken + 2 * Timestamp.microsecondsPerDay)
+    manifest.datasets["events"]?.watermark.takenAt = later.description
+    if watermark.changedThrough != nil {
+      manifest.datasets["events"]?.watermark.changedThrough = later.description
+    }
+    source.context.directory.adopt(manifest)
+    return later
+  }
+
+  @Test("changes: a clock that was set back hides no version, and is told")
+  func clockSetBack() throws {
+    let source = try AppendSource(definition: Self.definition("changes", "\ndeletes: key_sweep"))
+    try source.add(["a", "b"])
+    try source.extract()
+    var last = try setClockBack(source)
+    for (value, next) in [("a", "a2"), ("a2", "a3")] {
+      try source.run("UPDATE app.events SET value = '\(next)' WHERE value = '\(value)'")
+      let notices = try source.extract().notices
+      #expect(
+        notices.contains { $0.contains("the clock of the source was set back") }, "\(notices)")
+      #expect(try source.held() == [next, "b"])
+      let taken = try #require(Timestamp(source.entry?.watermark.takenAt ?? ""))
+      #expect(taken > last)
+      last = taken
+    }
+    try source.run("DELETE FROM app.events WHERE value = 'b'")
+    try source.extract()
+    #expect(try source.held() == ["a3"])
+  }
+
+  @Test("overlap: everything is read again where the clock was set back")
+  func overlapSetBack() throws {
+    let source = try AppendSource(
+      AppendSource.table
+        + "ALTER TABLE app.events ADD updated timestamptz DEFAULT clock_timestamp();",
+      definition: Self.definition("overlap", "\nupdated: updated\noverlap: 1h"))
+    try source.add(["a", "b"])
+    try source.extract()
+    _ = try setClockBack(source)
+    try source.run(
+      "UPDATE app.events SET value = 'a2', updated = clock_timestamp() WHERE value = 'a'")
+    let (read, _, notices) = try source.extract()
+    #expect(read == 2 && notices.contains { $0.contains("clock of the source was set back") })
+    #expect(try source.held() == ["a2", "b"])
+    #expect(try source.extract().read == 2)
+  }
+
   @Test("overlap: reads what changed since the last cut and a while before, from any source")
   func overlap() throws {
     let source = try AppendSource(

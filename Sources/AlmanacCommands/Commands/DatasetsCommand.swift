@@ -164,7 +164,9 @@ package struct DatasetsCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    try interruptibly(setting.console) { try act(setting.console) }
+    try interruptibly(setting.console) {
+      try notingDamage(in: dataPath, setting.console) { try act(setting.console) }
+    }
   }
 
   private func act(_ console: Console) throws {
@@ -241,20 +243,12 @@ package struct DatasetsCommand: Command {
     let result = try SnapshotVerification(path: dataPath)
     console.print(VerificationText(result).lines(format))
     if !result.damages.isEmpty {
-      try noteDamage(result, console)
+      noteDamage(result.damages.map(\.path), in: dataPath, console)
       throw DataDirectoryError.damagedParts(
         count: result.damages.count, total: result.parts, path: dataPath)
     }
   }
 
-  /// Leaves word for the next run; a folder that may only be read is left alone.
-  private func noteDamage(_ result: SnapshotVerification, _ console: Console) throws {
-    do {
-      try DamageList(directory: dataPath).add(result.damages.map(\.path))
-    } catch {
-      console.report("warning: the next run is not told of the damage: \(error)")
-    }
-  }
 }
 
 /// `almanac compact`: short for `almanac datasets compact`.

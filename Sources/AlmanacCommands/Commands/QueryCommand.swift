@@ -72,11 +72,15 @@ package struct QueryCommand: Command {
     try SchemaCheck.run(on: connection)
     let answer: QueryReading.Answer
     if let place = request.place, request.grain == .range {
-      answer = try SnapshotQuery(connection, request, place, environment, setting.console)
-        .range(setting.console)
+      answer = try notingDamage(in: place.data, setting.console) {
+        try SnapshotQuery(connection, request, place, environment, setting.console)
+          .range(setting.console)
+      }
     } else if let place = request.place, let moment = request.asOf {
-      answer = try SnapshotQuery(connection, request, place, environment, setting.console)
-        .answer(asOf: moment, jobs: setting.processors, setting.console)
+      answer = try notingDamage(in: place.data, setting.console) {
+        try SnapshotQuery(connection, request, place, environment, setting.console)
+          .answer(asOf: moment, jobs: setting.processors, setting.console)
+      }
     } else {
       answer = try QueryReading(connection, request).run()
     }

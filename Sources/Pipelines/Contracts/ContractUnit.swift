@@ -61,6 +61,16 @@ struct ContractReader: Sendable {
   /// The number of rows of all pieces.
   var rows: Int { units.reduce(0) { $0 + $1.rows } }
 
+  /// The number of rows that readers see: one version of each.
+  func visibleRows(jobs: Int) throws -> Int {
+    try mapConcurrently(
+      units, jobs: jobs, context: {},
+      work: { _, unit in
+        try self.read(unit, columns: definition.key).reduce(0) { $0 + $1.rowCount }
+      }
+    ).reduce(0, +)
+  }
+
   /// The digest of all pieces.
   var digest: String { SHA256.hexadecimalDigest(of: units.map(\.digest).joined()) }
 

@@ -14,7 +14,13 @@ extension DatasetContract {
     {
       let (bad, examples) = try repeatedByDay(check, columns, content)
       return result(
-        check, bad: bad, of: content.rows, "repeat another one", examples: examples,
+        check, bad: bad, of: rows(of: content), "repeat another one", examples: examples,
+        inputsDigest: inputs)
+    }
+    if definition.mode == .changes, Set(columns) == Set(definition.key) {
+      let (bad, examples) = try repeatedVersions(columns)
+      return result(
+        check, bad: bad, of: rows(of: content), "repeat another one", examples: examples,
         inputsDigest: inputs)
     }
     let repeated = try RepeatedKeyCount(rows: content.rows) { take in
@@ -22,8 +28,29 @@ extension DatasetContract {
     }
     let examples = try texts(of: repeated.examples, columns, in: content.units, content)
     return result(
-      check, bad: repeated.count, of: content.rows, "repeat another one", examples: examples,
+      check, bad: repeated.count, of: rows(of: content), "repeat another one", examples: examples,
       inputsDigest: inputs)
+  }
+
+  /// Rows with a key that one cut showed more than once; readers see one of them (DECISIONS.md, D-149).
+  private func repeatedVersions(_ columns: [String]) throws -> (count: Int, examples: [String]) {
+    let parts = reader.manifest.datasets[definition.name]?.parts ?? []
+    // In bounded memory: whether any cut showed a key more than once, which none should.
+    let ofOneCut = columns + [StoredColumn.seen]
+    let ofAnyCut = try RepeatedKeyCount(rows: parts.reduce(0) { $0 + $1.rows }) { take in
+      for part in parts where part.holdsSourceRows {
+        try take(
+          reader.decode(part, columns: ofOneCut).wholeKeyValues(of: ofOneCut).compactMap(\.self)
+        )
+      }
+    }
+    if ofAnyCut.count == 0 { return (0, []) }
+    let found = try LatestVersions(parts, reader: reader, key: definition.key)
+      .repeated(examples: CheckResult.maximumExamples)
+    let examples = try found.places.map { place in
+      try reader.decode(parts[place.part], columns: columns).keyText(place.row, key: columns)
+    }
+    return (found.rows, examples)
   }
 
   /// Rows whose value does not occur in the other dataset.
@@ -45,7 +72,7 @@ extension DatasetContract {
       let (bad, examples) = try orphansByDay(
         check, column, in: other, referenced ?? target.key[0], content)
       return result(
-        check, bad: bad, of: content.rows, "without a row in \(dataset)", examples: examples,
+        check, bad: bad, of: rows(of: content), "without a row in \(dataset)", examples: examples,
         inputsDigest: inputs)
     }
     var bad = 0
@@ -61,7 +88,7 @@ extension DatasetContract {
       examples += findings.flatMap(\.examples)
     }
     return result(
-      check, bad: bad, of: content.rows, "without a row in \(dataset)",
+      check, bad: bad, of: rows(of: content), "without a row in \(dataset)",
       examples: Array(examples.prefix(CheckResult.maximumExamples)), inputsDigest: inputs)
   }
 
@@ -106,7 +133,7 @@ extension DatasetContract {
   private func inputsDigest(_ check: DatasetCheck, _ contents: [String]) -> String {
     let share = check.maximumShareText ?? ""
     return SHA256.hexadecimalDigest(
-      of: (["keys 1", check.name, check.ruleText, share] + contents).joined(separator: "\n"))
+      of: (["keys 2", check.name, check.ruleText, share] + contents).joined(separator: "\n"))
   }
 
   /// The result of an earlier run, if it passed and nothing it depends on changed.

@@ -67,7 +67,7 @@ extension DatasetContract {
     return CheckResult(
       check, of: definition.name, holds: newest ?? .min >= oldest,
       observed: observed ?? "no row before \(reference)",
-      expected: "at most \(Self.hours(limit.components.seconds))", rows: content.rows)
+      expected: "at most \(Self.hours(limit.components.seconds))", rows: rows(of: content))
   }
 
   /// A number of seconds as hours and minutes.
@@ -125,9 +125,11 @@ extension DatasetContract {
   private func result(
     _ check: DatasetCheck, _ counts: [(place: String, held: Int, source: Int)], _ expected: String
   ) -> CheckResult {
-    // Only what is read whole each night loses the rows that the source has not any more.
+    // Only what is read whole each night, or whose keys are compared, loses the rows that the source
+    // has not any more.
+    let isExact = definition.mode == .full || definition.deletes == .keySweep
     let wrong = counts.filter {
-      definition.mode == .full ? $0.held != $0.source : $0.held < $0.source
+      isExact ? $0.held != $0.source : $0.held < $0.source
     }
     let source = counts.reduce(0) { $0 + $1.source }
     guard let first = wrong.first else {

@@ -41,6 +41,8 @@ struct DatasetContract: Sendable {
   /// What earlier runs found on each day.
   let memo: ContractMemo
   let jobs: Int
+  /// The rows that readers see, once they are counted.
+  var visibleRows: Int?
 
   private var content: ContractReader { ContractReader(definition, reader) }
 
@@ -49,6 +51,18 @@ struct DatasetContract: Sendable {
 
   /// Evaluates every check.
   func evaluate() throws -> Evaluation {
+    var contract = self
+    // Versions that readers do not see are no rows to them.
+    if !definition.keepsOneVersion, !definition.checks.isEmpty {
+      contract.visibleRows = try content.visibleRows(jobs: jobs)
+    }
+    return try contract.evaluateChecks()
+  }
+
+  /// The rows of a dataset's content that readers see.
+  func rows(of content: ContractReader) -> Int { visibleRows ?? content.rows }
+
+  private func evaluateChecks() throws -> Evaluation {
     let rules = definition.checks.compactMap { RowRule($0, cut: cut) }
     var evaluation = Evaluation(results: [], soundDays: [], unitsRead: 0, rowsRead: 0)
     let rowResults = try evaluate(rules, &evaluation)
@@ -81,7 +95,7 @@ struct DatasetContract: Sendable {
     case .maximumBad: return maximumBad(check)
     case .freshness(let limit): return try freshness(check, limit)
     case .minimumRows(let count):
-      let rows = content.rows
+      let rows = rows(of: content)
       return CheckResult(
         check, of: definition.name, holds: rows >= count, observed: "\(rows) rows",
         expected: "at least \(count)", rows: rows)
@@ -178,7 +192,7 @@ extension DatasetContract {
     var results: [String: CheckResult] = [:]
     for (index, rule) in rules.enumerated() {
       results[rule.check.name] = result(
-        rule, bad: findings.reduce(0) { $0 + $1.bad[index] }, of: content.rows,
+        rule, bad: findings.reduce(0) { $0 + $1.bad[index] }, of: self.rows(of: content),
         examples: findings.flatMap { $0.examples[index] },
         names: findings.reduce(into: Set()) { $0.formUnion($1.names[index]) })
     }

@@ -55,6 +55,9 @@ struct DatasetReading: Sendable {
   var bound: IncrementBound?
   /// The oids of the relations in which the server finds the rows within the bound by an index.
   var indexed: Set<String> = []
+  /// The instant at which what is read was seen: that of the cut, or just after the one before where
+  /// the source's clock was set back.
+  var seen: Timestamp
   /// What finds out which keys are gone; `nil` if nothing has to.
   var sweep: KeySweep?
 
@@ -155,7 +158,8 @@ struct CutReading: Sendable {
       PieceReader(
         plan: dataset.plan, writer: writer,
         maximumWaitingRows: RowPartitioner.maximumWaitingRows / pieces.count,
-        held: dataset.heldRows, bound: dataset.bound, sweep: dataset.sweep, forgotten: forgotten,
+        held: dataset.heldRows, bound: dataset.bound, sweep: dataset.sweep, seen: dataset.seen,
+        forgotten: forgotten,
         progress: progress)
     }
     tasks = datasets.indices.flatMap { datasets[$0].tasks($0, pieces: pieces[$0]) }
@@ -202,6 +206,7 @@ struct CutReading: Sendable {
   ) throws {
     let connection = try Connection(source, purpose: .source)
     try connection.transaction(.repeatableReadReadOnly(snapshot: cut.exportedName)) {
+      try connection.lockAtOnce(datasets.map(\.plan))
       try perform(CutSession(connection, cut: cut))
     }
   }
@@ -220,6 +225,36 @@ struct CutReading: Sendable {
       }
     }
     return rows
+  }
+}
+
+extension Connection {
+  /// Milliseconds that a reading session waits for a lock: as long as the deadlock that nobody sees
+  /// would last.
+  static let sourceLockPatience = 30_000
+
+  /// Takes the locks that reading some datasets needs before anything is read, without waiting.
+  ///
+  /// Whoever wants to alter a table waits for the session that took the cut, and who then asks for the
+  /// table waits behind: this session for that one, which waits for this session to end, a circle that
+  /// the server cannot see (DECISIONS.md, D-148). What cannot be locked by name, as what stands behind
+  /// a view, is waited for no longer than ``sourceLockPatience``.
+  ///
+  /// - Throws: ``PipelineError/sourceBusy(dataset:table:)`` where somebody is about to alter a table.
+  func lockAtOnce(_ plans: [DatasetPlan]) throws {
+    try run("SET LOCAL lock_timeout = \(Connection.sourceLockPatience)")
+    for plan in plans {
+      guard let table = plan.lockableTable else { continue }
+      do {
+        try runScript("LOCK TABLE \(table.quoted) IN ACCESS SHARE MODE NOWAIT")
+      } catch {
+        guard case .server(let failure) = error, failure.state == .lockNotAvailable else {
+          throw error
+        }
+        throw PipelineError.sourceBusy(
+          dataset: plan.definition.name, table: plan.definition.displayedSource)
+      }
+    }
   }
 }
 

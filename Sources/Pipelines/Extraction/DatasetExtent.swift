@@ -69,6 +69,11 @@ enum DatasetExtent: Hashable, Sendable {
       self = .whole(reason: nil)
       return
     }
+    // A clock that was set back dates changes before what was seen already.
+    if let now = cut.changedThrough.flatMap({ Timestamp($0) }), now < through {
+      self = .whole(reason: "the clock of the source was set back")
+      return
+    }
     self = .recent(since: Timestamp(microseconds: through.microseconds - overlap))
   }
 

@@ -24,6 +24,8 @@ struct Extraction {
     /// The rows that the load read now.
     var loadedRows = 0
     var watermark: Watermark
+    /// The clock of the source at the cut.
+    var cutClock: Timestamp
     /// How the values that arrive as text were read, those of the load included.
     var findings = DatasetFindings()
     /// What the contract has to look at, of this extraction and of those since it last held.
@@ -83,12 +85,16 @@ struct Extraction {
     let plans = try datasets.map { try DatasetPlan($0, on: coordinator) }
     let tables = plans.compactMap(\.lockableTable)
     let holder = try hold(
-      plans.filter { $0.table?.isMaterializedView ?? true }.map(\.definition.sqlSource))
+      plans.filter { $0.table?.isMaterializedView ?? true }.map(\.definition))
     let moment = try SourceMoment(coordinator)
     let results = try coordinator.transaction(.repeatableReadReadOnly(snapshot: nil)) {
       // The first query takes the snapshot, LOCK does not: a table that was truncated after the
       // snapshot and before its lock would read as empty.
       if !tables.isEmpty {
+        // What the holder keeps from being altered may be what somebody waits for who is in the way.
+        if holder != nil {
+          try coordinator.run("SET LOCAL lock_timeout = \(Connection.sourceLockPatience)")
+        }
         try coordinator.runScript(
           "LOCK TABLE \(tables.map(\.quoted).joined(separator: ", ")) IN ACCESS SHARE MODE")
       }
@@ -111,14 +117,18 @@ struct Extraction {
   /// Keeps what `LOCK` does not take from being refreshed, truncated or rewritten meanwhile:
   /// materialized views, and all that queries read.
   ///
-  /// - Parameter sources: what stands behind `FROM`.
+  /// - Parameter datasets: those that are read from these.
   /// - Returns: the connection whose open transaction does so, `nil` if there is none to keep.
   /// - Throws: what the server reports.
-  private func hold(_ sources: [String]) throws -> Connection? {
-    if sources.isEmpty { return nil }
+  private func hold(_ datasets: [DatasetDefinition]) throws -> Connection? {
+    if datasets.isEmpty { return nil }
     let holder = try Connection(context.source, purpose: .source)
     try holder.run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-    for source in sources { try holder.run("SELECT FROM \(source) LIMIT 0") }
+    for dataset in datasets {
+      try dataset.blamingQuery {
+        _ = try holder.run("SELECT FROM \(dataset.sqlSource) LIMIT 0")
+      }
+    }
     return holder
   }
 
@@ -131,6 +141,7 @@ struct Extraction {
     var watermark = cut.watermark(
       of: result.reading.plan.table, horizon: isDurable ? cut.horizon : extent.horizon,
       after: extent.isIncrement ? result.reading.base?.watermark : nil)
+    watermark.takenAt = result.reading.seen.description
     if result.definition.mode == .overlap { watermark.changedThrough = cut.changedThrough }
     if isDurable, cut.source.writesLog { watermark.flushedPosition = watermark.logPosition }
     if let base = result.reading.base?.watermark, result.reading.bound?.applies ?? false {
@@ -202,7 +213,7 @@ struct Extraction {
     return zip(readings, rows).map { reading, rows in
       Result(
         reading: reading, rows: rows,
-        watermark: cut.watermark(of: reading.plan.table, horizon: nil))
+        watermark: cut.watermark(of: reading.plan.table, horizon: nil), cutClock: cut.clock)
     }
   }
 
@@ -217,7 +228,9 @@ struct Extraction {
       throw PipelineError.standbyBehind(dataset: definition.name)
     }
     let extent = DatasetExtent(plan, held: base, repair: repair, at: cut)
-    var reading = DatasetReading(plan: plan, extent: extent, base: base, repair: repair)
+    let earlier = [base, held.datasets[definition.name]].compactMap { $0?.watermark.takenAt }
+    var reading = DatasetReading(
+      plan: plan, extent: extent, base: base, repair: repair, seen: cut.clock(after: earlier))
     guard case .increment(let horizon, _) = extent, let base else { return reading }
     reading.heldRows = try HeldRows(
       base.parts, reader: context.directory.reader, key: definition.key,
@@ -318,6 +331,11 @@ struct Extraction {
           of: result.definition, from: before, to: entry, reader: context.directory.reader)
         notices += [loss?.notice].compactMap(\.self)
       }
+    }
+    if let held = held.datasets[name]?.watermark.takenAt, result.cutClock.description < held {
+      notices.append(
+        "\(name): the clock of the source was set back: the cut before was taken at \(held), this one at "
+          + "\(result.cutClock); what is read now counts as seen just after it")
     }
     if case .whole(let reason?) = result.reading.extent {
       notices.append("\(name) is read whole: \(reason)")

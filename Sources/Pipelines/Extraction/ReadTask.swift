@@ -128,6 +128,8 @@ struct PieceReader: Sendable {
   var bound: IncrementBound?
   /// Where the keys of a sweep go.
   var sweep: KeySweep?
+  /// The instant at which versions were seen; `nil` for that of the cut.
+  var seen: Timestamp?
   /// Whose rows are left out.
   var forgotten: [Forgotten] = []
   /// Whether rows of days that have few are kept together, as those of a load are.
@@ -157,12 +159,14 @@ struct PieceReader: Sendable {
       arrived += batch.rowCount
       let known = matcher.removing(
         from: batch, tenant: plan.definition.tenantColumn, key: plan.definition.key)
-      let parsed = try rows.lifting.parse(known, dataset: plan.definition.name)
+      // What was wrong in a row that is held was told when it came.
+      let new = withoutHeld(
+        plan.storedBatch(known, counter: counter, seen: seen ?? session.cut.clock),
+        since: task.horizon, dropped: &rows.held)
+      let parsed = try rows.lifting.parse(new, dataset: plan.definition.name)
       // Where a company arrives as text, it is known only now.
-      let stored = matcher.removing(
-        from: plan.storedBatch(parsed, counter: counter, seen: session.cut.clock),
-        tenant: plan.definition.tenantColumn, key: plan.definition.key)
-      let fresh = withoutHeld(stored, since: task.horizon, dropped: &rows.held)
+      let fresh = matcher.removing(
+        from: parsed, tenant: plan.definition.tenantColumn, key: plan.definition.key)
       if task.isIncrement { rows.beyondBound += rowsBeyondBound(fresh) }
       if partitioner == nil, waitingRows + fresh.rowCount > maximumWaitingRows {
         partitioner = plan.partitioner(writer, keepsSmallDaysLoose: keepsSmallDaysLoose)

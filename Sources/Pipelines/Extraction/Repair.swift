@@ -46,7 +46,8 @@ struct Repair: Sendable {
       days.count == 1 ? "\(days[0])" : "\(days.count) days"
     }
     return
-      "\(dataset): \(files) damaged; \(read ?? "everything") was read again from the source"
+      "\(dataset): \(files) damaged; \(read ?? "everything") "
+      + "\((days?.count ?? 1) == 1 ? "was" : "were") read again from the source"
   }
 }
 

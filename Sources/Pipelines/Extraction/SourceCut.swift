@@ -12,6 +12,12 @@ struct SourceCut: Sendable {
   let takenAt: String
   /// The same instant; of the clock of an unreadable one nothing is known.
   var clock: Timestamp { Timestamp(takenAt) ?? Timestamp(microseconds: 0) }
+  /// The instant of the cut, or the least one after all that earlier cuts were taken at: versions are
+  /// ordered by it, whatever became of the clock (DECISIONS.md, D-148).
+  func clock(after earlier: [String]) -> Timestamp {
+    let last = earlier.compactMap { Timestamp($0)?.microseconds }.max() ?? .min
+    return Timestamp(microseconds: max(clock.microseconds, last == .min ? last : last + 1))
+  }
   /// Which database it is of.
   let source: SourceIdentity
   /// Every transaction below was finished, so all it wrote is in the cut.

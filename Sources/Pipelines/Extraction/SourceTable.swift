@@ -30,6 +30,8 @@ struct SourceTable: Sendable {
   let relations: [SourceRelation]
   /// What the rows come from, in words, where they carry no transaction.
   let obstacle: String?
+  /// Whether the role may read the table as a whole, which `LOCK` needs as well.
+  let mayRead: Bool
   /// Whether the role may read each of the relations by itself; otherwise only all of them together.
   let mayReadRelations: Bool
   /// About how many rows there are; `nil` where the server has no estimate.
@@ -42,8 +44,11 @@ struct SourceTable: Sendable {
   /// - Returns: `nil` if there is none, or its schema may not be used.
   init?(_ name: QualifiedName, on connection: Connection) throws {
     let rows = try connection.query(
-      "SELECT oid, relkind FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)",
-      [name.quoted])
+      """
+      SELECT oid, relkind, pg_catalog.has_table_privilege(oid, 'SELECT') AS whole,
+        pg_catalog.has_any_column_privilege(oid, 'SELECT') AS part
+      FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)
+      """, [name.quoted])
     guard rows.count == 1, let oid = rows[0, "oid"], let kind = rows[0, "relkind"] else {
       return nil
     }
@@ -51,6 +56,7 @@ struct SourceTable: Sendable {
     self.name = name
     isLockable = ["r", "p", "v"].contains(kind)
     isMaterializedView = kind == "m"
+    mayRead = rows[0, isLockable ? "whole" : "part"] == "t"
     let columns = try connection.query(
       """
       SELECT attname FROM pg_catalog.pg_attribute

@@ -18,6 +18,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case damagedPart(path: String, reason: String)
   /// A source table does not exist, or its schema may not be used.
   case missingTable(dataset: String, table: String)
+  /// The role may not read a table of the source, or only some columns of it.
+  case unreadableTable(dataset: String, table: String)
+  /// The server refuses the query of a dataset.
+  case unusableQuery(dataset: String, reason: String)
   /// A source column does not exist.
   case missingColumn(dataset: String, table: String, column: String, suggestion: String)
   /// A source column has a type that cannot be read as the declared one.
@@ -34,6 +38,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case layoutChanged(dataset: String, key: String)
   /// Connections to the source led to different databases while it was read.
   case sourceChanged(dataset: String)
+  /// Somebody is about to alter or rewrite a table of the source.
+  case sourceBusy(dataset: String, table: String)
   /// The source is a standby that has not replayed what was read before.
   case standbyBehind(dataset: String)
   /// A source table has no row.
@@ -93,11 +99,13 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   /// The exit status that `style` of the error asks for.
   package var exitStatus: ExitStatus {
     switch self {
-    case .alreadyRunning, .lockLost, .sourceChanged, .standbyBehind, .timedOut: .temporaryFailure
+    case .alreadyRunning, .lockLost, .sourceChanged, .sourceBusy, .standbyBehind, .timedOut:
+      .temporaryFailure
     case .interrupted(let signal): signal.exitStatus
     case .newerManifest, .unknownPipeline, .unknownZone, .noCompanyZones, .layoutChanged,
-      .noTransactions, .columnsChanged:
+      .noTransactions, .columnsChanged, .unusableQuery:
       .configuration
+    case .unreadableTable: .noPermission
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .roleAsText, .foreignCurrency, .countMismatch, .usageMismatch,
       .mixedPredictions:
@@ -136,6 +144,12 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .missingTable(let dataset, let table):
       "dataset \(dataset): the source has no table \(table), or its schema may not be used; "
         + "correct `from:` in datasets/\(dataset).yaml or grant USAGE and SELECT"
+    case .unreadableTable(let dataset, let table):
+      "dataset \(dataset): permission denied for \(table): the role of the source may not read it, or "
+        + "only some of its columns; GRANT SELECT ON \(table) to it"
+    case .unusableQuery(let dataset, let reason):
+      "dataset \(dataset): the server refuses its query: \(reason); correct `query:` in datasets/"
+        + "\(dataset).yaml"
     case .missingColumn(let dataset, let table, let column, let suggestion):
       "dataset \(dataset): \(table) has no column \(column)\(suggestion); "
         + "correct datasets/\(dataset).yaml"
@@ -160,6 +174,9 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .standbyBehind(let dataset):
       "dataset \(dataset): the source is a standby that has not replayed yet what was read before; "
         + "try again when it has caught up, or name the primary with --source"
+    case .sourceBusy(let dataset, let table):
+      "dataset \(dataset): another session is about to alter or rewrite \(table); nothing was kept of "
+        + "this extraction: try again when that has ended"
     case .sourceChanged(let dataset):
       "dataset \(dataset): the source became another server while it was read; run it again"
     case .emptySource(let dataset, let table):

@@ -31,6 +31,10 @@ struct DatasetPlan: Sendable {
       guard let found = try SourceTable(qualified, on: connection) else {
         throw PipelineError.missingTable(dataset: definition.name, table: "\(schema).\(name)")
       }
+      if !found.mayRead {
+        throw PipelineError.unreadableTable(
+          dataset: definition.name, table: "\(schema).\(name)")
+      }
       if definition.readsByTransaction, let obstacle = found.obstacle {
         throw PipelineError.noTransactions(
           dataset: definition.name, table: "\(schema).\(name)", kind: obstacle,
@@ -51,9 +55,12 @@ struct DatasetPlan: Sendable {
       expressions.append(column.sql)
     }
     fields = definition.fields
-    let described = try connection.describe(
-      "SELECT \(expressions.joined(separator: ", ")) FROM \(relation)",
-      source: definition.sourceInFull)
+    let selected = expressions
+    let described = try definition.blamingQuery {
+      try connection.describe(
+        "SELECT \(selected.joined(separator: ", ")) FROM \(definition.sqlSource)",
+        source: definition.sourceInFull)
+    }
     var wireFields: [Field] = []
     for (index, field) in fields.enumerated() {
       guard let reading = ColumnReading(described[index], as: field.type) else {
@@ -165,6 +172,9 @@ struct ColumnReading {
     let timestampWithoutZone: UInt32 = 1114
     guard let wire = source.wireType, source.typeOID != timestampWithoutZone else { return nil }
     switch (target, wire) {
+    // A padded text means the same without its padding, as the server's own comparisons have it.
+    case (.text, .text) where source.typeOID == ColumnReading.paddedText:
+      self.init(target, cast: "pg_catalog.text")
     case (.text, .text), (.json, .json), (.json, .jsonb), (.uuid, .uuid),
       (.uuidList, .uuidArray), (.bool, .bool),
       (.date, .date), (.timestamp, .timestamp), (.bytes, .bytea), (.decimal, .numeric),
@@ -186,6 +196,9 @@ struct ColumnReading {
     }
   }
 
+  /// `char(n)`, whose values are filled up with blanks.
+  private static let paddedText: UInt32 = 1042
+
   private init(_ type: ColumnType, cast: String? = nil) {
     self.type = type
     self.cast = cast
@@ -200,6 +213,20 @@ extension DatasetDefinition {
     else { return nil }
     return "\(name): the source has no table \(displayedSource), or its schema may not be used; "
       + "what needs it is switched off"
+  }
+
+  /// Does something with the dataset's query; what the server has against it is a fault of the file.
+  ///
+  /// - Throws: ``PipelineError/unusableQuery(dataset:reason:)``; what `body` throws otherwise.
+  func blamingQuery<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as PostgresError {
+      guard case .query = source, case .server(let failure) = error,
+        error.exitStatus == .internalError
+      else { throw error }
+      throw PipelineError.unusableQuery(dataset: name, reason: failure.message)
+    }
   }
 
   /// The key of the dataset's file that makes a column date or identify rows, `nil` if none does.

@@ -8,7 +8,7 @@ package struct DamageList {
   private let file: String
 
   /// The name of the file in the data directory.
-  static let name = "damaged"
+  static let name = ".damaged"
 
   /// The list of the data directory at a path.
   package init(directory path: String) {
@@ -33,6 +33,6 @@ package struct DamageList {
 
   /// Forgets everything; no file is fine.
   package func clear() throws {
-    try FileSystem.removeTree(file)
+    if try FileSystem.exists(file) { try FileSystem.remove(file) }
   }
 }

@@ -44,7 +44,7 @@ package enum DataDirectoryError: ExitStatusConvertible, Equatable {
 
   /// The command that replaces what is damaged.
   private static func repair(_ path: String) -> String {
-    "`almanac run nightly --only extract --data \(shellWord(path))`"
+    "`almanac run PIPELINE --only extract --data \(shellWord(path))`"
   }
 }
 

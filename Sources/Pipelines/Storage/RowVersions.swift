@@ -93,6 +93,8 @@ struct LatestVersions: Sendable {
     var part: Int
     var row: Int
     var content: KeyValue
+    /// The rows that the same cut showed with the key beside this one.
+    var twins = 0
   }
 
   private var keys = KeyTable()
@@ -147,8 +149,13 @@ struct LatestVersions: Sendable {
     }
     let known = versions[index]
     let order = (known.seen, known.row < 0 ? 0 : 1, known.writer)
+    let twins =
+      known.seen == version.seen && known.row >= 0 && version.row >= 0 ? known.twins + 1 : 0
     if order <= (version.seen, version.row < 0 ? 0 : 1, version.writer) {
       versions[index] = version
+      versions[index].twins = twins
+    } else if twins > 0 {
+      versions[index].twins = twins
     }
   }
 
@@ -156,6 +163,15 @@ struct LatestVersions: Sendable {
   func content(of key: KeyValue) -> KeyValue? {
     guard let index = keys.index(of: key), versions[index].row >= 0 else { return nil }
     return versions[index].content
+  }
+
+  /// The keys that the last cut which saw them showed more than once, as no source does whose key is
+  /// one: how many rows repeat another one, and the places of a few.
+  func repeated(examples: Int) -> (rows: Int, places: [(part: Int, row: Int)]) {
+    let repeated = versions.filter { $0.row >= 0 && $0.twins > 0 }
+    return (
+      repeated.reduce(0) { $0 + $1.twins }, repeated.prefix(examples).map { ($0.part, $0.row) }
+    )
   }
 
   /// The rows that are the latest versions, by the position of their parts, ascending.
