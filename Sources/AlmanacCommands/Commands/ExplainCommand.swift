@@ -7,7 +7,7 @@ import Regression
 package struct ExplainCommand: Command {
   package static let name = "explain"
   package static let summary =
-    "why a company's risk or opportunity is what it is, and how to check it"
+    "why a company's prediction is what it is, and how to check it"
   package static let help = """
     Usage: almanac explain MODEL COMPANY [--as-of DATE] [OPTIONS]
 
