@@ -89,6 +89,25 @@ struct RetryValueTests {
     #expect(reason(alone.value(1, off: 0)).contains("one company"))
   }
 
+  @Test(
+    "stays with its interval between 0 and 1 where the terms do not, in order",
+    arguments: [false, true], UInt64(1)...5)
+  func staysWithinBounds(succeeds: Bool, seed: UInt64) {
+    // Rare tries at the proposed time all end the same way, against what the model expects.
+    var log = RandomLog(seed: seed, count: 1_500)
+    for index in log.retries.indices { log.retries[index].succeeded = succeeds }
+    let expected = succeeds ? 0.95 : 0.05
+    let value = RetryValue.estimate(
+      log.retries, log: log.retries,
+      proposals: log.retries.map { _ in (4, expected, succeeds ? 0.2 : 0.8) })
+    guard case .value(let estimate, let lower, let upper) = value.estimate else {
+      Issue.record("seed \(seed): not estimable")
+      return
+    }
+    #expect(estimate == (succeeds ? 1 : 0))
+    #expect(0 <= lower && lower <= estimate && estimate <= upper && upper <= 1, "seed \(seed)")
+  }
+
   @Test("of no try at all is nothing")
   func noTry() {
     let log = RandomLog(seed: 2, count: 200)

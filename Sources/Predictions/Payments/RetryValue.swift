@@ -124,8 +124,10 @@ extension RetryValue {
       clusters.values.reduce(0) { $0 + $1 * $1 } / Double(terms.count * terms.count) * count
       / (count - 1)
     let reach = 1.959964 * variance.squareRoot()
+    // Terms go beyond 0 and 1; the value does not, and neither do the ends.
+    func chance(_ value: Double) -> Double { max(0, min(1, value)) }
     result.estimate = .value(
-      max(0, min(1, mean)), lower: max(0, mean - reach), upper: min(1, mean + reach))
+      chance(mean), lower: chance(mean - reach), upper: chance(mean + reach))
     return result
   }
 
