@@ -157,6 +157,54 @@ struct PaymentRiskTests {
     #expect(try #require(hour(own)) != #require(hour(free)))
   }
 
+  @Test("a try that a proposal takes the place of leaves its room to other invoices")
+  func replacedTries() throws {
+    let world = try Self.shared.get()
+    let cut = world.cut
+    func hours(_ count: Int) -> Timestamp {
+      Timestamp(microseconds: cut.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
+    }
+    let usual = try PaymentForecast(
+      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
+    let row = try #require(usual.invoices.first { $0.retryAt != nil })
+    // Another invoice of the company that was refused with the method at the same time.
+    var attempts = world.history.companies.flatMap { world.history.attempts(of: $0) }
+    var twin = try #require(
+      world.history.attempts(of: row.company).last { $0.invoice == row.invoice })
+    twin.id = .zero
+    twin.invoice = .zero
+    attempts.append(twin)
+    let both = SimulatedPayments(
+      history: ChargeHistory(
+        attempts: attempts, methods: Array(world.history.methods.values),
+        zones: CompanyZones(.utc)),
+      truth: [:], months: world.months, cut: cut)
+    let made = attempts.filter {
+      $0.method == row.method && $0.attemptedAt > hours(7 * 24 - 30 * 24) && $0.attemptedAt < cut
+    }
+    // Room for so many more at the end of the days.
+    func retries(_ planned: ScheduledTry?, room: Int) throws -> [Timestamp?] {
+      var policy = RetryPolicy(
+        limits: [RetryPolicy.Limit(brand: nil, attempts: made.count + room, hours: 30 * 24)])
+      policy.mostRetries = 1
+      let due = [
+        DueInvoice(
+          id: row.invoice, company: row.company, dueAt: nil, owed: 20_000, nextTry: planned),
+        DueInvoice(id: .zero, company: row.company, dueAt: nil, owed: 10_000),
+      ]
+      let found = try PaymentForecast(panel(both, due: due), policy: policy).invoices
+      return try [row.invoice, .zero].map { invoice in
+        try #require(found.first { $0.invoice == invoice && $0.method == row.method }).retryAt
+      }
+    }
+    let planned = ScheduledTry(at: hours(9), method: row.method)
+    let free = try retries(nil, room: 2)
+    #expect(free.allSatisfy { $0 != nil })
+    #expect(try retries(planned, room: 2) == free)
+    // The proposal counts itself: with room for one the other invoice has none.
+    #expect(try retries(planned, room: 1).map { $0 != nil } == [true, false])
+  }
+
   @Test("what happened or was recorded later, and what changes of a method, leave features equal")
   func pointInTime() throws {
     let world = try Self.shared.get()

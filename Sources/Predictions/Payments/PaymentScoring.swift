@@ -103,7 +103,8 @@ struct PaymentScoring {
       } else if let retry = try retry(charges[index], place.invoice, place.method, slots) {
         row.retryAt = slots[retry.slot]
         row.retrySuccess = retry.success
-        attempts[place.method.id, default: []].append(slots[retry.slot])
+        attempts[place.method.id] =
+          others(place.method.id, beside: place.invoice) + [slots[retry.slot]]
       }
       let own = row.retrySuccess ?? 1 - row.probability
       if let other = try alternative(to: charges[index], place.method, slots), other.success > own {
@@ -134,6 +135,18 @@ struct PaymentScoring {
     }
   }
 
+  /// The attempts with a method but for the try of an invoice that the source means to make, whose
+  /// place a proposal takes (DECISIONS.md, D-542).
+  private func others(_ method: UUIDValue, beside invoice: DueInvoice) -> [Timestamp] {
+    var others = attempts[method] ?? []
+    if invoice.nextTry != nil, let planned = planned(invoice), planned.method == method,
+      let own = others.firstIndex(of: planned.at)
+    {
+      others.remove(at: own)
+    }
+    return others
+  }
+
   /// The best time to try a charge again whose latest attempt with the method failed; `nil` where
   /// there is none, or nothing that tells times apart.
   private func retry(
@@ -146,15 +159,8 @@ struct PaymentScoring {
     else { return nil }
     let scores = try RetryScores(
       model, of: charge, at: slots, in: panel, mostRetries: policy.mostRetries)
-    var others = attempts[method.id] ?? []
-    // What is proposed takes the place of the try that the source means to make.
-    if invoice.nextTry != nil, let planned = planned(invoice), planned.method == method.id,
-      let own = others.firstIndex(of: planned.at)
-    {
-      others.remove(at: own)
-    }
     let problem = RetryProblem(
-      slots: slots, attempts: others,
+      slots: slots, attempts: others(method.id, beside: invoice),
       limits: policy.limits(ofBrand: method.attributes[PaymentMethodHistory.brand]),
       neverClasses: policy.neverClasses, mostRetries: policy.mostRetries,
       declineClass: last.declineClass, success: scores.success, refusals: refusals(charge, slots))
