@@ -159,12 +159,27 @@ struct FittedFigureTests {
       #expect(table.dropFirst().map { $0[$0.count - 2] } == ["3", "1", "2", "6"])
       // A file of a version that kept no tests is read all the same.
       var (file, model) = try document("m.json", in: folder)
-      #expect(model.removeValue(forKey: "likelihoodRatios") != nil)
+      var tests = try #require(
+        model.removeValue(forKey: "likelihoodRatios") as? [String: Any])
+      #expect(tests["missing"] == nil)
       file["model"] = model
       try JSONSerialization.data(withJSONObject: file)
         .write(to: folder.appending(path: "old.json"))
       let old = try almanac(["show", "old.json"], in: folder)
       #expect(old.status == 0 && old.stdout.contains("of a version that kept none"))
+      // Why a term has none is told.
+      let kept = try #require(tests["terms"] as? [Any])
+      tests["terms"] = [NSNull(), kept[1], NSNull()]
+      tests["missing"] = ["notConverged", NSNull(), "redundant"]
+      model["likelihoodRatios"] = tests
+      file["model"] = model
+      try JSONSerialization.data(withJSONObject: file)
+        .write(to: folder.appending(path: "few.json"))
+      let few = try almanac(["show", "few.json"], in: folder)
+      #expect(
+        few.stdout.contains(
+          "\n\nno likelihood-ratio test of size: no convergence without it\n"
+            + "no likelihood-ratio test of kind: the other terms say the same\n"), "\(few.stderr)")
       let penalised = try show(["--target", "yes"]).joined(separator: "\n")
       #expect(penalised.contains("no likelihood-ratio tests: the coefficients are penalised"))
     }

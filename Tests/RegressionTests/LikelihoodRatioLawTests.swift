@@ -1,8 +1,9 @@
 import AlmanacCore
 import Foundation
-import Regression
 import TestSupport
 import Testing
+
+@testable import Regression
 
 /// Likelihood-ratio tests of terms and models, held against closed forms and against each other.
 @Suite struct LikelihoodRatioLawTests {
@@ -117,7 +118,37 @@ import Testing
       try fit(table([("half", coarse)], outcome), .logistic, ["half"]).likelihoodRatios?.model)
     let term = try #require(tests.terms[0])
     #expect(term.degreesOfFreedom == 2 && tests.terms[1] == nil)
+    #expect(tests.missing == [nil, .redundant])
     #expect(isClose(term.statistic, whole.statistic - alone.statistic, relative: 1e-8))
+  }
+
+  @Test("a term whose fit without it does not converge is told from one that others say")
+  func notConverged() throws {
+    let (columns, outcome) = drawn(.logistic, seed: 8)
+    let rows = table(columns + [("half", columns[0].1.map { $0 / 2 })], outcome)
+    func tests(_ names: [String], steps: Int) throws -> LikelihoodRatioTests {
+      var whole = try ModelFit(
+        ModelSpecification(
+          target: "y", family: .logistic,
+          terms: names.map {
+            TermSpecification(column: $0, kind: .categorical(minimumCount: 1, maximumLevels: 50))
+          }, penalty: .fixed(0), interactions: false), rows, 1)
+      let layout = try DesignLayout(whole.fittedTerms(), whole.table)
+      var settings = GeneralizedLinearModel(family: .logistic, tolerance: 1e-9)
+      let fitted = try settings.fit(layout.design, whole.target.values)
+      settings.maximumIterations = steps
+      return try whole.likelihoodRatios(layout, settings, fitted, covariance: fitted.covariance)
+    }
+    // Columns held at zero, and columns left out where others are combinations.
+    let plain = try tests(["a", "b"], steps: 1)
+    #expect(plain.terms == [nil, nil] && plain.missing == [.notConverged, .notConverged])
+    #expect(plain.model != nil && plain.reason == nil)
+    let aliased = try tests(["a", "b", "half"], steps: 1)
+    #expect(aliased.missing == [.notConverged, .notConverged, .redundant])
+    let enough = try tests(["a", "b", "half"], steps: 50)
+    #expect(enough.terms.map { $0 == nil } == [false, false, true])
+    #expect(enough.missing == [nil, nil, .redundant])
+    #expect(try tests(["a", "b"], steps: 50).missing == nil)
   }
 
   @Test("separated classes are tested by Firth's penalised likelihood")

@@ -146,10 +146,14 @@ struct ModelText {
     }
     for (term, test) in zip(model.terms, tests.terms) { add(term.name, test) }
     if let whole = tests.model { add("(all terms)", whole) }
+    let missing = zip(model.terms, tests.missing ?? []).compactMap { term, missing in
+      missing.map { "no likelihood-ratio test of \(term.name): \($0.words)" }
+    }
+    let what =
+      tests.model != nil ? "tests by term" : tests.terms.isEmpty ? "tests" : "test of all terms"
     return (table.isEmpty ? [] : [""] + table.lines(indent: 0))
-      + (tests.reason.map { reason in
-        ["", "no likelihood-ratio tests\(tests.model == nil ? "" : " by term"): \(reason)"]
-      } ?? [])
+      + (missing.isEmpty ? [] : [""] + missing)
+      + (tests.reason.map { ["", "no likelihood-ratio \(what): \($0)"] } ?? [])
   }
 
   /// A p-value with four decimals.

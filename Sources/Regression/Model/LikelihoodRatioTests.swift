@@ -24,10 +24,50 @@ package struct LikelihoodRatioTests: Codable, Equatable, Sendable {
   package var model: LikelihoodRatioTest?
   /// Of each term as a whole, in order: all its columns are left out, and all others fitted anew.
   ///
-  /// `nil` for a term that the others say already. Empty with a ``reason``.
+  /// `nil` for a term that has none, as ``missing`` says. Empty with a ``reason``.
   package var terms: [LikelihoodRatioTest?] = []
+  /// Why each term has no test, in the order of ``terms``, `nil` for one that has; `nil` altogether
+  /// where all have, and in files of versions that did not tell.
+  package var missing: [Missing?]?
   /// Why tests are missing, in words without a full stop.
   package var reason: String?
+
+  /// Why a term has no test.
+  package enum Missing: String, Codable, Sendable {
+    /// The other terms say what it says, so that the rank does not fall without it.
+    case redundant
+    /// The fit without it did not converge.
+    case notConverged
+
+    /// The same in words, without a full stop.
+    package var words: String {
+      switch self {
+      case .redundant: "the other terms say the same"
+      case .notConverged: "no convergence without it"
+      }
+    }
+  }
+
+  /// Adds what was found of the next term.
+  mutating func append(_ outcome: Outcome) {
+    terms.append(outcome.test)
+    let before = missing ?? [Missing?](repeating: nil, count: terms.count - 1)
+    if missing != nil || outcome.missing != nil { missing = before + [outcome.missing] }
+  }
+
+  /// A test, or why there is none.
+  enum Outcome {
+    case test(LikelihoodRatioTest)
+    case none(Missing)
+
+    var test: LikelihoodRatioTest? {
+      if case .test(let test) = self { test } else { nil }
+    }
+
+    var missing: Missing? {
+      if case .none(let missing) = self { missing } else { nil }
+    }
+  }
 }
 
 extension ModelFit {
@@ -65,7 +105,13 @@ extension ModelFit {
     let tester = TermTester(
       fit: self, layout: layout, settings: settings, fitted: fitted, rank: rank,
       covariance: covariance)
-    var tests = LikelihoodRatioTests(model: try tester.wholeModel())
+    var tests = LikelihoodRatioTests()
+    if rank > 1 {
+      let whole = try tester.wholeModel()
+      tests.model = whole.test
+      // Shown of all terms; the tests by term are looked for all the same.
+      if whole.missing != nil { tests.reason = "no convergence without any term" }
+    }
     let operations =
       Double(table.rowCount) * Double(width) * Double(width) * Double(layout.terms.count)
     guard width <= ModelFit.testedColumns, operations <= ModelFit.testedOperations else {
@@ -73,7 +119,7 @@ extension ModelFit {
       return tests
     }
     for range in layout.ranges {
-      tests.terms.append(try tester.term(Set(range.map { $0 + 1 })))
+      tests.append(try tester.term(Set(range.map { $0 + 1 })))
     }
     return tests
   }
@@ -89,14 +135,14 @@ private struct TermTester {
   let covariance: Matrix?
 
   /// The test of everything but the intercept.
-  func wholeModel() throws(RegressionError) -> LikelihoodRatioTest? {
-    guard rank > 1 else { return nil }
+  func wholeModel() throws(RegressionError) -> LikelihoodRatioTests.Outcome {
     if fitted.usedFirth {
       return try held(Set(1..<layout.design.columnCount))
     }
-    return LikelihoodRatioTest(
-      statistic: 2 * (fitted.logLikelihood - fitted.nullLogLikelihood),
-      degreesOfFreedom: rank - 1)
+    return .test(
+      LikelihoodRatioTest(
+        statistic: 2 * (fitted.logLikelihood - fitted.nullLogLikelihood),
+        degreesOfFreedom: rank - 1))
   }
 
   /// The test of the given columns.
@@ -104,7 +150,7 @@ private struct TermTester {
   /// Where no column is a combination of others, their coefficients are held at zero, which needs no
   /// copy of the design. Else a column that yielded to one of these may come back without them, so
   /// that the rank is decided anew.
-  func term(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTest? {
+  func term(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTests.Outcome {
     guard !fitted.aliased.isEmpty else { return try held(columns) }
     let others = (0..<layout.design.columnCount).filter { !columns.contains($0) }
     var reduced = settings
@@ -114,9 +160,11 @@ private struct TermTester {
       layout.design.selecting(columns: others), fit.target.values, weights: fit.weights,
       offset: fit.offset, start: others.map { fitted.coefficients[$0] })
     let lost = rank - (others.count - without.aliased.count)
-    guard lost > 0, without.status == .converged else { return nil }
-    return LikelihoodRatioTest(
-      statistic: 2 * (fitted.logLikelihood - without.logLikelihood), degreesOfFreedom: lost)
+    guard lost > 0 else { return .none(.redundant) }
+    guard without.status == .converged else { return .none(.notConverged) }
+    return .test(
+      LikelihoodRatioTest(
+        statistic: 2 * (fitted.logLikelihood - without.logLikelihood), degreesOfFreedom: lost))
   }
 
   /// The test of columns by a fit with their coefficients held at zero.
@@ -125,16 +173,17 @@ private struct TermTester {
   /// all columns.
   ///
   /// - SeeAlso: Heinze & Schemper, *Statistics in Medicine* 21(16), 2002, doi:10.1002/sim.1047.
-  private func held(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTest? {
+  private func held(_ columns: Set<Int>) throws(RegressionError) -> LikelihoodRatioTests.Outcome {
     var reduced = settings
     reduced.firth = fitted.usedFirth ? .always : .never
     reduced.heldAtZero = columns
     let without = try reduced.fit(
       layout.design, fit.target.values, weights: fit.weights, offset: fit.offset,
       start: start(without: columns.sorted()))
-    guard without.status == .converged else { return nil }
-    return LikelihoodRatioTest(
-      statistic: 2 * (fitted.objective - without.objective), degreesOfFreedom: columns.count)
+    guard without.status == .converged else { return .none(.notConverged) }
+    return .test(
+      LikelihoodRatioTest(
+        statistic: 2 * (fitted.objective - without.objective), degreesOfFreedom: columns.count))
   }
 
   /// Where the best fit without some columns is to be looked for: the most likely place on the normal

@@ -136,7 +136,7 @@ struct ModelFit {
     return try grouped(layout, single, PenaltyGroups.main(layout.terms, layout.ranges))
   }
 
-  private mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {
+  mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {
     if let declared = specification.terms {
       var terms: [FittedTerm] = []
       for term in declared { terms.append(try FittedTerm(term, training: table)) }
