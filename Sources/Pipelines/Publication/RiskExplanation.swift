@@ -16,9 +16,13 @@ package struct RiskExplanation: Sendable {
 
   /// What a feature adds to the log-odds.
   package struct Reason: Sendable {
+    /// The feature's name; `base` for what every row begins with.
     package var feature: String
+    /// Its value as it was seen; `nil` where it is missing or no number.
     package var value: Double?
+    /// What it adds to the log-odds; NaN where what was published does not say.
     package var contribution: Double
+    /// The same in words; empty where what was published has none.
     package var text: String
   }
 
