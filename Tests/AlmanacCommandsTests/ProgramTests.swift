@@ -68,6 +68,7 @@ struct ProgramTests {
       (["run", "nightly", "--jobs", "0"], "--jobs is a whole number from 1 to 256, found \"0\""),
       (["run", "nightly", "--jobs", "-4"], "from 1 to 256, found \"-4\""),
       (["run", "nightly", "--date", "today"], "--date is a date such as"),
+      (["explain", "churn", "--as-of", "today"], "--as-of is a date such as 2026-01-31"),
       (["run", "nightly", "--data="], "--data needs a value, found an empty one"),
       (["run", "nightly", "extra"], "unexpected argument \"extra\""),
       (["run", "nightly", "--forse"], "unknown option --forse (did you mean \"--force\"?)"),

@@ -51,12 +51,7 @@ package struct ExplainCommand: Command {
     format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
     projectPath = try scanner.value("--project") ?? "."
     rowLimit = try scanner.integer("--rows", in: 1...1_000)
-    date = try scanner.value("--as-of").map { text in
-      guard let date = CalendarDate(text) else {
-        throw UsageError("--as-of is \(shown(text)); give a date such as 2026-01-31")
-      }
-      return date
-    }
+    date = try scanner.date("--as-of")
     guard let model = scanner.operand() else {
       throw UsageError("name the model, such as `almanac explain churn COMPANY`")
     }
