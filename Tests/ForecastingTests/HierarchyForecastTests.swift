@@ -77,6 +77,26 @@ struct HierarchyForecastTests {
     #expect(result.coverage[0] != nil)
   }
 
+  @Test("a leaf is forecast from what was supplied only where something is supplied now")
+  func suppliedLeaf() throws {
+    let input = Self.business(seed: 5, companies: 4, periods: 36)
+    let settings = HierarchySettings(horizon: 3, season: 12, isLevel: true)
+    let leaf = try #require(input.nodes.firstIndex { $0.role == .leaf })
+    let plain = try HierarchyForecaster(input, settings: settings).node(leaf)
+    func forecast(_ supplied: [Int: [Double]]) throws -> NodeForecast {
+      var nodes = input.nodes
+      nodes[leaf].supplied = SuppliedForecasts(supplied)
+      let given = HierarchyInput(nodes: nodes, sums: input.hierarchy.sums)
+      return try HierarchyForecaster(given, settings: settings).node(leaf)
+    }
+    let once = try forecast([30: [1, 2, 3]])
+    #expect(once == plain)
+    #expect(once.model == "naive")
+    let now = try forecast([30: [1, 2, 3], 36: [4, 5, 6]])
+    #expect(now.model == "bottom_up")
+    #expect(now.points == [4, 5, 6])
+  }
+
   @Test("keep what is known of the first period, and still add up")
   func floors() throws {
     let input = Self.business(seed: 4, companies: 12, periods: 40, floor: 150)

@@ -125,7 +125,7 @@ package struct HierarchyForecaster: Sendable {
     // A company's amounts come in bills: what stands alone is no exception there.
     settings.masksPulses = false
     var reason: String? = "one of many: it is corrected by its total"
-    if let supplied = input.nodes[node].supplied {
+    if let supplied = input.nodes[node].supplied, supplied.points(before: input.count) != nil {
       settings.members = [.bottomUp]
       settings.supplied = supplied.dropping(first)
     } else if case .simple(let member, let why) = SeriesKind(values) {
