@@ -56,6 +56,27 @@ package struct RidgePath: Sendable {
     }
   }
 
+  /// Forms the Gram matrix of a design given by its columns, for callers that have no matrix.
+  ///
+  /// - Parameters:
+  ///   - columns: one per coefficient, equally long.
+  ///   - weights: one per row, not negative and not all zero; `nil` weighs all rows alike.
+  ///   - penaltyFactors: one per column, not negative; `nil` stands for 1.
+  ///   - standardisesColumns: whether the penalty of a column is multiplied by its mean square.
+  /// - Throws: as for a matrix; `.linearAlgebra` for columns of different lengths.
+  /// - Complexity: O(n·p²).
+  package init(
+    columns: [[Double]], weights: [Double]? = nil, penaltyFactors: [Double]? = nil,
+    standardisesColumns: Bool = false
+  ) throws(RegressionError) {
+    let design = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
+      try Matrix(columns: columns)
+    }
+    try self.init(
+      design: design, weights: weights, penaltyFactors: penaltyFactors,
+      standardisesColumns: standardisesColumns)
+  }
+
   /// The coefficients for one penalty and several targets at once.
   ///
   /// - Parameters:

@@ -121,6 +121,22 @@ import Testing
       })
   }
 
+  @Test(
+    "a design given by its columns is the matrix of them, and columns of two lengths are refused")
+  func designOfColumns() throws {
+    let (design, target, weights) = try problem(seed: 2)
+    let columns = (0..<design.columnCount).map { Array(design.column($0)) }
+    let factors = columns.indices.map { $0 == 0 ? 0.0 : 1 }
+    let ours = try RidgePath(
+      columns: columns, weights: weights, penaltyFactors: factors, standardisesColumns: true)
+    let other = try RidgePath(
+      design: design, weights: weights, penaltyFactors: factors, standardisesColumns: true)
+    #expect(
+      try ours.fit(target, penalty: 0.3).coefficients
+        == other.fit(target, penalty: 0.3).coefficients)
+    #expect(throws: RegressionError.self) { try RidgePath(columns: [[1, 2], [3]]) }
+  }
+
   @Test("a whole weight counts as that many rows")
   func weightsAreRepetitions() throws {
     let (design, target, _) = try problem(seed: 2)

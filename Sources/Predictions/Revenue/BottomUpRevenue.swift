@@ -1,6 +1,5 @@
 import Billing
 import Glibc
-import LinearAlgebra
 package import Regression
 
 /// Forecasts MRR from its movements: each kind by a small regression of what was not scheduled, beside
@@ -124,15 +123,9 @@ package enum BottomUpRevenue {
       let used = coefficients.indices.filter { column in
         (isSeasonal || column < Surprises.seasonal) && rows.contains { $0[column] != 0 }
       }
-      let design: Matrix
-      do {
-        design = try Matrix(columns: used.map { column in rows.map { $0[column] } })
-      } catch {
-        throw .linearAlgebra(error)
-      }
       let path = try RidgePath(
-        design: design, weights: weights, penaltyFactors: used.map { $0 == 0 ? 0 : 1 },
-        standardisesColumns: true)
+        columns: used.map { column in rows.map { $0[column] } }, weights: weights,
+        penaltyFactors: used.map { $0 == 0 ? 0 : 1 }, standardisesColumns: true)
       var best: (score: Double, fit: [Double])?
       for penalty in penalties {
         let fit = try path.fit(target, penalty: penalty)
