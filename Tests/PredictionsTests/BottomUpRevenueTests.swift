@@ -110,7 +110,7 @@ struct BottomUpRevenueTests {
     var scheduled = 0
     for months in 1...World.months {
       var input = world.input
-      input.knownBy = world.knownAt[months - 1]
+      input.knownBy = Timestamp(microseconds: world.knownAt[months - 1].microseconds - 1)
       input.end = world.instant(World.months + horizon + 1, day: 0)
       let ledger = try RevenueLedger(input, settings: try Self.settings())
       var sums: [String: [[Int128]]] = [:]
@@ -138,6 +138,38 @@ struct BottomUpRevenueTests {
       }
     }
     #expect(scheduled > 50)
+  }
+
+  @Test("what is recorded at the instant a month ends is known from the next month on")
+  func boundary() throws {
+    let world = try World(seed: 10, companies: 40)
+    let plain = try world.history(horizon: 4)
+    let months = 20
+    let end = world.knownAt[months - 1]
+    var recorded = world
+    recorded.changes.append(
+      SubscriptionChange(
+        id: UUIDValue(high: 5, low: 1), subscription: UUIDValue(high: 6, low: 1),
+        company: UUIDValue(high: 1, low: 1_000), sequence: 1, kind: .new,
+        plan: UUIDValue(high: 4, low: 1), quantity: 1, recurringAmount: 9_000_000,
+        periodMonths: 1, currency: CurrencyCode("USD"), effectiveAt: world.instant(5, day: 3),
+        recordedAt: end))
+    let active = try #require(
+      RevenueLedger(world.input, settings: try Self.settings()).companies.first {
+        $0.amount(atEnd: end) > 0 && $0.amount(atEnd: world.instant(months + 1, day: 0)) > 0
+      }?.company)
+    var input = world.input
+    input.deletions = [active: end]
+    let deleted = MovementHistory(
+      input, settings: try Self.settings(), start: world.start, knownAt: world.knownAt,
+      horizon: 4, segments: world.segments)
+    for history in [try recorded.history(horizon: 4), deleted] {
+      #expect(history.total[..<months] == plain.total[..<months])
+      #expect(history.total[months] != plain.total[months])
+      for (name, tables) in plain.segments {
+        #expect(history.segments[name]?[..<months] == tables[..<months])
+      }
+    }
   }
 
   @Test("rates that hold are continued, what is scheduled is added, and neither counts twice")
@@ -208,7 +240,7 @@ struct BottomUpRevenueTests {
     let whole = try world.history(horizon: 6)
     for months in [12, 24, 30] {
       var part = world
-      part.changes.removeAll { $0.recordedAt > world.knownAt[months - 1] }
+      part.changes.removeAll { $0.recordedAt >= world.knownAt[months - 1] }
       let known = try part.history(horizon: 6)
       #expect(known.total[..<months] == whole.total[..<months], "seed \(seed)")
       #expect(

@@ -33,7 +33,7 @@ extension MovementKind {
 
 /// The movements of MRR as they were known at the end of each month (DECISIONS.md, D-502).
 ///
-/// What was known at a time is the ledger of the changes recorded by then, led beyond that time: so
+/// What was known at a time is the ledger of the changes recorded before it, led beyond that time: so
 /// it holds cancellations and changes of plan that were scheduled and had not taken effect. Exchange
 /// rates of later days are not read; scheduled amounts keep the last rate.
 package struct MovementHistory: Sendable {
@@ -51,8 +51,8 @@ package struct MovementHistory: Sendable {
   ///   - input: what the ledger is made of.
   ///   - settings: the settings it is made with.
   ///   - start: the first day of the first month.
-  ///   - knownAt: for each month the time whose knowledge counts, usually the month's end; of the
-  ///     last it may be later. Ascending, at least one.
+  ///   - knownAt: for each month the time before which knowledge counts, usually the month's end; of
+  ///     the last it may be later. Ascending, at least one.
   ///   - horizon: how many months ahead scheduled changes are looked for.
   ///   - segments: the segment of each company that has one.
   /// - Complexity: the companies' ledgers are made anew only after months that bring them a change.
@@ -147,13 +147,14 @@ private struct MovementReader {
     }
   }
 
-  /// The position of the first time at which something of an instant is known.
+  /// The position of the first time at which something of an instant is known: at the end of a month
+  /// what is recorded at that very instant is the next month's.
   private func month(of instant: Timestamp) -> Int? {
     var low = 0
     var high = knownAt.count
     while low < high {
       let middle = (low + high) / 2
-      if knownAt[middle] < instant { low = middle + 1 } else { high = middle }
+      if knownAt[middle] <= instant { low = middle + 1 } else { high = middle }
     }
     return low < knownAt.count ? low : nil
   }
@@ -184,13 +185,13 @@ private struct MovementReader {
   /// keeps what was known of it before.
   private func ledgers(of wanted: [Int], at instant: Timestamp) -> [Int: CompanyLedger] {
     var base = input
-    base.knownBy = instant
+    // The instant itself is no longer part of the month that it ends.
+    let last = Timestamp(microseconds: instant.microseconds - 1)
+    base.knownBy = last
     base.end = start.monthStart(adding: knownAt.count + horizon + 1).startUTC
-    base.deletions = input.deletions.filter { $0.value <= instant }
+    base.deletions = input.deletions.filter { $0.value < instant }
     base.modules = [:]
-    let last = input.zones.standard.localDate(
-      at: Timestamp(microseconds: instant.microseconds - 1))
-    base.rates = input.rates.held(after: last)
+    base.rates = input.rates.held(after: input.zones.standard.localDate(at: last))
     func made(_ positions: [Int]) -> RevenueLedger? {
       var part = base
       part.changes = positions.flatMap { changes[$0] }
