@@ -172,6 +172,91 @@ struct BottomUpRevenueTests {
     }
   }
 
+  @Test(
+    "of a month that has begun, what happened is told from what is scheduled", arguments: [11, 12])
+  func begun(seed: UInt64) throws {
+    var world = try World(seed: seed, companies: 200)
+    let months = 30
+    let now = world.instant(months, day: 14)
+    for (number, day) in [(UInt64(1), 8), (2, 25)] {
+      let company = UUIDValue(high: 1, low: 1_000 + number)
+      world.segments[company] = "large"
+      for (sequence, kind) in [(Int64(1), ChangeKind.new), (2, .cancel)] {
+        world.changes.append(
+          SubscriptionChange(
+            id: UUIDValue(high: 5, low: number << 8 | UInt64(sequence)),
+            subscription: UUIDValue(high: 6, low: number), company: company, sequence: sequence,
+            kind: kind, plan: UUIDValue(high: 4, low: 1), quantity: 1, recurringAmount: 9_000_000,
+            periodMonths: 1, currency: CurrencyCode("USD"),
+            effectiveAt: sequence == 1 ? world.instant(2, day: 0) : world.instant(months, day: day),
+            recordedAt: sequence == 1 ? world.instant(2, day: 0) : world.instant(months, day: 5)))
+      }
+    }
+    let history = MovementHistory(
+      world.input, settings: try Self.settings(), start: world.start,
+      knownAt: world.knownAt[..<(months - 1)] + [now], horizon: 4, segments: world.segments)
+    // The oracle: a ledger that ends now.
+    var input = world.input
+    input.knownBy = now
+    input.end = now
+    let ledger = try RevenueLedger(input, settings: try Self.settings())
+    var happened: [String: [Double]] = [:]
+    for company in ledger.companies {
+      let segment = world.segments[company.company] ?? ForecastSubject.unknownSegment
+      for movement in company.movements
+      where movement.month == world.start.monthStart(adding: months) {
+        for name in ["", segment] {
+          happened[name, default: [Double](repeating: 0, count: 6)][movement.kind.column] +=
+            Double(movement.amount) / 10_000
+        }
+      }
+    }
+    #expect(happened.count > 1)
+    for (name, amounts) in happened {
+      let found = name.isEmpty ? history.total : try #require(history.segments[name])
+      let realised = try #require(found.last).realised
+      for (ours, other) in zip(realised, amounts) {
+        #expect(abs(ours - other) < 1e-6, "seed \(seed), \(name)")
+      }
+      #expect(found.dropLast().allSatisfy { $0.realised.allSatisfy { $0 == 0 } })
+    }
+    let last = try #require(history.total.last)
+    let rest = zip(last.rows[months + 1], last.realised).map { $0 - $1 }
+    #expect(rest[MovementKind.churned.column] == -900, "seed \(seed)")
+    #expect(last.realised[MovementKind.churned.column] <= -900, "seed \(seed)")
+  }
+
+  @Test("what happened in a month that has begun counts whole, and only the rest may be withdrawn")
+  func realised() throws {
+    // Two fifths of what is scheduled a month ahead are withdrawn, and nothing else churns.
+    var random = SplitMix64(seed: 13)
+    let due = (0...31).map { _ in -(20 + 60 * random.nextUnit()) }
+    let rows = (0...31).map { row in
+      row == 0 ? [2_000.0, 0, 0, 0, 0, 0] : [30, 0, 0, 0.6 * due[row], 0, 0]
+    }
+    func forecast(realised: Double, scheduled: Double) throws -> Double {
+      let none = [Double](repeating: 0, count: 6)
+      let tables = (1...30).map { months in
+        var table = MovementTable(
+          rows: rows[...months] + [[Double]](repeating: none, count: 32 - months))
+        table.rows[months + 1][3] = months < 30 ? due[months + 1] : realised + scheduled
+        if months == 30 { table.realised[3] = realised }
+        return table
+      }
+      return try BottomUpRevenue.forecast(tables[...], horizon: 1, remaining: 0.5)[0]
+    }
+    let (begun, both) = (
+      try forecast(realised: -500, scheduled: 0), try forecast(realised: -500, scheduled: -100)
+    )
+    let (nothing, scheduled) = (
+      try forecast(realised: 0, scheduled: 0), try forecast(realised: 0, scheduled: -100)
+    )
+    // A part of what is scheduled is expected to be withdrawn, nothing of what happened.
+    #expect(nothing - scheduled > 50 && nothing - scheduled < 75)
+    #expect(abs(begun - (nothing - 500)) < 1e-6)
+    #expect(abs(both - (scheduled - 500)) < 1e-6)
+  }
+
   @Test("rates that hold are continued, what is scheduled is added, and neither counts twice")
   func recursion() throws {
     // 100 new a month, 2 % of MRR lost in every month: the sum of a geometric series.

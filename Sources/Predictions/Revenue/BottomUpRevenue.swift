@@ -46,13 +46,15 @@ package enum BottomUpRevenue {
       var losses = 0.0
       var gains = 0.0
       for (kind, model) in models {
-        let scheduled = now.rows[end + lead][kind.column]
+        // What has happened is certain: only the rest may be withdrawn.
+        let realised = lead == 1 ? now.realised[kind.column] : 0
+        let scheduled = now.rows[end + lead][kind.column] - realised
         let exposure = kind.exposure(level: level, lost: lost)
         let surprise =
           model?.value(
             exposure: exposure, lead: lead, years: elapsed / 12, row: end + lead,
             scheduled: scheduled, remaining: lead == 1 ? remaining : 1) ?? 0
-        let amount = scheduled + surprise
+        let amount = realised + kind.rest(scheduled: scheduled, surprise: surprise)
         switch kind {
         case .contraction: losses += min(0, amount)
         case .churned:
@@ -166,6 +168,16 @@ extension MovementKind {
     case .new, .fx: 1
     case .expansion, .contraction, .churned: max(0, level)
     case .reactivation: lost
+    }
+  }
+
+  /// What is still to come of a month: it has the sign of its kind, so that no surprise undoes what has
+  /// happened, unless what is scheduled itself does.
+  fileprivate func rest(scheduled: Double, surprise: Double) -> Double {
+    switch self {
+    case .contraction, .churned: min(scheduled + surprise, max(0, scheduled))
+    case .new, .expansion, .reactivation: max(scheduled + surprise, min(0, scheduled))
+    case .fx: scheduled + surprise
     }
   }
 }

@@ -7,9 +7,18 @@ package struct MovementTable: Equatable, Sendable {
   ///
   /// Row 0 is all that lies before the first period, row `r` the period `r − 1`.
   package var rows: [[Double]]
+  /// Per kind, what of the first row to forecast had already happened; the rest of that row was
+  /// scheduled.
+  package var realised: [Double]
 
-  /// A table of rows.
-  package init(rows: [[Double]]) { self.rows = rows }
+  /// A table of rows; `realised` is 0 where the month to forecast had not begun.
+  package init(
+    rows: [[Double]],
+    realised: [Double] = [Double](repeating: 0, count: MovementKind.allCases.count)
+  ) {
+    self.rows = rows
+    self.realised = realised
+  }
 
   /// MRR at the end of a row.
   package func level(_ row: Int) -> Double {
@@ -71,6 +80,10 @@ package struct MovementHistory: Sendable {
         scheduled[company, default: [:]][months] = levels
       }
     }
+    let last = knownAt.count - 1
+    let (whole, parts) = reader.realised()
+    total[last].realised = whole.table.rows[0]
+    for (name, sums) in parts { self.segments[name]?[last].realised = sums.table.rows[0] }
   }
 }
 
@@ -166,11 +179,7 @@ private struct MovementReader {
     let known = ledgers(of: moved, at: knownAt[months - 1])
     for company in moved {
       guard let ledger = known[company] else { continue }
-      let found = ledger.movements.compactMap { movement -> Part? in
-        let row = max(0, Periods.months(from: start, to: movement.month) + 1)
-        guard row < total.rows.count else { return nil }
-        return Part(row: row, column: movement.kind.column, amount: movement.amount)
-      }
+      let found = found(in: ledger)
       for (list, sign) in [(parts[company], -1), (found, 1)] as [([Part], Int128)] {
         total.add(list, sign: sign)
         segments[names[company]]?.add(list, sign: sign)
@@ -179,16 +188,46 @@ private struct MovementReader {
     }
   }
 
-  /// The ledgers of companies by what was known at a time, by position.
+  /// The movements of a ledger, but for those beyond the last row.
+  private func found(in ledger: CompanyLedger) -> [Part] {
+    ledger.movements.compactMap { movement in
+      let row = max(0, Periods.months(from: start, to: movement.month) + 1)
+      guard row < total.rows.count else { return nil }
+      return Part(row: row, column: movement.kind.column, amount: movement.amount)
+    }
+  }
+
+  /// What had happened before the last time in the month after the last: one row of all companies,
+  /// and one of each segment.
+  func realised() -> (total: MovementSums, segments: [String: MovementSums]) {
+    let row = knownAt.count + 1
+    let instant = knownAt[knownAt.count - 1]
+    let moved = companies.indices.filter { parts[$0].contains { $0.row == row } }
+    var total = MovementSums(rowCount: 1)
+    var segments: [String: MovementSums] = [:]
+    for (company, ledger) in ledgers(of: moved, at: instant, through: instant) {
+      let happened = found(in: ledger).filter { $0.row == row }.map {
+        Part(row: 0, column: $0.column, amount: $0.amount)
+      }
+      total.add(happened, sign: 1)
+      segments[names[company], default: MovementSums(rowCount: 1)].add(happened, sign: 1)
+    }
+    return (total, segments)
+  }
+
+  /// The ledgers of companies by what was known before a time, by position; led on to `end`, or
+  /// through all rows.
   ///
   /// A company whose rows make no ledger at that time, such as one whose terms were recorded later,
   /// keeps what was known of it before.
-  private func ledgers(of wanted: [Int], at instant: Timestamp) -> [Int: CompanyLedger] {
+  private func ledgers(
+    of wanted: [Int], at instant: Timestamp, through end: Timestamp? = nil
+  ) -> [Int: CompanyLedger] {
     var base = input
     // The instant itself is no longer part of the month that it ends.
     let last = Timestamp(microseconds: instant.microseconds - 1)
     base.knownBy = last
-    base.end = start.monthStart(adding: knownAt.count + horizon + 1).startUTC
+    base.end = end ?? start.monthStart(adding: knownAt.count + horizon + 1).startUTC
     base.deletions = input.deletions.filter { $0.value < instant }
     base.modules = [:]
     base.rates = input.rates.held(after: input.zones.standard.localDate(at: last))
