@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -19,6 +20,28 @@ struct NotifyTests {
 
   private func kinds(_ requests: [WebhookServer.Request]) -> [String] {
     requests.map { $0.object["kind"] as? String ?? "?" }
+  }
+
+  @Test("say nothing of an attempt that the next one makes good", .database)
+  func attempts() throws {
+    let server = try WebhookServer()
+    defer { server.stop() }
+    let place = try Workplace(retries: "{attempts: 2, backoff: 1s}")
+    try place.edit(
+      "pipelines/nightly.yaml", "currency: GBP",
+      "currency: GBP\nnotify: {webhook: '\(server.url("/hook"))'}")
+    let (blocker, night) = try place.blockedNight(
+      by: "LOCK TABLE analytics.daily_metrics IN ACCESS EXCLUSIVE MODE")
+    try place.sql(
+      """
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'almanac'
+      """)
+    try blocker.run("ROLLBACK")
+    #expect(night.end() == 0)
+    #expect(try place.value("SELECT count(*) FROM almanac.runs WHERE status = 'failed'") == "1")
+    let told = kinds(server.take())
+    #expect(!told.contains("failure") && !told.contains("recovery"), "\(told)")
   }
 
   @Test("tell of a failure once, of the recovery, of rules, refusals and late nights", .database)

@@ -42,7 +42,7 @@ struct ScheduleTests {
         URL(filePath: "/bin/sh"), ["-c", "\(command.prefix { $0 != "&" }) && pwd"], environment: [:]
       )
       #expect(shell.stdout.hasSuffix("/it's 5% mine\n"), "\(shell.stderr)")
-      #expect(line[0].hasSuffix("/almanac run nightly --quiet"))
+      #expect(line[0].hasSuffix("/almanac run nightly --quiet --if-running wait"))
     }
   }
 

@@ -35,7 +35,7 @@ final class Workplace {
     }
     // What fails here is to fail at once.
     try edit(
-      "pipelines/nightly.yaml", "retries: {attempts: 3, backoff: 30s}\n",
+      "pipelines/nightly.yaml", "retries: {attempts: 3, backoff: 10s}\n",
       retries.map { "retries: \($0)\n" } ?? "")
     let connection = try TestDatabase.current.connect()
     if isFilled {

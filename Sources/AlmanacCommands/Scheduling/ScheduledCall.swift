@@ -14,7 +14,9 @@ struct ScheduledCall {
   var zone: String { pipeline.countsCompanyDays ? "UTC" : pipeline.zone }
 
   /// The words of the command line.
-  var words: [String] { [program, "run", pipeline.name, "--quiet"] }
+  ///
+  /// It waits for a run of another pipeline, which does not do what this one does.
+  var words: [String] { [program, "run", pipeline.name, "--quiet", "--if-running", "wait"] }
 
   /// The call that looks, a minute after the deadline, whether the night is late: the words, and the
   /// seconds to wait from the time that the night is due; `nil` without a deadline or anybody to tell.
@@ -80,11 +82,7 @@ struct ScheduledCall {
   }
 
   private var serviceLines: [String] {
-    [
-      "ExecStart=" + words.map(Self.unitQuoted).joined(separator: " "),
-      "# Another run is at work: it does what is missing.",
-      "SuccessExitStatus=75",
-    ]
+    ["ExecStart=" + words.map(Self.unitQuoted).joined(separator: " ")]
   }
 
   private func serviceUnit(_ lines: [String]) -> [String] {

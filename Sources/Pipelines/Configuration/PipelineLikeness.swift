@@ -37,6 +37,11 @@ extension Node {
           expected: "one of the two, since pipeline \(name) says it", suggestion: nil)
       }
     }
+    if let own = stageItem("rollup") {
+      throw .unexpected(
+        own.mark, found: "grains of its own beside `like: \(name)`",
+        expected: "- rollup alone, since pipeline \(name) says them", suggestion: nil)
+    }
     let shared = other.stageItem("rollup") ?? Node.allGrains
     var filled = entries.filter { $0.key != "like" }.map { entry in
       guard entry.key == "stages", case .sequence(let items) = entry.value.content else {

@@ -139,6 +139,7 @@ struct TableLoad {
     let writer = writer
     let reported = context.progress
     let forgotten = context.directory.manifest.forgotten ?? []
+    let earlier = held.datasets.mapValues(\.watermark.takenAt)
     let rows = try mapConcurrently(
       tasks, jobs: context.jobs, context: { try Connection(source, purpose: .source) },
       work: { connection, task in
@@ -147,7 +148,7 @@ struct TableLoad {
         let (rows, cut) = try TableLoad.read(
           load.chunks[task.chunk], of: definition, from: identity,
           expecting: load.watermark.relations ?? [], on: connection, to: writer,
-          forgotten: forgotten, progress: reported)
+          after: earlier[task.dataset], forgotten: forgotten, progress: reported)
         try progress.finish(
           task.chunk, of: task.dataset, blocks: task.blocks, rows: rows.read, parts: rows.parts,
           lifted: rows.lifting.lifted, cut: cut)
@@ -165,7 +166,7 @@ struct TableLoad {
   private static func read(
     _ chunk: Manifest.Load.Chunk, of definition: DatasetDefinition, from identity: SourceIdentity,
     expecting relations: [Watermark.Relation], on connection: Connection, to writer: PartWriter,
-    forgotten: [Forgotten], progress: ProgressSink
+    after earlier: String?, forgotten: [Forgotten], progress: ProgressSink
   ) throws -> (rows: ReadRows, cut: SourceCut) {
     try connection.transaction(.repeatableReadReadOnly()) {
       try connection.runScript("LOCK TABLE \(definition.sqlSource) IN ACCESS SHARE MODE")
@@ -179,7 +180,8 @@ struct TableLoad {
         relations.contains(Watermark.Relation(oid: relation.oid, filenode: relation.filenode))
       else { return (rows, cut) }
       let reader = PieceReader(
-        plan: plan, writer: writer, maximumWaitingRows: 0, forgotten: forgotten,
+        plan: plan, writer: writer, maximumWaitingRows: 0,
+        seen: cut.clock(after: [earlier].compactMap(\.self)), forgotten: forgotten,
         keepsSmallDaysLoose: true, progress: progress)
       let piece = SourcePiece(relation: relation, start: chunk.start, end: chunk.end)
       rows = try reader.read(

@@ -33,6 +33,7 @@ struct AlertReading {
 
   /// The first failed run of each night since the last one that did its night.
   ///
+  /// An attempt that the same process followed by another one is none.
   /// Runs of some stages only are the business of whoever started them.
   private func failures() throws -> [Alert] {
     let rows = try connection.query(
@@ -40,8 +41,12 @@ struct AlertReading {
       WITH ended AS (
         SELECT run_id, logical_date, status, error, finished_at, started_at,
           count(*) FILTER (WHERE status = 'succeeded') OVER (ORDER BY started_at, run_id) AS streak
-        FROM almanac.runs
-        WHERE pipeline = $1 AND status IN ('succeeded', 'failed') AND NOT starts_with(settings_digest, 'partial')),
+        FROM almanac.runs AS r
+        WHERE pipeline = $1 AND status IN ('succeeded', 'failed')
+          AND NOT starts_with(settings_digest, 'partial')
+          AND NOT (status = 'failed' AND EXISTS (SELECT FROM almanac.runs AS next
+            WHERE next.pipeline = r.pipeline AND next.logical_date = r.logical_date
+              AND next.pid = r.pid AND next.host = r.host AND next.started_at > r.started_at))),
       first AS (
         SELECT DISTINCT ON (streak, logical_date) * FROM ended WHERE status = 'failed'
         ORDER BY streak, logical_date, started_at, run_id)

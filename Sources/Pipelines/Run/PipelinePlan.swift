@@ -45,7 +45,7 @@ extension PipelineRunner {
 
   private func plan(_ opening: Opening, _ directory: DataDirectory) throws -> PipelinePlan {
     var plan = PipelinePlan(pipeline: opening.pipeline.name, date: opening.date, reason: "")
-    plan.notices = directory.notices
+    plan.notices = directory.notices + opening.notices
     let reading = LedgerReading(opening.connection)
     let digest = settingsDigest(opening.pipeline)
     let state = try nightState(reading, opening, settingsDigest: digest, directory: directory)
@@ -63,7 +63,9 @@ extension PipelineRunner {
     let unfinished =
       try request.redo.range.map {
         try reading.unfinishedBackfill(
-          LedgerReading.backfillMark($0, settingsDigest: digest), pipeline: opening.pipeline.name)
+          LedgerReading.backfillMark(
+            $0, stages: opening.stages.map(\.kind), settingsDigest: digest),
+          pipeline: opening.pipeline.name)
       } ?? []
     let context = RunContext(
       run: .zero, project: project, pipeline: opening.pipeline, date: opening.date,

@@ -154,7 +154,12 @@ package struct PipelineRunner {
         report.notices += tell(nil, hasBegun: true)
         return report
       } catch {
-        if try waits(for: &attempt, after: error) { continue }
+        do {
+          if try waits(for: &attempt, after: error) { continue }
+        } catch let interruption {
+          for line in attempt.lines(of: request, after: error) { log(.error, line) }
+          throw interruption
+        }
         for notice in tell(error, hasBegun: attempt.hasBegun) { log(.warning, notice) }
         for line in attempt.lines(of: request, after: error) { log(.error, line) }
         throw error
@@ -203,7 +208,7 @@ package struct PipelineRunner {
       holder: "\(request.pipeline) for \(date) on \(request.host), process \(request.processID)")
     let ledger = Ledger(lock, run: run)
     var report = RunReport(run: run.description, pipeline: pipeline.name, date: date)
-    report.notices += RunReport.notices(crashed: try ledger.markCrashed())
+    report.notices += opening.notices + RunReport.notices(crashed: try ledger.markCrashed())
     let directory = try DataDirectory(path: request.dataPath)
     report.notices += try Forgetting(lock, directory: directory, project: project).catchUp()
     if !request.redo.isAny, request.selection.isWhole,
@@ -217,7 +222,8 @@ package struct PipelineRunner {
       return report
     }
     let backfill = request.redo.range.map {
-      LedgerReading.backfillMark($0, settingsDigest: settingsDigest)
+      LedgerReading.backfillMark(
+        $0, stages: opening.stages.map(\.kind), settingsDigest: settingsDigest)
     }
     let unfinished =
       try backfill.map {
@@ -271,6 +277,8 @@ package struct PipelineRunner {
     let date: CalendarDate
     /// Which database the source is.
     let source: String
+    /// A line about stages that were asked for and cannot be done for a range of days.
+    let notices: [String]
   }
 
   /// Checks the request, connects, and finds the date.
@@ -296,7 +304,7 @@ package struct PipelineRunner {
     }
     return Opening(
       pipeline: pipeline, zone: zone, stages: stages, connection: connection, date: date,
-      source: source)
+      source: source, notices: try leftOut(of: pipeline))
   }
 
   /// The stages that the request asks for, in the pipeline's order: of a backfill those that go by
@@ -309,6 +317,17 @@ package struct PipelineRunner {
     let intervals = chosen.filter { $0.kind.isOfIntervals }
     if intervals.isEmpty { throw .nothingToBackfill(pipeline: pipeline.name) }
     return intervals
+  }
+
+  /// What to say of stages that a backfill leaves out.
+  private func leftOut(of pipeline: PipelineDefinition) throws(PipelineError) -> [String] {
+    guard request.redo.range != nil else { return [] }
+    let names = try request.selection.stages(of: pipeline).map(\.kind)
+      .filter { !$0.isOfIntervals }.map(\.rawValue)
+    if names.isEmpty { return [] }
+    return [
+      "left out, being of one date and not of days: \(names.joined(separator: ", "))"
+    ]
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.

@@ -23,12 +23,22 @@ struct RunAttempt {
     (done, failed, left) = ([], [], [])
   }
 
+  /// The error of several that decides: the first that trying again does not mend, else the first.
+  static func decisive(_ errors: [any Error]) -> (any Error)? {
+    errors.first { error in
+      !((error as? any ExitStatusConvertible)?.exitStatus.isRetryable ?? false)
+    } ?? errors.first
+  }
+
   /// What to say in front of the error that ends the run: what else failed, what is kept, what is not
   /// done, and the command that goes on.
   func lines(of request: RunRequest, after error: any Error) -> [String] {
     guard hasBegun, let date else { return [] }
     if case .interrupted? = error as? PipelineError { return [] }
-    var lines = failed.dropFirst().map { "also failed: \($0.stage): \($0.reason)" }
+    let decisive = (error as? any ExitStatusConvertible)?.description ?? "\(error)"
+    var lines = failed.filter { $0.reason != decisive }.map {
+      "also failed: \($0.stage): \($0.reason)"
+    }
     if !done.isEmpty { lines.append("done, and kept: " + done.joined(separator: ", ")) }
     if let first = failed.first {
       let undone = failed.map(\.stage) + left
@@ -50,7 +60,7 @@ extension PipelineRunner {
   /// Does the stages of a run in order.
   ///
   /// Where a stage fails and the pipeline says so, those that do not read what it writes are done
-  /// nonetheless (DECISIONS.md, D-560); then the first error is thrown.
+  /// nonetheless (DECISIONS.md, D-560); then the error that decides is thrown.
   func perform(
     _ opening: Opening, in context: RunContext, _ attempt: inout RunAttempt,
     _ report: inout RunReport
@@ -86,11 +96,12 @@ extension PipelineRunner {
       } catch {
         let reason = (error as? any ExitStatusConvertible)?.description ?? "\(error)"
         attempt.failed.append((stage.name, reason))
-        guard pipeline.failures.action(on: kind) == .continue, leavesRunAlive(error),
-          (try? ledger.failStage(stage.name, error: reason)) != nil
-        else { throw errors.first ?? error }
         noteDamage(error, in: context.directory)
+        guard leavesRunAlive(error) else { throw error }
         errors.append(error)
+        guard pipeline.failures.action(on: kind) == .continue,
+          (try? ledger.failStage(stage.name, error: reason)) != nil
+        else { throw RunAttempt.decisive(errors) ?? error }
         undone.insert(kind)
         let others = opening.stages[(index + 1)...].map(\.kind).filter {
           !pipeline.inputs(of: $0).contains(where: undone.contains)
@@ -100,7 +111,7 @@ extension PipelineRunner {
         }
       }
     }
-    if let error = errors.first { throw error }
+    if let error = RunAttempt.decisive(errors) { throw error }
   }
 
   /// Does one stage, within its limit.

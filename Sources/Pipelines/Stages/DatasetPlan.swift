@@ -74,7 +74,10 @@ struct DatasetPlan: Sendable {
           found: described[index].typeName,
           mend: definition.castDeclaration(of: field.name))
       }
-      if let cast = reading.cast { expressions[index] += "::\(cast)" }
+      // A key that is held padded stays so: another text would be another row.
+      let keepsPadding =
+        described[index].typeOID == ColumnReading.paddedText && definition.key.contains(field.name)
+      if let cast = reading.cast, !keepsPadding { expressions[index] += "::\(cast)" }
       wireFields.append(Field(field.name, reading.type, isNullable: field.isNullable))
     }
     self.wireFields = wireFields
@@ -197,7 +200,7 @@ struct ColumnReading {
   }
 
   /// `char(n)`, whose values are filled up with blanks.
-  private static let paddedText: UInt32 = 1042
+  fileprivate static let paddedText: UInt32 = 1042
 
   private init(_ type: ColumnType, cast: String? = nil) {
     self.type = type

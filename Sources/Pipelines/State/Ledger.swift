@@ -249,11 +249,12 @@ package struct LedgerReading {
   /// begins with.
   static let partialDigest = "partial"
 
-  /// What stands for the digest of the definitions of a run that did some days again.
+  /// What stands for the digest of the definitions of a run that did some days again, with some stages.
   static func backfillMark(
-    _ range: ClosedRange<CalendarDate>, settingsDigest: String
+    _ range: ClosedRange<CalendarDate>, stages: [StageKind], settingsDigest: String
   ) -> String {
-    "\(partialDigest) backfill \(range.lowerBound) \(range.upperBound) \(settingsDigest)"
+    "\(partialDigest) backfill \(range.lowerBound) \(range.upperBound) "
+      + stages.map(\.rawValue).joined(separator: ",") + " \(settingsDigest)"
   }
 
   /// The newest run of a date.

@@ -50,6 +50,10 @@ struct PipelineLikenessTests {
         #"h.yaml:5:1: found the key "zone" beside `like: nightly`, expected one of the two, since pipeline nightly says it"#
       ),
       (
+        like.replacing("rollup]", with: "rollup: {grains: [hour]}]"),
+        #"h.yaml:4:24: found grains of its own beside `like: nightly`, expected - rollup alone, since pipeline nightly says them"#
+      ),
+      (
         like.replacing("like: nightly", with: "like: hourly"),
         #"h.yaml:3:7: found the pipeline "hourly", which has `like:` itself, expected one that says its zone and currency"#
       ),
