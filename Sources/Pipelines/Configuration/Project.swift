@@ -72,15 +72,33 @@ package struct Project: Hashable, Sendable {
   }
 
   /// Throws the first of ``problems``, if there is one.
+  ///
+  /// Models of what may happen to companies do not count: a pipeline that uses one asks for itself, so
+  /// that no other pipeline depends on them; see ``validate(_:)``.
   package func validate() throws(DocumentError) {
-    if let first = problems.first { throw first }
+    if let first = problems(withRisks: false).first { throw first }
+  }
+
+  /// Throws the first problem of the models that a pipeline fits or predicts with.
+  package func validate(_ pipeline: PipelineDefinition) throws(DocumentError) {
+    for stage in pipeline.stages {
+      switch stage.settings {
+      case .fit(let names), .predict(let names):
+        for name in names {
+          if let problem = risk(name.name)?.problems(self).first { throw problem }
+        }
+      default: continue
+      }
+    }
   }
 
   /// What does not fit between the definitions, by file and position.
   ///
   /// A name has to be its file's name and unique; pipelines have to name datasets and models that
   /// exist, models datasets and columns that exist and suit.
-  package var problems: [DocumentError] {
+  package var problems: [DocumentError] { problems(withRisks: true) }
+
+  private func problems(withRisks: Bool) -> [DocumentError] {
     var found: [DocumentError] = []
     found += Self.nameProblems("dataset", datasets.map { ($0.name, $0.mark) })
     found += Self.nameProblems(
@@ -89,7 +107,7 @@ package struct Project: Hashable, Sendable {
     found += pipelines.flatMap(problems(of:))
     found += models.flatMap(problems(of:))
     // The datasets of a business that predicts nothing of its companies may be of any kind.
-    found += risks.filter { isAskedFor($0.name) }.flatMap { $0.problems(self) }
+    if withRisks { found += risks.filter { isAskedFor($0.name) }.flatMap { $0.problems(self) } }
     found += datasets.flatMap(problems(of:))
     found += metrics.problems(self)
     found += funnels.problems(self)

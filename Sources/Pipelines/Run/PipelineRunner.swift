@@ -287,6 +287,7 @@ package struct PipelineRunner {
   ///   connecting throws.
   func open() throws -> Opening {
     let pipeline = try project.requiredPipeline(request.pipeline)
+    try project.validate(pipeline)
     if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
       throw PipelineError.noCompanyZones(reason: reason)
     }

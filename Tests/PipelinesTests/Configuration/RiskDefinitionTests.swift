@@ -226,6 +226,12 @@ struct RiskDefinitionTests {
         try RiskDefinition(node: try Sample.node(broken(Sample.risk), file: "models/churn.yaml"))
       ])
     #expect(project.problems.map(\.description) == [message])
+    // It keeps no other pipeline from running.
+    try project.validate()
+    let error = try #require(throws: DocumentError.self) {
+      try project.validate(project.pipelines[0])
+    }
+    #expect(error.description == message)
     project.pipelines = []
     #expect(project.problems.isEmpty, "no pipeline asks for the model")
   }
