@@ -21,8 +21,11 @@ package enum Interruption {
 
   /// How far an interruption has come.
   private struct State {
-    /// Why no further piece of work may begin.
-    var reason: PipelineError?
+    /// Why no further piece of work may begin: one reason at most.
+    ///
+    /// An optional here would be laid out in the program's file, where Swift 6.3's optimiser takes
+    /// the absence of such an error for an error.
+    var reasons: [PipelineError] = []
     /// What to do where the run does not end by itself.
     var giveUp: (@Sendable (PipelineError) -> Void)?
     /// What to do before the process ends without the run having come to its end.
@@ -49,7 +52,7 @@ package enum Interruption {
   ) {
     state.withLock { $0.onEnd = onEnd }
     watchSignals { signal in
-      state.withLock { $0.reason = .interrupted(signal) }
+      state.withLock { $0.reasons = [.interrupted(signal)] }
       onSignal(signal)
       pause(milliseconds: patience.run)
       endUnlessOver(.interrupted(signal)) { _ in true }
@@ -80,7 +83,7 @@ package enum Interruption {
     state.withLock { state in
       state.giveUp = giveUp
       state.isOver = false
-      if case .timedOut? = state.reason { state.reason = nil }
+      if case .timedOut? = state.reasons.first { state.reasons = [] }
     }
   }
 
@@ -106,8 +109,8 @@ package enum Interruption {
       }
       let reason = PipelineError.timedOut(stage: stage, seconds: limit.components.seconds)
       let isReached = state.withLock { state in
-        guard state.limits == number, !state.isOver, state.reason == nil else { return false }
-        state.reason = reason
+        guard state.limits == number, !state.isOver, state.reasons.isEmpty else { return false }
+        state.reasons = [reason]
         return true
       }
       guard isReached else { return }
@@ -120,18 +123,18 @@ package enum Interruption {
   static func lift() {
     state.withLock { state in
       state.limits += 1
-      if case .timedOut? = state.reason { state.reason = nil }
+      if case .timedOut? = state.reasons.first { state.reasons = [] }
     }
   }
 
   /// Throws once a signal has arrived or a limit is reached.
   package static func check() throws(PipelineError) {
-    if let reason = state.withLock({ $0.reason }) { throw reason }
+    if let reason = state.withLock({ $0.reasons }).first { throw reason }
   }
 
   /// What an error means: after a signal that the run was interrupted, and so for a limit.
   package static func explain(_ error: any Error) -> any Error {
-    state.withLock { $0.reason } ?? error
+    state.withLock { $0.reasons }.first ?? error
   }
 
   /// Says that the run has come to its end.
