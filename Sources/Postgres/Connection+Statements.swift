@@ -74,9 +74,9 @@ extension Connection {
             detail: result.errorPart(.detail), hint: result.errorPart(.hint),
             context: result.errorPart(.context), during: during, side: purpose))
       }
-      return handle.isOpen
-        ? .unexpectedAnswer(during: during, answer: "an error without a code")
-        : .connectionLost(during: during, message: result.errorMessage)
+      // The server gives every error a code; one without is the library's own, and nothing came over
+      // the connection, which may not yet count as closed.
+      return .connectionLost(during: during, message: result.errorMessage)
     case .done: return .unexpectedAnswer(during: during, answer: "no rows")
     case .rows: return .unexpectedAnswer(during: during, answer: "rows")
     case .copyIn, .copyOut:
