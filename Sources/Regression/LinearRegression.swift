@@ -208,23 +208,15 @@ package struct FittedLinearRegression: Equatable, Sendable {
     guard groups.count == design.rowCount else {
       throw .shapeMismatch(designRows: design.rowCount, otherRows: groups.count)
     }
-    let groupCount = (groups.max() ?? -1) + 1
     let used = Set(groups).count
     guard used > 1, residualDegreesOfFreedom > 0 else { return nil }
-    let scores = scoreFactors()
-    var sums = Matrix(zeroRowCount: groupCount, columnCount: design.columnCount)
-    for column in 0..<design.columnCount {
-      for row in 0..<design.rowCount {
-        sums[groups[row], column] += design[row, column] * scores[row]
-      }
-    }
+    let meat = try clusteredMeat(
+      columnCount: design.columnCount, column: design.column, scores: scoreFactors(),
+      groups: groups)
     let rows = Double(residualDegreesOfFreedom + rank)
     let correction =
       Double(used) / Double(used - 1) * (rows - 1) / Double(residualDegreesOfFreedom)
-    let meat = sums
-    return try sandwich(
-      meat: wrappingLinearAlgebra { () throws(LinearAlgebraError) in try meat.gram() },
-      correction: correction)
+    return try sandwich(meat: meat, correction: correction)
   }
 
   /// The variance inflation factor of each column, `1/(1 − R²)` of its regression on the others.

@@ -64,4 +64,17 @@ extension Workplace {
       """)
     return (blocker, night)
   }
+
+  /// A run whose sessions with the target the server ended while it wrote metrics.
+  func nightWithoutSessions() throws -> RunningNight {
+    let (blocker, night) = try blockedNight(
+      by: "LOCK TABLE analytics.daily_metrics IN ACCESS EXCLUSIVE MODE")
+    try sql(
+      """
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'almanac'
+      """)
+    try blocker.run("ROLLBACK")
+    return night
+  }
 }

@@ -40,6 +40,13 @@ struct PaymentRiskTests {
     return found
   }
 
+  /// An invoice whose last refusal is not final, and which is retried where there is room.
+  private func retried(_ world: SimulatedPayments) throws -> PaymentForecast.InvoiceRow {
+    let usual = try PaymentForecast(
+      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
+    return try #require(usual.invoices.first { $0.retryAt != nil })
+  }
+
   @Test("judged charges come close to what the true probabilities could do")
   func nearOracle() throws {
     let world = try Self.shared.get()
@@ -119,16 +126,10 @@ struct PaymentRiskTests {
     "a try that the source means to make counts for limits, and is the charge that is looked at")
   func plannedTries() throws {
     let world = try Self.shared.get()
-    let cut = world.cut
-    func hours(_ count: Int) -> Timestamp {
-      Timestamp(microseconds: cut.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
-    }
-    // One whose last refusal is not final, and which is retried where there is room.
-    let usual = try PaymentForecast(
-      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
-    let row = try #require(usual.invoices.first { $0.retryAt != nil })
+    let row = try retried(world)
     let others = world.history.attempts(of: row.company).filter {
-      $0.method == row.method && $0.attemptedAt > hours(7 * 24 - 30 * 24) && $0.attemptedAt < cut
+      $0.method == row.method && $0.attemptedAt > world.hours(7 * 24 - 30 * 24)
+        && $0.attemptedAt < world.cut
     }
     // Room for one more at the end of the days.
     var policy = RetryPolicy(
@@ -143,7 +144,7 @@ struct PaymentRiskTests {
       return try #require(
         forecast.invoices.first { $0.invoice == row.invoice && $0.method == row.method })
     }
-    let planned = ScheduledTry(at: hours(9), method: row.method)
+    let planned = ScheduledTry(at: world.hours(9), method: row.method)
     let free = try retry(nil, nil)
     #expect(free.retryAt != nil && free.amountAtRisk == nil)
     #expect(free.probability > 0 && free.probability < 1)
@@ -160,13 +161,7 @@ struct PaymentRiskTests {
   @Test("a try that a proposal takes the place of leaves its room to other invoices")
   func replacedTries() throws {
     let world = try Self.shared.get()
-    let cut = world.cut
-    func hours(_ count: Int) -> Timestamp {
-      Timestamp(microseconds: cut.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
-    }
-    let usual = try PaymentForecast(
-      panel(world, due: refused(world, count: 40)), policy: RetryPolicy())
-    let row = try #require(usual.invoices.first { $0.retryAt != nil })
+    let row = try retried(world)
     // Another invoice of the company that was refused with the method at the same time.
     var attempts = world.history.companies.flatMap { world.history.attempts(of: $0) }
     var twin = try #require(
@@ -178,9 +173,10 @@ struct PaymentRiskTests {
       history: ChargeHistory(
         attempts: attempts, methods: Array(world.history.methods.values),
         zones: CompanyZones(.utc)),
-      truth: [:], months: world.months, cut: cut)
+      truth: [:], months: world.months, cut: world.cut)
     let made = attempts.filter {
-      $0.method == row.method && $0.attemptedAt > hours(7 * 24 - 30 * 24) && $0.attemptedAt < cut
+      $0.method == row.method && $0.attemptedAt > world.hours(7 * 24 - 30 * 24)
+        && $0.attemptedAt < world.cut
     }
     // Room for so many more at the end of the days.
     func retries(_ planned: ScheduledTry?, room: Int) throws -> [Timestamp?] {
@@ -197,7 +193,7 @@ struct PaymentRiskTests {
         try #require(found.first { $0.invoice == invoice && $0.method == row.method }).retryAt
       }
     }
-    let planned = ScheduledTry(at: hours(9), method: row.method)
+    let planned = ScheduledTry(at: world.hours(9), method: row.method)
     let free = try retries(nil, room: 2)
     #expect(free.allSatisfy { $0 != nil })
     #expect(try retries(planned, room: 2) == free)
@@ -331,5 +327,10 @@ extension SimulatedPayments {
     self.truth = truth
     self.months = months
     self.cut = cut
+  }
+
+  /// So many hours after the cut.
+  func hours(_ count: Int) -> Timestamp {
+    Timestamp(microseconds: cut.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
   }
 }

@@ -248,7 +248,6 @@ package struct DatasetsCommand: Command {
         count: result.damages.count, total: result.parts, path: dataPath)
     }
   }
-
 }
 
 /// `almanac compact`: short for `almanac datasets compact`.

@@ -121,44 +121,45 @@ package struct DatasetDescriptionText {
 
   private var json: String {
     let summary = DatasetSummary(name: name, dataset)
-    func number(_ value: Int?) -> String { value.map { String($0) } ?? "null" }
-    func object(_ members: [(String, String)]) -> String {
-      var text = JSONText()
-      for (key, value) in members { text.add(key, raw: value) }
-      return text.finish()
-    }
-    let columns = description.columns.map { column in
-      object([
-        ("column", CellText.json(column.name)), ("type", CellText.json(column.type)),
-        ("nullable", String(column.isNullable)), ("nulls", number(column.nulls)),
-        ("rows", number(column.rows)), ("dictionary_bytes", number(column.dictionaryBytes)),
-      ])
-    }
-    let parts = dataset.parts.map { part in
-      object([
-        ("path", CellText.json(part.path)), ("rows", number(part.rows)),
-        ("bytes", number(part.bytes)), ("sha256", CellText.json(part.sha256)),
-      ])
-    }
+    func number(_ value: Int?) -> JSONTree { value.map { .integer($0) } ?? .null }
     let mark = dataset.watermark
-    return object([
-      ("dataset", CellText.json(name)), ("rows", number(summary.rows)),
-      ("bytes", number(summary.bytes)),
-      ("first_day", summary.days.map { CellText.json($0.lowerBound.description) } ?? "null"),
-      ("last_day", summary.days.map { CellText.json($0.upperBound.description) } ?? "null"),
-      ("missing_days", summary.days == nil ? "null" : number(summary.missingDays)),
+    return JSONTree.object([
+      ("dataset", .text(name)), ("rows", .integer(summary.rows)),
+      ("bytes", .integer(summary.bytes)),
+      ("first_day", .optional(summary.days?.lowerBound.description)),
+      ("last_day", .optional(summary.days?.upperBound.description)),
+      ("missing_days", number(summary.days.map { _ in summary.missingDays })),
       (
         "cut",
-        object([
-          ("taken_at", CellText.json(mark.takenAt)), ("snapshot", CellText.json(mark.snapshot)),
-          ("system_identifier", CellText.json(mark.systemIdentifier)),
-          ("database_oid", CellText.json(mark.databaseOID)),
-          ("table_oid", mark.tableOID.map { CellText.json($0) } ?? "null"),
+        .object([
+          ("taken_at", .text(mark.takenAt)), ("snapshot", .text(mark.snapshot)),
+          ("system_identifier", .text(mark.systemIdentifier)),
+          ("database_oid", .text(mark.databaseOID)), ("table_oid", .optional(mark.tableOID)),
         ])
       ),
-      ("columns", "[" + columns.joined(separator: ",") + "]"),
-      ("parts", "[" + parts.joined(separator: ",") + "]"),
-    ])
+      (
+        "columns",
+        .array(
+          description.columns.map { column in
+            .object([
+              ("column", .text(column.name)), ("type", .text(column.type)),
+              ("nullable", .truth(column.isNullable)), ("nulls", number(column.nulls)),
+              ("rows", .integer(column.rows)),
+              ("dictionary_bytes", number(column.dictionaryBytes)),
+            ])
+          })
+      ),
+      (
+        "parts",
+        .array(
+          dataset.parts.map { part in
+            .object([
+              ("path", .text(part.path)), ("rows", .integer(part.rows)),
+              ("bytes", .integer(part.bytes)), ("sha256", .text(part.sha256)),
+            ])
+          })
+      ),
+    ]).line()
   }
 
   private func tableLines() -> [String] {
@@ -229,20 +230,21 @@ package struct VerificationText {
         + result.damages.map { "damaged,\(CellText.csv($0.path)),\(CellText.csv($0.reason))" }
         + result.strayFiles.map { "stray,\(CellText.csv($0))," }
     case .json:
-      var text = JSONText()
-      text.add("sound", raw: String(result.damages.isEmpty))
-      text.add("datasets", raw: String(result.datasets))
-      text.add("parts", raw: String(result.parts))
-      text.add("rows", raw: String(result.rows))
-      text.add("bytes", raw: String(result.bytes))
-      let damages = result.damages.map { damage in
-        "{\"path\":\(CellText.json(damage.path)),\"reason\":\(CellText.json(damage.reason))}"
-      }
-      text.add("damaged", raw: "[" + damages.joined(separator: ",") + "]")
-      text.add(
-        "stray", raw: "[" + result.strayFiles.map { CellText.json($0) }.joined(separator: ",") + "]"
-      )
-      return [text.finish()]
+      return [
+        JSONTree.object([
+          ("sound", .truth(result.damages.isEmpty)), ("datasets", .integer(result.datasets)),
+          ("parts", .integer(result.parts)), ("rows", .integer(result.rows)),
+          ("bytes", .integer(result.bytes)),
+          (
+            "damaged",
+            .array(
+              result.damages.map { damage in
+                .object([("path", .text(damage.path)), ("reason", .text(damage.reason))])
+              })
+          ),
+          ("stray", .array(result.strayFiles.map { .text($0) })),
+        ]).line()
+      ]
     }
   }
 

@@ -62,28 +62,26 @@ extension FailurePolicy {
       try retries.finish()
     }
     if let node = try reader.optional("timeouts", as: .node) {
-      let read = try node.entries(of: "timeouts") { (entry) throws(DocumentError) in
-        (
-          try FailurePolicy.stage(entry, among: stages),
-          try ValueReader<Duration>.limit.read(entry.value)
-        )
-      }
-      timeouts = Dictionary(read) { $1 }
+      timeouts = try FailurePolicy.byStage(node, of: "timeouts", among: stages, as: .limit)
     }
     if let node = try reader.optional("on_failure", as: .node) {
       if case .mapping = node.content {
-        let read = try node.entries(of: "on_failure") { (entry) throws(DocumentError) in
-          (
-            try FailurePolicy.stage(entry, among: stages),
-            try ValueReader<Action>.word.read(entry.value)
-          )
-        }
-        actions = Dictionary(read) { $1 }
+        actions = try FailurePolicy.byStage(node, of: "on_failure", among: stages, as: .word)
       } else {
         let action = try ValueReader<Action>.word.read(node)
         actions = Dictionary(stages.map { ($0, action) }) { $1 }
       }
     }
+  }
+
+  /// A mapping from stages of the pipeline.
+  private static func byStage<Value>(
+    _ node: Node, of owner: String, among stages: [StageKind], as reader: ValueReader<Value>
+  ) throws(DocumentError) -> [StageKind: Value] {
+    let read = try node.entries(of: owner) { (entry) throws(DocumentError) in
+      (try stage(entry, among: stages), try reader.read(entry.value))
+    }
+    return Dictionary(read) { $1 }
   }
 
   private static func stage(

@@ -1,4 +1,3 @@
-import AlmanacCore
 import Documents
 import Rollups
 
@@ -20,10 +19,8 @@ extension Node {
     let name = try ValueReader<String>.name.read(like.value)
     guard let other = siblings.first(where: { $0.scalar("pipeline") == name }) else {
       let known = siblings.compactMap { $0.scalar("pipeline") }.filter { $0 != scalar("pipeline") }
-      throw .unexpected(
-        like.value.mark, found: Project.undefined("pipeline", name),
-        expected: known.isEmpty ? "a file in pipelines/" : listed(known.sorted()),
-        suggestion: Suggestion.closest(to: name, among: known))
+      throw Project.undefined(
+        NameReference(name: name, mark: like.value.mark), "pipeline", known: known)
     }
     guard other.entry("like") == nil else {
       throw .unexpected(

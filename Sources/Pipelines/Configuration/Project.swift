@@ -238,8 +238,14 @@ package struct Project: Hashable, Sendable {
   static func missing(
     _ reference: NameReference, _ kind: String, _ known: [String]
   ) -> DocumentError? {
-    guard !known.contains(reference.name) else { return nil }
-    return .unexpected(
+    known.contains(reference.name) ? nil : undefined(reference, kind, known: known)
+  }
+
+  /// The error about a name that is none of those that are known.
+  static func undefined(
+    _ reference: NameReference, _ kind: String, known: [String]
+  ) -> DocumentError {
+    .unexpected(
       reference.mark, found: undefined(kind, reference.name),
       expected: known.isEmpty ? "a file in \(kind)s/" : listed(known.sorted()),
       suggestion: Suggestion.closest(to: reference.name, among: known))

@@ -43,7 +43,7 @@ struct AlertReading {
           count(*) FILTER (WHERE status = 'succeeded') OVER (ORDER BY started_at, run_id) AS streak
         FROM almanac.runs AS r
         WHERE pipeline = $1 AND status IN ('succeeded', 'failed')
-          AND NOT starts_with(settings_digest, 'partial')
+          AND \(LedgerReading.isWhole)
           AND NOT (status = 'failed' AND EXISTS (SELECT FROM almanac.runs AS next
             WHERE next.pipeline = r.pipeline AND next.logical_date = r.logical_date
               AND next.pid = r.pid AND next.host = r.host AND next.started_at > r.started_at))),
@@ -80,7 +80,7 @@ struct AlertReading {
         WHERE pipeline = $1 AND kind = 'failure')
       SELECT run_id, logical_date, \(Self.instant("finished_at")) AS at
       FROM almanac.runs, failed
-      WHERE pipeline = $1 AND status = 'succeeded' AND NOT starts_with(settings_digest, 'partial')
+      WHERE pipeline = $1 AND status = 'succeeded' AND \(LedgerReading.isWhole)
         AND finished_at > failed.at AND finished_at > now() - interval '1 day'
         AND NOT EXISTS (SELECT FROM almanac.notifications AS told
           WHERE told.pipeline = $1 AND told.kind = 'recovery' AND told.occurred_at >= failed.at)
@@ -136,7 +136,7 @@ struct AlertReading {
     let date = day.adding(days: -1)
     let rows = try connection.query(
       """
-      SELECT count(*) FILTER (WHERE status = 'succeeded' AND NOT starts_with(settings_digest, 'partial')
+      SELECT count(*) FILTER (WHERE status = 'succeeded' AND \(LedgerReading.isWhole)
           AND logical_date >= $2 AND finished_at <= $3) > 0 AS done,
         count(*) FILTER (WHERE started_at < $4) > 0 AS known,
         count(*) FILTER (WHERE status = 'running') > 0 AS running

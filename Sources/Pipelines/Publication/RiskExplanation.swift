@@ -86,22 +86,19 @@ extension RiskExplanation {
     (run, asOf) = (found.run, found.date)
     let rows = try connection.query(
       """
-      SELECT model_version, to_jsonb(r) - ARRAY['reasons', 'actions', 'company_id', 'run_id', 'model',
-          'feature_digest'] AS figures, part, place
-      FROM (\(RiskExplanation.found)) AS found ORDER BY place
+      SELECT model_version, part FROM (\(RiskExplanation.found)) AS found ORDER BY place
       """, [run, model, company.description])
     guard rows.count > 0, let version = rows[0, "model_version"] else {
       throw try RiskExplanation.missing(connection, model, company, found.date)
     }
     self.version = version
-    let parts = (0..<rows.count).map { rows[$0, "part"] ?? "" }
-    let run = found.run
-    predictions = try parts.indices.map { row in
-      Prediction(
-        part: parts[row],
-        figures: try RiskExplanation.figures(connection, rows[row, "figures"] ?? "{}"),
-        reasons: try RiskExplanation.reasons(connection, run, model, company, place: row))
+    var predictions = (0..<rows.count).map {
+      Prediction(part: rows[$0, "part"] ?? "", figures: [], reasons: [])
     }
+    let wanted = [run, model, company.description]
+    try RiskExplanation.readFigures(of: &predictions, connection, wanted)
+    try RiskExplanation.readReasons(of: &predictions, connection, wanted)
+    self.predictions = predictions
     checks = try RiskExplanation.checks(
       connection, model, version, company, asOf: found.date, run: found.run, project)
   }
@@ -181,31 +178,45 @@ extension RiskExplanation {
         ?? "companies without MRR, or with nothing to pay, are not scored; check the identifier")
   }
 
-  private static func figures(
-    _ connection: Connection, _ document: String
-  ) throws -> [(name: String, value: String?)] {
-    let rows = try connection.query(
-      "SELECT key, value FROM jsonb_each_text($1::jsonb) ORDER BY key COLLATE \"C\"", [document])
-    return (0..<rows.count).map { (rows[$0, "key"] ?? "", rows[$0, "value"]) }
-  }
-
-  private static func reasons(
-    _ connection: Connection, _ run: String, _ model: String, _ company: UUIDValue, place: Int
-  ) throws -> [Reason] {
+  /// Reads what the rows say, by the names of their columns.
+  private static func readFigures(
+    of predictions: inout [Prediction], _ connection: Connection, _ wanted: [String]
+  ) throws {
     let rows = try connection.query(
       """
-      SELECT r ->> 'feature' AS feature, r ->> 'value' AS value,
-        r ->> 'contribution' AS contribution, r ->> 'text' AS text
-      FROM (SELECT r -> 'reasons' AS reasons FROM (\(found)) AS found
-        ORDER BY place LIMIT 1 OFFSET $4::int) AS row,
-        LATERAL jsonb_array_elements(reasons) WITH ORDINALITY AS e (r, position)
-      ORDER BY position
-      """, [run, model, company.description, "\(place)"])
-    return (0..<rows.count).map { row in
-      Reason(
-        feature: rows[row, "feature"] ?? "", value: rows[row, "value"].flatMap { Double($0) },
-        contribution: rows[row, "contribution"].flatMap { Double($0) } ?? .nan,
-        text: rows[row, "text"] ?? "")
+      SELECT number, key, value
+      FROM (SELECT row_number() OVER (ORDER BY place) - 1 AS number, r FROM (\(found)) AS found)
+          AS numbered,
+        LATERAL jsonb_each_text(r - ARRAY['reasons', 'actions', 'company_id', 'run_id', 'model',
+          'feature_digest'])
+      ORDER BY number, key COLLATE "C"
+      """, wanted)
+    for row in 0..<rows.count {
+      guard let number = rows[row, "number"].flatMap({ Int($0) }) else { continue }
+      predictions[number].figures.append((rows[row, "key"] ?? "", rows[row, "value"]))
+    }
+  }
+
+  /// Reads what the rows are made of.
+  private static func readReasons(
+    of predictions: inout [Prediction], _ connection: Connection, _ wanted: [String]
+  ) throws {
+    let rows = try connection.query(
+      """
+      SELECT number, e ->> 'feature' AS feature, e ->> 'value' AS value,
+        e ->> 'contribution' AS contribution, e ->> 'text' AS text
+      FROM (SELECT row_number() OVER (ORDER BY place) - 1 AS number, r -> 'reasons' AS reasons
+          FROM (\(found)) AS found) AS numbered,
+        LATERAL jsonb_array_elements(reasons) WITH ORDINALITY AS elements (e, position)
+      ORDER BY number, position
+      """, wanted)
+    for row in 0..<rows.count {
+      guard let number = rows[row, "number"].flatMap({ Int($0) }) else { continue }
+      predictions[number].reasons.append(
+        Reason(
+          feature: rows[row, "feature"] ?? "", value: rows[row, "value"].flatMap { Double($0) },
+          contribution: rows[row, "contribution"].flatMap { Double($0) } ?? .nan,
+          text: rows[row, "text"] ?? ""))
     }
   }
 

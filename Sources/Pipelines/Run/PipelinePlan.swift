@@ -60,13 +60,7 @@ extension PipelineRunner {
       plan.reason = "the days \(range.lowerBound) to \(range.upperBound) are asked for again"
     }
     let lock = RunLock(reading: opening.connection, settings: request.target)
-    let unfinished =
-      try request.redo.range.map {
-        try reading.unfinishedBackfill(
-          LedgerReading.backfillMark(
-            $0, stages: opening.stages.map(\.kind), settingsDigest: digest),
-          pipeline: opening.pipeline.name)
-      } ?? []
+    let unfinished = try backfill(opening, settingsDigest: digest).unfinished
     let context = RunContext(
       run: .zero, project: project, pipeline: opening.pipeline, date: opening.date,
       zone: opening.zone, jobs: request.jobs, redo: request.redo, unfinishedBackfill: unfinished,

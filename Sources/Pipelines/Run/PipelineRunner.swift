@@ -221,26 +221,19 @@ package struct PipelineRunner {
       try ledger.release()
       return report
     }
-    let backfill = request.redo.range.map {
-      LedgerReading.backfillMark(
-        $0, stages: opening.stages.map(\.kind), settingsDigest: settingsDigest)
-    }
-    let unfinished =
-      try backfill.map {
-        try LedgerReading(connection).unfinishedBackfill($0, pipeline: pipeline.name)
-      } ?? []
-    if !unfinished.isEmpty {
+    let backfill = try backfill(opening, settingsDigest: settingsDigest)
+    if !backfill.unfinished.isEmpty {
       report.notices.append("goes on where an earlier call for the same days was cut off")
     }
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: opening.zone,
-      jobs: request.jobs, redo: request.redo, unfinishedBackfill: unfinished,
+      jobs: request.jobs, redo: request.redo, unfinishedBackfill: backfill.unfinished,
       source: request.source, lock: lock, ledger: ledger,
       directory: directory, log: log, progress: progress, findZone: zones)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
-        settingsDigest: backfill
+        settingsDigest: backfill.mark
           ?? (request.selection.isWhole ? settingsDigest : LedgerReading.partialDigest),
         jobs: request.jobs, isForced: request.redo.isAny, programVersion: request.programVersion,
         host: request.host,
@@ -257,9 +250,8 @@ package struct PipelineRunner {
       Interruption.end()
     } catch {
       let error = Interruption.explain(error)
-      noteDamage(error, in: directory)
       // The first error counts: recording it may fail for the same reason.
-      try? ledger.finish(failure: (error as? any ExitStatusConvertible)?.description ?? "\(error)")
+      try? ledger.finish(failure: error.words)
       Interruption.end()
       throw error
     }
@@ -294,9 +286,8 @@ package struct PipelineRunner {
     guard let zone = pipeline.countsCompanyDays ? .utc : zones(pipeline.zone) else {
       throw PipelineError.unknownZone(name: pipeline.zone)
     }
-    let stages = try chosenStages(of: pipeline).map {
-      (kind: $0.kind, work: makeStage($0, project: project))
-    }
+    let (chosen, leftOut) = try chosenStages(of: pipeline)
+    let stages = chosen.map { (kind: $0.kind, work: makeStage($0, project: project)) }
     let connection = try Connection(request.target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let (date, source) = try logicalDate(zone: zone)
@@ -305,30 +296,40 @@ package struct PipelineRunner {
     }
     return Opening(
       pipeline: pipeline, zone: zone, stages: stages, connection: connection, date: date,
-      source: source, notices: try leftOut(of: pipeline))
+      source: source, notices: leftOut)
   }
 
   /// The stages that the request asks for, in the pipeline's order: of a backfill those that go by
   /// intervals, and what brings and checks their rows.
   ///
+  /// - Returns: the stages, and a line about those that a backfill leaves out.
   /// - Throws: ``PipelineError`` for a name that is unknown, or where none is left.
-  func chosenStages(of pipeline: PipelineDefinition) throws(PipelineError) -> [StageReference] {
+  private func chosenStages(
+    of pipeline: PipelineDefinition
+  ) throws(PipelineError) -> (stages: [StageReference], notices: [String]) {
     let chosen = try request.selection.stages(of: pipeline)
-    guard request.redo.range != nil else { return chosen }
+    guard request.redo.range != nil else { return (chosen, []) }
     let intervals = chosen.filter { $0.kind.isOfIntervals }
     if intervals.isEmpty { throw .nothingToBackfill(pipeline: pipeline.name) }
-    return intervals
+    let others = chosen.filter { !$0.kind.isOfIntervals }.map(\.kind.rawValue)
+    if others.isEmpty { return (intervals, []) }
+    return (
+      intervals,
+      ["left out, being of one date and not of days: \(others.joined(separator: ", "))"]
+    )
   }
 
-  /// What to say of stages that a backfill leaves out.
-  private func leftOut(of pipeline: PipelineDefinition) throws(PipelineError) -> [String] {
-    guard request.redo.range != nil else { return [] }
-    let names = try request.selection.stages(of: pipeline).map(\.kind)
-      .filter { !$0.isOfIntervals }.map(\.rawValue)
-    if names.isEmpty { return [] }
-    return [
-      "left out, being of one date and not of days: \(names.joined(separator: ", "))"
-    ]
+  /// What stands for the digest of the definitions where days are done again, `nil` where none are, and
+  /// the runs that have done a part of them.
+  func backfill(
+    _ opening: Opening, settingsDigest: String
+  ) throws -> (mark: String?, unfinished: [UUIDValue]) {
+    guard let range = request.redo.range else { return (nil, []) }
+    let mark = LedgerReading.backfillMark(
+      range, stages: opening.stages.map(\.kind), settingsDigest: settingsDigest)
+    let unfinished = try LedgerReading(opening.connection)
+      .unfinishedBackfill(mark, pipeline: opening.pipeline.name)
+    return (mark, unfinished)
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.

@@ -24,11 +24,12 @@ package struct ProjectLoader {
     let definitions = try models.filter { ModelsFile($0.name) == .model }.map {
       try ModelFile(node: try $0.document())
     }
-    let pipelines = try files(in: "pipelines")
+    let nodes = try files(in: "pipelines")
     // What is wrong in a pipeline is told of it, and not of one that is like it.
-    for node in pipelines where !node.isLikeAnother { _ = try PipelineDefinition(node: node) }
+    let pipelines = try (nodes.filter { !$0.isLikeAnother } + nodes.filter(\.isLikeAnother))
+      .map { try PipelineDefinition(node: $0, among: nodes) }
     let project = Project(
-      pipelines: try pipelines.map { try PipelineDefinition(node: $0, among: pipelines) },
+      pipelines: pipelines.sorted { $0.mark.file < $1.mark.file },
       models: definitions.compactMap(\.forecast),
       datasets: try files(in: "datasets").map { try DatasetDefinition(node: $0) },
       risks: definitions.compactMap(\.risk),

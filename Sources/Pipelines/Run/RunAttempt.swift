@@ -25,9 +25,7 @@ struct RunAttempt {
 
   /// The error of several that decides: the first that trying again does not mend, else the first.
   static func decisive(_ errors: [any Error]) -> (any Error)? {
-    errors.first { error in
-      !((error as? any ExitStatusConvertible)?.exitStatus.isRetryable ?? false)
-    } ?? errors.first
+    errors.first { !$0.mayPass } ?? errors.first
   }
 
   /// What to say in front of the error that ends the run: what else failed, what is kept, what is not
@@ -35,8 +33,7 @@ struct RunAttempt {
   func lines(of request: RunRequest, after error: any Error) -> [String] {
     guard hasBegun, let date else { return [] }
     if case .interrupted? = error as? PipelineError { return [] }
-    let decisive = (error as? any ExitStatusConvertible)?.description ?? "\(error)"
-    var lines = failed.filter { $0.reason != decisive }.map {
+    var lines = failed.filter { $0.reason != error.words }.map {
       "also failed: \($0.stage): \($0.reason)"
     }
     if !done.isEmpty { lines.append("done, and kept: " + done.joined(separator: ", ")) }
@@ -48,9 +45,8 @@ struct RunAttempt {
     if !words.contains(where: { $0 == "--date" || $0.hasPrefix("--date=") }) {
       words += ["--date", date.description]
     }
-    let isRetryable = (error as? any ExitStatusConvertible)?.exitStatus.isRetryable ?? false
     lines.append(
-      (isRetryable ? "to go on: " : "to go on once that is mended: ")
+      (error.mayPass ? "to go on: " : "to go on once that is mended: ")
         + (["almanac", "run"] + words).map(shellWord).joined(separator: " "))
     return lines
   }
@@ -94,7 +90,7 @@ extension PipelineRunner {
         report.notices += done.outcome.notices
         for notice in done.outcome.notices { log(.warning, "\(stage.name): \(notice)") }
       } catch {
-        let reason = (error as? any ExitStatusConvertible)?.description ?? "\(error)"
+        let reason = error.words
         attempt.failed.append((stage.name, reason))
         noteDamage(error, in: context.directory)
         guard leavesRunAlive(error) else { throw error }
@@ -144,7 +140,7 @@ extension PipelineRunner {
   }
 
   /// Keeps a damaged part in mind, so that the next extraction replaces it.
-  func noteDamage(_ error: any Error, in directory: DataDirectory) {
+  private func noteDamage(_ error: any Error, in directory: DataDirectory) {
     if case .damagedPart(let path, _)? = error as? PipelineError {
       try? DamageList(directory: directory.path).add([path])
     }
@@ -161,10 +157,9 @@ extension PipelineRunner {
     let pause = policy.pause(
       before: attempt.number + 1, jitter: Double.random(in: 0..<1)
     ).components
-    let reason = (error as? any ExitStatusConvertible)?.description ?? "\(error)"
     log(
       .warning,
-      "attempt \(attempt.number) of \(policy.attempts) failed: \(reason); the next one in "
+      "attempt \(attempt.number) of \(policy.attempts) failed: \(error.words); the next one in "
         + "\(pause.seconds) s")
     let end = ContinuousClock.now + .seconds(pause.seconds)
     while ContinuousClock.now < end {
@@ -189,7 +184,6 @@ extension PipelineRunner {
     {
       return true
     }
-    return attempt.hasBegun
-      && (error as? any ExitStatusConvertible)?.exitStatus.isRetryable ?? false
+    return attempt.hasBegun && error.mayPass
   }
 }

@@ -111,7 +111,7 @@ package struct RunMetrics: Sendable {
     good AS (
       SELECT pipeline, extract(epoch FROM max(finished_at)) AS finished,
         extract(epoch FROM max(logical_date)) AS date
-      FROM almanac.runs WHERE status = 'succeeded' AND NOT starts_with(settings_digest, '\(LedgerReading.partialDigest)')
+      FROM almanac.runs WHERE status = 'succeeded' AND \(LedgerReading.isWhole)
       GROUP BY pipeline),
     published AS (SELECT * FROM almanac.published ORDER BY publication_id DESC LIMIT 1)
     SELECT name, pipeline, stage, value::float8 AS value FROM (

@@ -249,6 +249,9 @@ package struct LedgerReading {
   /// begins with.
   static let partialDigest = "partial"
 
+  /// The SQL condition that a row of `almanac.runs` is of a run that did its night whole.
+  static let isWhole = "NOT starts_with(settings_digest, '\(partialDigest)')"
+
   /// What stands for the digest of the definitions of a run that did some days again, with some stages.
   static func backfillMark(
     _ range: ClosedRange<CalendarDate>, stages: [StageKind], settingsDigest: String

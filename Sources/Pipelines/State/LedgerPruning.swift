@@ -153,7 +153,7 @@ package struct LedgerPruning {
         AND run_id NOT IN (SELECT run_id FROM almanac.runs WHERE pipeline = $1
           ORDER BY started_at DESC LIMIT \(Self.newestRuns))
         AND run_id NOT IN (SELECT run_id FROM almanac.runs
-          WHERE pipeline = $1 AND status = 'succeeded' AND NOT starts_with(settings_digest, 'partial')
+          WHERE pipeline = $1 AND status = 'succeeded' AND \(LedgerReading.isWhole)
           ORDER BY started_at DESC LIMIT \(Self.newestRuns))
       """, [pipeline, String(retention.runDays)])
     let list = "{" + (0..<rows.count).compactMap { rows[$0, "run_id"] }.joined(separator: ",") + "}"

@@ -1,5 +1,27 @@
 import LinearAlgebra
 
+/// The middle of a sandwich for rows that depend on each other within groups: the sum over groups of the
+/// outer products of their scores.
+///
+/// - Parameters:
+///   - columnCount: the number of columns of the design.
+///   - column: a column, with a value per row.
+///   - scores: the factor of each row.
+///   - groups: the group of each row, counted from zero.
+/// - Returns: a square matrix, a row and column per column of the design.
+/// - Throws: `RegressionError` as LAPACK reports.
+func clusteredMeat(
+  columnCount: Int, column: (Int) -> [Double], scores: [Double], groups: [Int]
+) throws(RegressionError) -> Matrix {
+  var sums = Matrix(zeroRowCount: (groups.max() ?? -1) + 1, columnCount: columnCount)
+  for index in 0..<columnCount {
+    let values = column(index)
+    for row in values.indices { sums[groups[row], index] += values[row] * scores[row] }
+  }
+  let found = sums
+  return try wrappingLinearAlgebra { () throws(LinearAlgebraError) in try found.gram() }
+}
+
 extension FittedModel {
   /// This model with standard errors for rows that are alike within groups, such as the months of one
   /// company.
@@ -24,16 +46,15 @@ extension FittedModel {
     let used = Set(groups).count
     let width = standardErrors.count
     guard used > 1, covariance.count == width * (width + 1) / 2, width > 0 else { return self }
-    var columns: [[Double]] = [[Double](repeating: 1, count: table.rowCount)]
-    for term in terms { columns += try term.columns(of: table) }
+    var made: [[Double]] = [[Double](repeating: 1, count: table.rowCount)]
+    for term in terms { made += try term.columns(of: table) }
+    let columns = made
     precondition(columns.count == width, "a column for each coefficient")
     let residuals = zip(target, try linearPredictor(table)).map {
       $0 - ModelFamily.logistic.mean($1)
     }
-    var sums = Matrix(zeroRowCount: (groups.max() ?? 0) + 1, columnCount: width)
-    for (column, values) in columns.enumerated() {
-      for row in values.indices { sums[groups[row], column] += values[row] * residuals[row] }
-    }
+    let meat = try clusteredMeat(
+      columnCount: width, column: { columns[$0] }, scores: residuals, groups: groups)
     var bread = Matrix(zeroRowCount: width, columnCount: width)
     var position = 0
     for row in 0..<width {
@@ -42,9 +63,9 @@ extension FittedModel {
         position += 1
       }
     }
-    let (scores, inverse) = (sums, bread)
+    let inverse = bread
     let sandwich = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
-      try inverse.times(scores.gram()).times(inverse)
+      try inverse.times(meat).times(inverse)
     }
     let correction = Double(used) / Double(used - 1)
     var model = self
