@@ -88,10 +88,9 @@ histories: setup ## Compare random histories with SQL (HISTORIES=200 SEED=7 to c
 	  $(swift_test) $(optimised) --filter '^IntegrationTests\.RandomBusinessTests'
 
 .PHONY: check
-check: setup ## Check the format, the imports, the warnings and the modules' tests
+check: setup ## Check the format, the imports and the warnings of the program and its tests
 	swift format lint --strict --recursive $(sources)
 	swift build --build-tests --explicit-target-dependency-import-check error
-	$(with_server) $(swift_test) --skip-build --skip '$(whole)'
 
 .PHONY: bench
 bench: bench-build ## Run all benchmarks, which check their own results (ROWS=10000000 for targets)
