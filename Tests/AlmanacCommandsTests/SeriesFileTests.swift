@@ -164,6 +164,44 @@ struct SeriesFileTests {
     }
     #expect(try number("combination") < number("seasonal naive"))
     #expect(out.contains { $0.hasPrefix("80 %") } && out.contains { $0.hasPrefix("skill") })
+
+    let json = try run(
+      text, ["backtest", "--horizon", "6", "--origins", "2", "--format", "json"])
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let found = try decoder.decode(
+      Backtest.self, from: Data(json.out.joined(separator: "\n").utf8))
+    #expect(found.forecasts == 8 && found.horizon == 6 && found.origins == 2)
+    for method in found.methods {
+      #expect(try abs(number(method.method) - method.smape) < 0.00501, "\(method.method)")
+    }
+    #expect(found.methods.first?.method == "combination" && found.intervals.count == 2)
+    #expect(found.skill.lower95 <= found.skill.value && found.skill.value <= found.skill.upper95)
+  }
+
+  /// What `backtest --format json` prints.
+  private struct Backtest: Decodable {
+    struct Method: Decodable {
+      var method: String
+      var smape: Double
+      var mase: Double
+      var owa: Double
+    }
+    struct Interval: Decodable {
+      var level: Double
+      var coverage: Double
+    }
+    struct Skill: Decodable {
+      var value: Double
+      var lower95: Double
+      var upper95: Double
+    }
+    var forecasts: Int
+    var horizon: Int
+    var origins: Int
+    var methods: [Method]
+    var intervals: [Interval]
+    var skill: Skill
   }
 
   @Test("takes series apart, names jumps, and goes on after a bad one")
@@ -199,6 +237,10 @@ struct SeriesFileTests {
       (["forecast", "--horizon", "2"], "", "is empty"),
       (["forecast", "--horizon", "2"], "unique_id,day,y\n", "has no column ds"),
       (["backtest", "--horizon", "2"], "unique_id,ds,y\n", "no series"),
+      (
+        ["backtest", "--horizon", "2", "--format", "jsn"], "unique_id,ds,y\n",
+        "--format is text or json, found \"jsn\""
+      ),
     ] as [([String], String, String)])
   func refusals(arguments: [String], text: String, message: String) throws {
     let (status, _, error) = try run(text, arguments)

@@ -104,6 +104,16 @@ struct ModellingTests {
         let evaluation = try almanac(["evaluate", "--model", "\(name).json"] + data, in: folder)
         #expect(evaluation.status == 0, "\(evaluation.stderr)")
         #expect(evaluation.stdout.contains("ROC AUC"))
+        let json = try almanac(
+          ["evaluate", "--model", "\(name).json", "--format", "json"] + data, in: folder)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let scores = try decoder.decode(Scores.self, from: Data(json.stdout.utf8))
+        #expect(scores.rows == 700 && scores.lift.count == 3 && scores.drift.count == 4)
+        #expect(
+          evaluation.stdout.contains("ROC AUC \(String(format: "%.4f", scores.rocAuc)) "))
+        #expect(
+          evaluation.stdout.contains("log-loss \(String(format: "%.4f", scores.logLoss)),"))
         let predict = try almanac(
           ["predict", "--model", "\(name).json", "--out", "\(name).out"] + data, in: folder)
         #expect(predict.status == 0, "\(predict.stderr)")
@@ -150,6 +160,22 @@ struct ModellingTests {
     }
     let means = sums.mapValues { $0.sum / $0.count }
     #expect(means["pro"] ?? 1 < means["basic"] ?? 0)
+  }
+
+  /// What `evaluate --format json` prints of probabilities.
+  private struct Scores: Decodable {
+    struct Lift: Decodable {
+      var lift: Double
+    }
+    struct Drift: Decodable {
+      var column: String?
+      var psi: Double
+    }
+    var rows: Int
+    var logLoss: Double
+    var rocAuc: Double
+    var lift: [Lift]
+    var drift: [Drift]
   }
 
   /// The rows of the fit have not moved; older customers of other plans have.

@@ -261,13 +261,11 @@ enum DriftText {
   /// The most columns that are shown, those that moved most.
   private static let shown = 20
 
-  static func lines(
-    _ model: FittedModel, _ table: Table, predictions: [Double]
-  ) -> [String] {
-    guard let drift = model.drift else {
+  /// The lines below scores; `nil` is of a model that kept no distribution.
+  static func lines(_ findings: [ModelDrift.Finding]?) -> [String] {
+    guard let findings else {
       return ["", "no drift: the model file is of a version that kept no distribution"]
     }
-    let findings = drift.findings(table, predictions: predictions)
     var text = TextTable([("moved since the fit", .left), ("PSI", .right), ("KS", .right)])
     for finding in findings.prefix(shown + 1) {
       text.add([

@@ -3,7 +3,7 @@ import Files
 import Regression
 
 /// What the commands that take a fitted model and a table have in common.
-private struct ScoringInput {
+struct ScoringInput {
   let modelPath: String
   let data: TableSource
   let source: String?
@@ -108,106 +108,6 @@ package struct PredictCommand: Command {
     guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
     let doubled = text.split(separator: "\"", omittingEmptySubsequences: false)
     return "\"" + doubled.joined(separator: "\"\"") + "\""
-  }
-}
-
-/// `almanac evaluate`: how well a fitted model does on rows whose outcome is known.
-package struct EvaluateCommand: Command {
-  package static let name = "evaluate"
-  package static let summary = "score a fitted model on rows whose outcome is known"
-  package static let help = """
-    Usage: almanac evaluate --model FILE --data DATA [--source URL]
-
-    Prints the scores of a model on a table that holds its target: for
-    probabilities log-loss, Brier score, areas under the ROC and the
-    precision-recall curve, KS, calibration error, slope and intercept, lift and a
-    table of calibration; for numbers RMSE, MAE, R², percentage errors, and what
-    intervals of 90 % hold with their Winkler score (width, and a price for misses).
-
-    Below that stands how far the rows have moved from those of the fit: PSI (under
-    0.1 is no change, above 0.25 a large one) and KS of the score and each column.
-
-    Options:
-      --model FILE   a file that almanac fit wrote
-      --data DATA    a CSV or .parquet file, or 'postgres:SELECT …'
-      --source URL   the database of a query
-
-    Examples:
-      almanac evaluate --model churn.json --data later.csv
-    """
-
-  /// The share of errors that the intervals judged are to hold.
-  private static let level = 0.9
-
-  private let input: ScoringInput
-
-  package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
-    input = try ScoringInput(&scanner, environment: environment)
-  }
-
-  package func run(in setting: CommandSetting) throws {
-    let (model, whole) = try input.read()
-    let name = model.specification.target
-    guard let column = whole[name] else {
-      throw TableError("the data has no column \"\(name)\", which the model predicts")
-    }
-    let labels = column.labels
-    let rows = labels.indices.filter { labels[$0] != nil }
-    guard !rows.isEmpty else { throw TableError("no row of the data has a value of \"\(name)\"") }
-    let table = whole.selecting(rows: rows)
-    let predictions = try model.predict(table, level: EvaluateCommand.level)
-    let values = predictions.map(\.value)
-    setting.console.print(
-      "\(Display.count(rows.count)) rows"
-        + (rows.count < whole.rowCount
-          ? ", \(Display.count(whole.rowCount - rows.count)) without a target left out" : ""))
-    guard model.family == .logistic else {
-      let actual = column.selecting(rows).numbers
-      guard actual.allSatisfy(\.isFinite) else {
-        throw TableError("column \"\(name)\" holds values that are no numbers")
-      }
-      setting.console.print(
-        ScoreText.lines(try NumberScores(predictions: values, actual: actual)))
-      let intervals = predictions.compactMap(\.interval)
-      if !intervals.isEmpty {
-        setting.console.print(
-          ScoreText.line(
-            try IntervalScore(intervals, actual: actual, level: EvaluateCommand.level),
-            level: EvaluateCommand.level))
-      }
-      setting.console.print(DriftText.lines(model, table, predictions: values))
-      return
-    }
-    let outcomes = rows.map { labels[$0] == model.positive ? 1.0 : 0.0 }
-    setting.console.print(
-      ScoreText.lines(try BinaryScores(probabilities: values, outcomes: outcomes)))
-    let parts = try BrierParts(probabilities: values, outcomes: outcomes)
-    let best = try BrierParts(
-      probabilities: isotonicRecalibration(values, outcomes), outcomes: outcomes
-    ).total
-    setting.console.print(
-      "  Brier by reliability \(Display.fixed(parts.reliability, decimals: 5)), "
-        + "resolution \(Display.fixed(parts.resolution, decimals: 4)), "
-        + "uncertainty \(Display.fixed(parts.uncertainty, decimals: 4))")
-    setting.console.print(
-      "  no monotone map has a Brier score below "
-        + "\(Display.fixed(best, decimals: 4)) on these rows")
-    for share in [0.05, 0.1, 0.2] {
-      let (lift, gain) = liftAndGain(values, outcomes, share: share)
-      setting.console.print(
-        "  top \(Display.percent(share)): lift \(Display.fixed(lift, decimals: 2)), "
-          + "holds \(Display.percent(gain)) of yes")
-    }
-    var text = TextTable([("rows", .right), ("mean probability", .right), ("share of yes", .right)])
-    for bin in calibrationTable(values, outcomes) {
-      text.add([
-        Display.count(bin.count), Display.fixed(bin.meanProbability, decimals: 4),
-        Display.fixed(bin.frequency, decimals: 4),
-      ])
-    }
-    setting.console.print("")
-    setting.console.print(text.lines())
-    setting.console.print(DriftText.lines(model, table, predictions: values))
   }
 }
 

@@ -1,5 +1,24 @@
 import AlmanacCore
 
+/// How scores are printed, which are no rows of one table.
+enum ScoreFormat: String, CaseIterable, Sendable {
+  /// Lines and aligned tables for people.
+  case text
+  /// One JSON object.
+  case json
+
+  /// The format that `--format` names, text where it is not given.
+  static func option(_ scanner: inout ArgumentScanner) throws(UsageError) -> ScoreFormat {
+    guard let text = try scanner.value("--format") else { return .text }
+    guard let format = ScoreFormat(rawValue: text) else {
+      throw UsageError(
+        "--format is text or json, found \(shown(text))"
+          + Suggestion.didYouMean(text, among: allCases.map(\.rawValue)))
+    }
+    return format
+  }
+}
+
 /// How rows are printed.
 package enum OutputFormat: String, CaseIterable, Sendable {
   /// Aligned columns for people, within a terminal's width.

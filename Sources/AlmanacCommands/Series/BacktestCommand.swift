@@ -29,6 +29,7 @@ package struct BacktestCommand: Command {
       --origins N      points to forecast from, a horizon apart (default: 3)
       --season S, --level L,..., --models M,..., --holidays FILE, --jobs N
                        as for `almanac forecast`
+      --format FORMAT  text or json (default: text)
       --out FILE       where the result goes (default: standard output)
 
     Example:
@@ -40,6 +41,7 @@ package struct BacktestCommand: Command {
   private let origins: Int
   private let levels: [Int]
   private let members: [EnsembleMember]
+  private let format: ScoreFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     options = try SeriesOptions(&scanner)
@@ -47,6 +49,7 @@ package struct BacktestCommand: Command {
       throw UsageError("--horizon N is needed: the number of periods to forecast")
     }
     self.horizon = horizon
+    format = try ScoreFormat.option(&scanner)
     origins = try scanner.integer("--origins", in: 1...1_000) ?? 3
     let text = try scanner.value("--level") ?? "80,95"
     levels = Array(Set(try SeriesOptions.numbers(text, "--level", 1...99))).sorted()
@@ -71,9 +74,12 @@ package struct BacktestCommand: Command {
     guard scores.count > 0 else {
       throw BacktestCommand.NothingScored(path: options.path, horizon: horizon)
     }
-    try options.write(
-      scores.lines(origins: origins, horizon: horizon).joined(separator: "\n") + "\n",
-      to: setting.console)
+    let text =
+      switch format {
+      case .text: scores.lines(origins: origins, horizon: horizon).joined(separator: "\n")
+      case .json: scores.json(origins: origins, horizon: horizon).lines()
+      }
+    try options.write(text + "\n", to: setting.console)
   }
 
   /// No series is long enough.

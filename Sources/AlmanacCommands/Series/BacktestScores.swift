@@ -105,23 +105,67 @@ struct BacktestScores {
     }
   }
 
+  /// What a method scores over all forecasts.
+  private struct MethodScores {
+    let name: String
+    let smape: Double
+    let mase: Double
+    let rmsse: Double
+    let wape: Double
+    let owa: Double
+  }
+
+  /// What the intervals of one level score over all forecasts.
+  private struct LevelScores {
+    let level: Double
+    let coverage: Double
+    let pinball: Double
+    let msis: Double
+  }
+
+  /// The scores of each method, in the order in which they came.
+  private var methods: [MethodScores] {
+    let reference = sums["seasonal naive"] ?? Sums()
+    return names.compactMap { name in
+      guard let sum = sums[name] else { return nil }
+      let smape = sum.smape / sum.count
+      let mase = sum.mase / sum.scaled
+      return MethodScores(
+        name: name, smape: smape, mase: mase, rmsse: sum.rmsse / sum.scaled,
+        wape: 100 * sum.error / sum.size,
+        owa: ForecastMeasures.owa(
+          smape: smape, mase: mase, referenceSMAPE: reference.smape / reference.count,
+          referenceMASE: reference.mase / reference.scaled))
+    }
+  }
+
+  /// The scores of each level's intervals.
+  private var levelScores: [LevelScores] {
+    zip(levels, intervals).map { level, interval in
+      LevelScores(
+        level: level, coverage: interval.inside / interval.values,
+        pinball: interval.pinball / interval.count, msis: interval.msis / interval.count)
+    }
+  }
+
+  /// The continuous ranked probability score by the quantiles there are, in units of the mean change
+  /// over a season.
+  private var rankedProbabilityScore: Double {
+    let median = sums["combination"].map { $0.mase / $0.scaled } ?? .nan
+    let losses = levelScores.reduce(0) { $0 + 2 * $1.pinball }
+    return (2 * losses + median) / Double(2 * levels.count + 1)
+  }
+
   /// The scores as lines of text.
   func lines(origins: Int, horizon: Int) -> [String] {
     var table = TextTable([
       ("method", .left), ("smape", .right), ("mase", .right), ("rmsse", .right), ("wape", .right),
       ("owa", .right),
     ])
-    let reference = sums["seasonal naive"] ?? Sums()
-    for name in names {
-      guard let sum = sums[name] else { continue }
-      let smape = sum.smape / sum.count
-      let mase = sum.mase / sum.scaled
-      let owa = ForecastMeasures.owa(
-        smape: smape, mase: mase, referenceSMAPE: reference.smape / reference.count,
-        referenceMASE: reference.mase / reference.scaled)
+    for method in methods {
       table.add([
-        name, decimals(smape, 2), decimals(mase, 3), decimals(sum.rmsse / sum.scaled, 3),
-        decimals(100 * sum.error / sum.size, 2), decimals(owa, 3),
+        method.name, decimals(method.smape, 2), decimals(method.mase, 3),
+        decimals(method.rmsse, 3), decimals(method.wape, 2), decimals(method.owa, 3),
       ])
     }
     var lines = ["\(count) forecasts of \(horizon) periods from up to \(origins) origins", ""]
@@ -129,25 +173,47 @@ struct BacktestScores {
     var second = TextTable([
       ("level", .left), ("coverage", .right), ("pinball", .right), ("msis", .right),
     ])
-    var losses = 0.0
-    for (level, interval) in zip(levels, intervals) {
+    for score in levelScores {
       second.add([
-        "\(decimals(100 * level, 0)) %",
-        decimals(100 * interval.inside / interval.values, 1) + " %",
-        decimals(interval.pinball / interval.count, 3), decimals(interval.msis / interval.count, 3),
+        "\(decimals(100 * score.level, 0)) %", decimals(100 * score.coverage, 1) + " %",
+        decimals(score.pinball, 3), decimals(score.msis, 3),
       ])
-      losses += 2 * interval.pinball / interval.count
     }
-    let median = sums["combination"].map { $0.mase / $0.scaled } ?? .nan
     lines += [""] + second.lines(indent: 0)
-    let crps = (2 * losses + median) / Double(2 * levels.count + 1)
-    lines += ["", "crps \(decimals(crps, 3)), in units of the mean change over a season"]
+    lines += [
+      "", "crps \(decimals(rankedProbabilityScore, 3)), in units of the mean change over a season",
+    ]
     if let skill {
       lines.append(
         "skill over seasonal naive \(decimals(100 * skill.value, 1)) %, 95 % interval "
           + "\(decimals(100 * skill.low, 1)) to \(decimals(100 * skill.high, 1)) %")
     }
     return lines
+  }
+
+  /// The scores as a JSON object, with all digits; shares are of 1.
+  func json(origins: Int, horizon: Int) -> JSONTree {
+    [
+      "forecasts": .integer(count), "horizon": .integer(horizon), "origins": .integer(origins),
+      "methods": .array(
+        methods.map {
+          [
+            "method": .text($0.name), "smape": .number($0.smape), "mase": .number($0.mase),
+            "rmsse": .number($0.rmsse), "wape": .number($0.wape), "owa": .number($0.owa),
+          ]
+        }),
+      "intervals": .array(
+        levelScores.map {
+          [
+            "level": .number($0.level), "coverage": .number($0.coverage),
+            "pinball": .number($0.pinball), "msis": .number($0.msis),
+          ]
+        }),
+      "crps": .number(rankedProbabilityScore),
+      "skill": skill.map {
+        ["value": .number($0.value), "lower_95": .number($0.low), "upper_95": .number($0.high)]
+      } ?? .null,
+    ]
   }
 
   /// What share of the MASE is saved, with the interval of a bootstrap over series.

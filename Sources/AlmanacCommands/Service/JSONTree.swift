@@ -49,6 +49,9 @@ indirect enum JSONTree: Sendable, ExpressibleByStringLiteral, ExpressibleByBoole
     }
   }
 
+  /// A number, or null where there is none.
+  static func optional(_ number: Double?) -> JSONTree { number.map { .number($0) } ?? .null }
+
   /// Text, or null where there is none.
   static func optional(_ text: String?) -> JSONTree { text.map { .text($0) } ?? .null }
 
