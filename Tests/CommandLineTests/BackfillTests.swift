@@ -117,11 +117,51 @@ struct BackfillTests {
     #expect(left == wrong.filter { !isInside($0) })
   }
 
+  @Test("of companies writes the days again that hold numbers of them, for all companies")
+  func ofCompanies() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let whole = try place.digest()
+    // A company that is known on two days only.
+    let company = "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"
+    try place.sql(
+      """
+      INSERT INTO analytics.daily_rollups
+      SELECT '\(company)', event_type, module_id, date, 1, 1
+      FROM analytics.daily_rollups WHERE date IN ('2025-11-10', '2025-11-20', '2025-11-21')
+      ON CONFLICT DO NOTHING
+      """)
+    try spoil(place)
+    let wrong = try spoilt(place)
+    let arguments = Self.range + ["--company", "\(company),\(company.uppercased())"]
+    let plan = try place.night(Self.date, arguments + ["--dry-run"])
+    #expect(plan.stdout.contains("rollup: 2 days, 2025-11-10 to 2025-11-20: asked for"))
+    let result = try place.night(Self.date, arguments)
+    try #require(result.status == 0, "\(result.stderr)")
+    #expect(try spoilt(place) == wrong.filter { !isInside($0) })
+    // The rows that no event stands behind are gone on the days that were done again.
+    #expect(
+      try place.value(
+        """
+        SELECT string_agg(DISTINCT date::text, ' ') FROM analytics.daily_rollups
+        WHERE company_id = '\(company)'
+        """) == "2025-11-21")
+    let none = try place.night(Self.date, arguments)
+    #expect(none.status == 64 && none.stderr.contains("no number of what --company names"))
+    try #require(try place.night(Self.date, "--force").status == 0)
+    #expect(try place.digest() == whole)
+  }
+
   @Test(
     "is refused with a range that is none",
     arguments: [
       (["--from", "2025-11-10"], "--from needs --to"),
       (["--to", "2025-11-10"], "--to needs --from"),
+      (["--company", "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"], "--company needs --from and --to"),
+      (
+        ["--from", "2025-11-10", "--to", "2025-11-20", "--company", "acme"],
+        "--company takes uuids separated by commas, found \"acme\""
+      ),
       (
         ["--from", "2025-11-11", "--to", "2025-11-10"], "--from 2025-11-11 is after --to 2025-11-10"
       ),

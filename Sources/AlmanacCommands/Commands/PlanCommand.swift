@@ -25,6 +25,7 @@ package struct PlanCommand: Command {
       --force          as if a finished date were done again
       --from DATE      as if days from this one were done again,
       --to DATE        to this one
+      --company IDS    of these days only those with numbers of these companies
       --jobs N         as for a run
       --project DIR    the folder with pipelines, models and datasets (default: .)
       --format FORMAT  table, csv or json (default: table)

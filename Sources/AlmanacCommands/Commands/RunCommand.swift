@@ -34,6 +34,8 @@ package struct RunCommand: Command {
                      changed, with their months; forecasts and what is published
                      stay. After a crash the same command goes on
       --to DATE      the last of these days
+      --company IDS  of these days only those that hold numbers of the companies
+                     with these uuids, separated by commas
       --format FORMAT
                      how the result is printed: table, csv (the stages) or json
       --log-format text|json

@@ -48,21 +48,39 @@ struct RunOptions {
     self.pipeline = pipeline
   }
 
-  /// What is to be done again: everything with `--force`, some days with `--from` and `--to`.
+  /// What is to be done again: everything with `--force`, some days with `--from` and `--to`, of these
+  /// the days of some companies with `--company`.
   private static func redo(_ scanner: inout ArgumentScanner) throws -> Redo {
     let isForced = try scanner.flag("--force")
     let (from, to) = (try scanner.date("--from"), try scanner.date("--to"))
+    let companies = try companies(&scanner)
     switch (from, to) {
-    case (nil, nil): return isForced ? .everything : .nothing
+    case (nil, nil):
+      guard companies.isEmpty else {
+        throw UsageError("--company needs --from and --to, the days to look for it on")
+      }
+      return isForced ? .everything : .nothing
     case (let from?, let to?):
       if isForced {
         throw UsageError("--force does every day again; leave it out, or --from and --to")
       }
       guard from <= to else { throw UsageError("--from \(from) is after --to \(to)") }
-      return .days(from...to)
+      return .days(from...to, companies: companies)
     case (nil, _): throw UsageError("--to needs --from, the first day to do again")
     case (_, nil): throw UsageError("--from needs --to, the last day to do again")
     }
+  }
+
+  /// The companies of `--company`, in order and each once.
+  private static func companies(_ scanner: inout ArgumentScanner) throws -> [UUIDValue] {
+    guard let text = try scanner.value("--company") else { return [] }
+    let companies = try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let company = UUIDValue(String(word)) else {
+        throw UsageError("--company takes uuids separated by commas, found \(shown(String(word)))")
+      }
+      return company
+    }
+    return Set(companies).sorted { $0.description < $1.description }
   }
 
   /// A runner for these options.

@@ -62,6 +62,8 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
   case nothingSelected(pipeline: String)
   /// Of the stages that were asked for, none goes by days that could be done again.
   case nothingToBackfill(pipeline: String)
+  /// Of the companies whose days are to be done again, the tables hold no number on these days.
+  case noDaysOfCompanies(range: ClosedRange<CalendarDate>)
   /// Days to do again lie after the logical date.
   case backfillAhead(last: CalendarDate, date: CalendarDate)
   /// There is no time zone of that name.
@@ -115,7 +117,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       .unfinishedRun, .cannotRestore, .noSuchVersion, .noSuchPrediction, .cannotChoose:
       .missingInput
     case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected, .nothingToBackfill,
-      .backfillAhead:
+      .backfillAhead, .noDaysOfCompanies:
       .usage
     case .unexpectedAnswer: .internalError
     }
@@ -202,6 +204,10 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .nothingToBackfill(let pipeline):
       "no stage of pipeline \(pipeline) that is asked for goes by days; leave --from and --to out, or "
         + "name such a stage: rollup, metrics, cohorts, funnels, usage"
+    case .noDaysOfCompanies(let range):
+      "the tables hold no number of what --company names from \(range.lowerBound) to "
+        + "\(range.upperBound); see `almanac query rollup --company ID` for its days, or leave "
+        + "--company out"
     case .backfillAhead(let last, let date):
       "--to \(last) is after \(date), the date that is computed; give an earlier --to, or a later "
         + "--date"

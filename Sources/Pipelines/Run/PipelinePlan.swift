@@ -57,13 +57,16 @@ extension PipelineRunner {
     case .open(let reason): plan.reason = reason
     }
     if let range = request.redo.range {
-      plan.reason = "the days \(range.lowerBound) to \(range.upperBound) are asked for again"
+      let ofCompanies =
+        request.redo.companies.isEmpty ? "" : " with numbers of what --company names"
+      plan.reason =
+        "the days \(range.lowerBound) to \(range.upperBound)\(ofCompanies) are asked for again"
     }
     let lock = RunLock(reading: opening.connection, settings: request.target)
-    let unfinished = try backfill(opening, settingsDigest: digest).unfinished
+    let backfill = try backfill(opening, settingsDigest: digest)
     let context = RunContext(
       run: .zero, project: project, pipeline: opening.pipeline, date: opening.date,
-      zone: opening.zone, jobs: request.jobs, redo: request.redo, unfinishedBackfill: unfinished,
+      zone: opening.zone, jobs: request.jobs, redo: request.redo, backfill: backfill,
       source: request.source, lock: lock, ledger: Ledger(lock, run: .zero), directory: directory,
       log: .silent,
       findZone: zones)

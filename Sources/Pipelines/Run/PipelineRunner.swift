@@ -222,18 +222,18 @@ package struct PipelineRunner {
       return report
     }
     let backfill = try backfill(opening, settingsDigest: settingsDigest)
-    if !backfill.unfinished.isEmpty {
+    if let backfill, !backfill.unfinished.isEmpty {
       report.notices.append("goes on where an earlier call for the same days was cut off")
     }
     let context = RunContext(
       run: run, project: project, pipeline: pipeline, date: date, zone: opening.zone,
-      jobs: request.jobs, redo: request.redo, unfinishedBackfill: backfill.unfinished,
+      jobs: request.jobs, redo: request.redo, backfill: backfill,
       source: request.source, lock: lock, ledger: ledger,
       directory: directory, log: log, progress: progress, findZone: zones)
     try ledger.begin(
       Ledger.RunRecord(
         pipeline: pipeline.name, logicalDate: date,
-        settingsDigest: backfill.mark
+        settingsDigest: backfill?.mark
           ?? (request.selection.isWhole ? settingsDigest : LedgerReading.partialDigest),
         jobs: request.jobs, isForced: request.redo.isAny, programVersion: request.programVersion,
         host: request.host,
@@ -319,17 +319,20 @@ package struct PipelineRunner {
     )
   }
 
-  /// What stands for the digest of the definitions where days are done again, `nil` where none are, and
-  /// the runs that have done a part of them.
-  func backfill(
-    _ opening: Opening, settingsDigest: String
-  ) throws -> (mark: String?, unfinished: [UUIDValue]) {
-    guard let range = request.redo.range else { return (nil, []) }
+  /// What is known of the days to do again, `nil` where the run is no backfill.
+  ///
+  /// - Throws: ``PipelineError/noDaysOfCompanies(range:)``, `PostgresError`.
+  func backfill(_ opening: Opening, settingsDigest: String) throws -> Backfill? {
+    guard let range = request.redo.range else { return nil }
+    let companies = request.redo.companies
     let mark = LedgerReading.backfillMark(
-      range, stages: opening.stages.map(\.kind), settingsDigest: settingsDigest)
-    let unfinished = try LedgerReading(opening.connection)
-      .unfinishedBackfill(mark, pipeline: opening.pipeline.name)
-    return (mark, unfinished)
+      range, companies: companies, stages: opening.stages.map(\.kind),
+      settingsDigest: settingsDigest)
+    let reading = LedgerReading(opening.connection)
+    return Backfill(
+      mark: mark,
+      unfinished: try reading.unfinishedBackfill(mark, pipeline: opening.pipeline.name),
+      days: companies.isEmpty ? nil : try reading.days(of: companies, in: range))
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.

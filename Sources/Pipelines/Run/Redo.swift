@@ -8,16 +8,31 @@ package enum Redo: Sendable, Equatable {
   case nothing
   /// All, those of rollups up to the logical date.
   case everything
-  /// Those with a day of the range.
-  case days(ClosedRange<CalendarDate>)
+  /// Those with a day of the range; where companies are named, with one that holds numbers of them.
+  case days(ClosedRange<CalendarDate>, companies: [UUIDValue] = [])
 
   /// Whether any interval may be computed again.
   package var isAny: Bool { self != .nothing }
 
+  /// The companies whose days are done again; none stands for all.
+  package var companies: [UUIDValue] {
+    if case .days(_, let companies) = self { companies } else { [] }
+  }
+
   /// The range, where the run is a backfill of one.
   package var range: ClosedRange<CalendarDate>? {
-    if case .days(let range) = self { range } else { nil }
+    if case .days(let range, _) = self { range } else { nil }
   }
+}
+
+/// What a run that does days again knows of them before its first stage.
+package struct Backfill: Sendable {
+  /// What stands for the digest of the definitions in its runs.
+  var mark: String
+  /// The runs that have done a part of the same backfill.
+  var unfinished: [UUIDValue]
+  /// The days that hold numbers of the companies it is about, `nil` where it is about all.
+  var days: Set<CalendarDate>?
 }
 
 /// Which intervals of one stage, or of one grain of it, a run computes again.
@@ -25,7 +40,9 @@ struct RedoneIntervals: Sendable {
   /// What was asked for.
   let redo: Redo
   /// The first days of intervals that an earlier, unfinished run of the same backfill has written.
-  let done: Set<CalendarDate>
+  var done: Set<CalendarDate> = []
+  /// The days that hold numbers of the companies it is about, `nil` where it is about all.
+  var days: Set<CalendarDate>?
 
   /// Whether an interval is computed again.
   ///
@@ -37,9 +54,15 @@ struct RedoneIntervals: Sendable {
     switch redo {
     case .nothing: false
     case .everything: true
-    case .days(let range):
+    case .days(let range, _):
       start <= range.upperBound && end > range.lowerBound && !done.contains(start)
+        && holds(max(start, range.lowerBound), min(end, range.upperBound.adding(days: 1)))
     }
+  }
+
+  /// Whether a day of the range holds numbers of the companies it is about.
+  private func holds(_ start: CalendarDate, _ end: CalendarDate) -> Bool {
+    days?.contains { start <= $0 && $0 < end } ?? true
   }
 }
 
@@ -50,18 +73,20 @@ extension RunContext {
   /// - Returns: the intervals.
   /// - Throws: `PostgresError`.
   func redone(_ stage: String) throws -> RedoneIntervals {
-    guard redo.range != nil, !unfinishedBackfill.isEmpty else {
-      return RedoneIntervals(redo: redo, done: [])
+    guard let backfill else { return RedoneIntervals(redo: redo) }
+    guard !backfill.unfinished.isEmpty else {
+      return RedoneIntervals(redo: redo, days: backfill.days)
     }
     let rows = try lock.connection.query(
       """
       SELECT interval_start FROM almanac.intervals
       WHERE stage = $1 AND run_id = ANY ($2::uuid[])
-      """, [stage, array(unfinishedBackfill.map(\.description))])
+      """, [stage, array(backfill.unfinished.map(\.description))])
     return RedoneIntervals(
       redo: redo,
       done: Set(
-        (0..<rows.count).compactMap { rows[$0, "interval_start"].flatMap { CalendarDate($0) } }))
+        (0..<rows.count).compactMap { rows[$0, "interval_start"].flatMap { CalendarDate($0) } }),
+      days: backfill.days)
   }
 }
 
@@ -83,5 +108,29 @@ extension LedgerReading {
             WHERE pipeline = $1 AND settings_digest = $2 AND status = 'succeeded'), '-infinity')
       """, [pipeline, mark])
     return (0..<rows.count).compactMap { rows[$0, "run_id"].flatMap { UUIDValue($0) } }
+  }
+
+  /// The days for which the tables hold numbers of companies (DECISIONS.md, D-600).
+  ///
+  /// - Parameters:
+  ///   - companies: the companies.
+  ///   - range: the days to look at.
+  /// - Returns: the days.
+  /// - Throws: ``PipelineError/noDaysOfCompanies(range:)`` where there is none, `PostgresError`.
+  func days(of companies: [UUIDValue], in range: ClosedRange<CalendarDate>) throws -> Set<
+    CalendarDate
+  > {
+    let rows = try connection.query(
+      """
+      SELECT date FROM analytics.daily_rollups
+      WHERE company_id = ANY ($1::uuid[]) AND date BETWEEN $2::date AND $3::date
+      UNION
+      SELECT date FROM analytics.daily_metrics
+      WHERE company_id = ANY ($1::uuid[]) AND date BETWEEN $2::date AND $3::date
+      """, [array(companies.map(\.description)), "\(range.lowerBound)", "\(range.upperBound)"])
+    let days = Set(
+      (0..<rows.count).compactMap { rows[$0, "date"].flatMap { CalendarDate($0) } })
+    if days.isEmpty { throw PipelineError.noDaysOfCompanies(range: range) }
+    return days
   }
 }

@@ -18,8 +18,8 @@ package final class RunContext {
   package let jobs: Int
   /// Which intervals are done again though nothing about them changed.
   package let redo: Redo
-  /// The runs that have done a part of the same backfill.
-  let unfinishedBackfill: [UUIDValue]
+  /// What is known of the days to do again, `nil` where the run is no backfill.
+  let backfill: Backfill?
   /// The source database.
   package let source: ConnectionSettings
   /// The lock, which is also the way to the target database.
@@ -48,7 +48,7 @@ package final class RunContext {
   /// A context of the given parts.
   package init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
-    zone: ZoneRules, jobs: Int, redo: Redo = .nothing, unfinishedBackfill: [UUIDValue] = [],
+    zone: ZoneRules, jobs: Int, redo: Redo = .nothing, backfill: Backfill? = nil,
     source: ConnectionSettings, lock: RunLock, ledger: Ledger, directory: DataDirectory,
     log: LogSink,
     progress: ProgressSink = .silent, findZone: @escaping (String) -> ZoneRules? = { _ in nil }
@@ -60,7 +60,7 @@ package final class RunContext {
     self.zone = zone
     self.jobs = jobs
     self.redo = redo
-    self.unfinishedBackfill = unfinishedBackfill
+    self.backfill = backfill
     self.source = source
     self.lock = lock
     self.ledger = ledger

@@ -254,9 +254,11 @@ package struct LedgerReading {
 
   /// What stands for the digest of the definitions of a run that did some days again, with some stages.
   static func backfillMark(
-    _ range: ClosedRange<CalendarDate>, stages: [StageKind], settingsDigest: String
+    _ range: ClosedRange<CalendarDate>, companies: [UUIDValue], stages: [StageKind],
+    settingsDigest: String
   ) -> String {
     "\(partialDigest) backfill \(range.lowerBound) \(range.upperBound) "
+      + companies.map { "\($0) " }.joined()
       + stages.map(\.rawValue).joined(separator: ",") + " \(settingsDigest)"
   }
 
