@@ -115,6 +115,7 @@ struct CheckCommandTests {
       "datasets/modules.yaml", "from: billing.modules",
       "query: SELECT * FROM billing.modules WHERE id = = id")
     try place.edit("datasets/modules.yaml", "mode: changes\ndeletes: key_sweep", "mode: full")
+    try place.edit("datasets/modules.yaml", "optional: true\n", "")
     let role = "almanac_part_\(UInt32.random(in: 0 ... .max))"
     try place.sql(
       """
