@@ -119,10 +119,12 @@ struct RiskWorld {
         return rows.finish()
       }
       let begin = clock.now
-      let all = tables.flatMap { $0 }
-      events += RiskWorld.count(all, counters, into: &history)
+      let known = RiskWorld.withoutRepeats(
+        tables.flatMap { $0 }, (counters + upsellCounters).map(\.dataset))
+      events += known["events"]?.reduce(0) { $0 + $1.rowCount } ?? 0
+      RiskWorld.count(known, counters, into: &history)
       seconds += (clock.now - begin) / .seconds(1)
-      _ = RiskWorld.count(all, upsellCounters, into: &upsellHistory)
+      RiskWorld.count(known, upsellCounters, into: &upsellHistory)
     }
     eventCount = events
     counting = seconds
@@ -175,22 +177,30 @@ struct RiskWorld {
     }
   }
 
-  /// Counts the rows of some companies; returns how many of them are events.
+  /// The rows of some companies by dataset, those that a producer repeated once.
+  private static func withoutRepeats(
+    _ tables: [(table: SourceTable, batch: Batch)], _ datasets: [DatasetDefinition]
+  ) -> [String: [Batch]] {
+    var found: [String: [Batch]] = [:]
+    for dataset in datasets where found[dataset.name] == nil {
+      found[dataset.name] =
+        dropRepeated(
+          tables.filter { $0.table.name == dataset.name }.map(\.batch), key: dataset.key,
+          recorded: dataset.recordedColumn, time: dataset.timeColumn ?? ""
+        ).batches
+    }
+    return found
+  }
+
+  /// Counts the rows of some companies.
   private static func count(
-    _ tables: [(table: SourceTable, batch: Batch)],
+    _ rows: [String: [Batch]],
     _ counters: [(dataset: DatasetDefinition, counter: RiskCounter)],
     into history: inout FeatureHistory
-  ) -> Int {
-    var events = 0
+  ) {
     for (dataset, counter) in counters {
-      let batches = tables.filter { $0.table.name == dataset.name }.map(\.batch)
-      if dataset.name == "events" { events += batches.reduce(0) { $0 + $1.rowCount } }
-      for batch in dropRepeated(
-        batches, key: dataset.key, recorded: dataset.recordedColumn,
-        time: dataset.timeColumn ?? ""
-      ).batches { counter.add(batch, to: &history) }
+      for batch in rows[dataset.name] ?? [] { counter.add(batch, to: &history) }
     }
-    return events
   }
 
   /// A change, its amount in dollars at the usual rate.

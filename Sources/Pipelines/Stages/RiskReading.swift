@@ -217,8 +217,13 @@ package struct RiskCounter: Sendable {
       case .uuid(let owners) = tenant.storage,
       let recorded = dataset.recordedColumn.flatMap({ RiskCounter.instants(batch[$0]) })
     else { return }
-    let companies = (0..<batch.rowCount).map { row in
-      tenant.isNull(row) ? nil : positions[owners.row(row)]
+    var (owner, position): (UUIDValue?, Int?)
+    let companies = (0..<batch.rowCount).map { row -> Int? in
+      if tenant.isNull(row) { return nil }
+      // Rows of one company often follow each other.
+      let found = owners.row(row)
+      if found != owner { (owner, position) = (found, positions[found]) }
+      return position
     }
     for count in counts {
       guard
@@ -229,16 +234,17 @@ package struct RiskCounter: Sendable {
         RiskCounter.matches(batch[condition.column.name], condition.values)
       }
       let subjects = count.subject.flatMap { batch[$0.name] }
+      let tally = history.position(ofTally: count.name)
       rows: for row in 0..<batch.rowCount {
         guard let company = companies[row] else { continue }
         for holds in conditions where !holds(row) { continue rows }
         guard let time = happened(row), let known = recorded(row) else { continue }
-        var subject: UUIDValue?
+        var subject: Int?
         if let subjects, !subjects.isNull(row), case .uuid(let values) = subjects.storage {
-          subject = values.row(row)
+          subject = history.number(ofSubject: values.row(row))
         }
         history.add(
-          to: count.name, company: company, happened: time, recorded: known, subject: subject)
+          toTally: tally, company: company, happened: time, recorded: known, subject: subject)
       }
     }
   }

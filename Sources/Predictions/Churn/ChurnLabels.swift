@@ -51,25 +51,36 @@ package enum ChurnLabels {
     at instant: Timestamp, within days: Int
   ) -> Bool {
     let end = instant.adding(days: days)
-    var latest: [UUIDValue: SubscriptionChange] = [:]
+    return scheduledEnd(changes, predecessors: predecessors, at: instant).map { $0 < end } ?? false
+  }
+
+  /// When the last of what a company pays for ends, if the end of all of it was recorded by T
+  /// (DECISIONS.md, D-519); `nil` if it was not, or lies before T.
+  static func scheduledEnd(
+    _ changes: [SubscriptionChange], predecessors: [UUIDValue: UUIDValue] = [:],
+    at instant: Timestamp
+  ) -> Timestamp? {
+    // Companies have few subscriptions, so that a list is searched faster than a dictionary.
+    var latest: [SubscriptionChange] = []
     for change in changes where change.recordedAt < instant {
-      let other = latest[change.subscription]
-      if change.kind.isOfLife {
-        if let other, other.kind.isOfLife, other.sequence > change.sequence { continue }
-        latest[change.subscription] = change
-      } else if other == nil {
+      guard let place = latest.firstIndex(where: { $0.subscription == change.subscription }) else {
         // Rows may begin in the middle: what is changed is paid for.
-        latest[change.subscription] = change
+        latest.append(change)
+        continue
       }
+      guard change.kind.isOfLife else { continue }
+      let other = latest[place]
+      if other.kind.isOfLife, other.sequence > change.sequence { continue }
+      latest[place] = change
     }
-    let paid = latest.values.filter { $0.kind != .trialStart }
-    let continued = Set(paid.compactMap { predecessors[$0.subscription] })
-    var isEnding = false
+    let paid = latest.filter { $0.kind != .trialStart }
+    let continued = paid.compactMap { predecessors[$0.subscription] }
+    var last: Timestamp?
     for change in paid where !continued.contains(change.subscription) {
-      guard change.kind == .cancel, change.effectiveAt < end else { return false }
-      if change.effectiveAt >= instant { isEnding = true }
+      guard change.kind == .cancel else { return nil }
+      last = max(last ?? change.effectiveAt, change.effectiveAt)
     }
-    return isEnding
+    return last.flatMap { $0 >= instant ? $0 : nil }
   }
 }
 

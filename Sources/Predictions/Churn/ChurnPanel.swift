@@ -94,10 +94,10 @@ package struct ChurnPanel: Sendable {
         let amount = then.amount(atEnd: instant)
         guard amount > 0 else { continue }
         let own = changesOf[id] ?? []
-        let isScheduled = ChurnLabels.isScheduled(
-          own, predecessors: predecessors, at: instant, within: ChurnPanel.firstSpan)
-        let isScheduledLater = ChurnLabels.isScheduled(
-          own, predecessors: predecessors, at: instant, within: ChurnPanel.secondSpan)
+        let ending = ChurnLabels.scheduledEnd(own, predecessors: predecessors, at: instant)
+        let isScheduled = ending.map { $0 < instant.adding(days: ChurnPanel.firstSpan) } ?? false
+        let isScheduledLater =
+          ending.map { $0 < instant.adding(days: ChurnPanel.secondSpan) } ?? false
         let falls = ChurnLabels.falls(now, after: instant, from: 0, to: ChurnPanel.firstSpan)
         let fallsLater = ChurnLabels.falls(
           now, after: instant, from: ChurnPanel.firstSpan, to: ChurnPanel.secondSpan)
@@ -187,15 +187,16 @@ package enum ChurnStates {
   ) {
     for (company, id) in companies.enumerated() {
       var sequence: Int64 = 0
-      var told: [LevelStep] = []
+      var told: ArraySlice<LevelStep> = []
+      var count: Int?
       for (period, instant) in history.asOf.enumerated() {
         guard let ledger = known[period].ledger(of: id) else { continue }
         let before = Timestamp(microseconds: instant.microseconds - 1)
-        let steps = ledger.steps.filter { $0.instant < instant }
+        let steps = ledger.steps.prefix { $0.instant < instant }
         // Mostly the ledger only grows, and what was told already stands.
-        var news = steps[...]
+        var news = steps
         if steps.starts(with: told) {
-          news = steps[told.count...]
+          news = steps.dropFirst(told.count)
         } else {
           sequence += 1
           history.set(
@@ -210,6 +211,9 @@ package enum ChurnStates {
         }
         told = steps
         let holding = held[period].holdings(of: id)?.holding(before: instant) ?? .nothing
+        // What stays as it is needs no telling.
+        guard holding.modules.count != count else { continue }
+        count = holding.modules.count
         sequence += 1
         history.set(
           modules, company: company, key: 0, sequence: sequence, effective: before,

@@ -130,7 +130,7 @@ package struct RiskRecipe: Sendable {
       guard min(data.events(training), training.count - data.events(training)) >= neededEvents / 2,
         !usable(data, training).isEmpty
       else { continue }
-      var model = try pooled(data, training)
+      var model = try pooled(data, training, describes: false)
       let earlier = judged.filter { data.isMature($0.row, by: opening) }
       model.common.calibration = try calibration(data, earlier.map { ($0.row, $0.raw) })
       let raw = try model.linearPredictor(data.table, data.groups)
@@ -155,7 +155,7 @@ package struct RiskRecipe: Sendable {
     let gate = try RiskGate(
       logOdds: judged.map(\.logOdds), outcomes: judged.map { data.outcomes[$0.row] },
       companies: judged.map { data.rows[$0.row].company }, baselines: baselines)
-    var final = try pooled(data, known)
+    var final = try pooled(data, known, describes: true)
     final.common = try final.common.clusteringErrors(
       data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
       groups: known.map { data.rows[$0].company })
@@ -219,8 +219,10 @@ package struct RiskRecipe: Sendable {
   }
 
   /// The fit to rows, and those of their groups that lean on it.
-  private func pooled(_ data: RiskRows, _ rows: [Int]) throws(RegressionError) -> RiskFit {
-    let common = try fit(data, rows)
+  private func pooled(
+    _ data: RiskRows, _ rows: [Int], describes: Bool
+  ) throws(RegressionError) -> RiskFit {
+    let common = try fit(data, rows, describes: describes)
     guard let groups = data.groups?.selecting(rows) else {
       return RiskFit(common: common, deviations: [:])
     }
@@ -237,7 +239,7 @@ package struct RiskRecipe: Sendable {
   }
 
   private func fit(
-    _ data: RiskRows, _ rows: [Int], features: [String]? = nil
+    _ data: RiskRows, _ rows: [Int], features: [String]? = nil, describes: Bool
   ) throws(RegressionError) -> FittedModel {
     var table = Table(rowCount: rows.count)
     let names = features ?? usable(data, rows)
@@ -253,7 +255,7 @@ package struct RiskRecipe: Sendable {
           winsorises: RiskRecipe.hasSpread(table[name]?.numbers ?? []))
       },
       penalty: .fixed(penalty), interactions: false, calibrates: false)
-    return try specification.fit(table)
+    return try specification.fit(table, describes: describes)
   }
 
   /// Whether numbers still differ once the outer half percent on each side is drawn in: those of
@@ -327,7 +329,8 @@ package struct RiskRecipe: Sendable {
       if abs(area - 0.5) > best?.distance ?? -1 { best = (name, abs(area - 0.5)) }
     }
     guard let best else { throw .unusableRows("no feature differs") }
-    return try fit(data, training, features: [best.name]).linearPredictor(data.table)
+    return try fit(data, training, features: [best.name], describes: false)
+      .linearPredictor(data.table)
   }
 
   /// Numbers as they are, and texts as the share of yes among the training rows with the same.

@@ -9,24 +9,6 @@ package import AlmanacCore
 ///
 /// Amounts are whole numbers (counts, or money in ten-thousandths), so sums do not depend on order.
 package struct FeatureHistory: Sendable {
-  /// What a row adds to a tally.
-  struct Cell: Sendable {
-    var day: Int32
-    /// The position of the first instant that sees it.
-    var visible: Int32
-    /// Whose row it is; −1 for nobody's.
-    var subject: Int32
-    var amount: Int64
-
-    func isSamePlace(as other: Cell) -> Bool {
-      day == other.day && visible == other.visible && subject == other.subject
-    }
-
-    func precedes(_ other: Cell) -> Bool {
-      (day, visible, subject) < (other.day, other.visible, other.subject)
-    }
-  }
-
   /// From when on a key of a state has a value.
   struct Setting: Sendable {
     var key: Int32
@@ -34,6 +16,8 @@ package struct FeatureHistory: Sendable {
     var effective: Int64
     var known: Int64
     var value: Double
+
+    func precedes(_ other: Setting) -> Bool { (key, sequence) < (other.key, other.sequence) }
   }
 
   /// The instants as of which features are wanted, ascending: starts of local days.
@@ -44,9 +28,12 @@ package struct FeatureHistory: Sendable {
   private let dayStarts: [Int64]
   /// The position of each of ``asOf`` among the days.
   let asOfDays: [Int32]
-  private(set) var tallies: [String: [[Cell]]]
+  private(set) var tallies: [[FeatureCells]]
   private(set) var states: [String: [[Setting]]]
-  private var isSorted = true
+  /// The position of each tally by its name.
+  let tallyPositions: [String: Int]
+  /// One more than the largest number of a subject.
+  private(set) var subjectEnd: Int32 = 0
   private var subjects: [UUIDValue: Int] = [:]
 
   /// An empty history.
@@ -65,13 +52,17 @@ package struct FeatureHistory: Sendable {
   ) {
     precondition(zip(days, days.dropFirst()).allSatisfy { $0 < $1 }, "instants out of order")
     precondition((days.first ?? start) >= start, "an instant before the history begins")
+    precondition(days.count <= FeatureCells.mostInstants, "too many instants")
     self.companyCount = companyCount
     let end = days.last ?? start
+    precondition(start.distance(to: end) < FeatureCells.mostDays, "too many days")
     dayStarts = (start..<end.adding(days: 1)).map { zone.start(of: $0).microseconds }
     asOf = days.map { zone.start(of: $0) }
     asOfDays = days.map { Int32(start.distance(to: $0)) }
-    self.tallies = Dictionary(
-      uniqueKeysWithValues: tallies.map { ($0, [[Cell]](repeating: [], count: companyCount)) })
+    self.tallies = tallies.map { _ in
+      [FeatureCells](repeating: FeatureCells(), count: companyCount)
+    }
+    tallyPositions = Dictionary(uniqueKeysWithValues: tallies.enumerated().map { ($1, $0) })
     self.states = Dictionary(
       uniqueKeysWithValues: states.map { ($0, [[Setting]](repeating: [], count: companyCount)) })
   }
@@ -91,22 +82,38 @@ package struct FeatureHistory: Sendable {
     to tally: String, company: Int, happened: Timestamp, recorded: Timestamp, subject: Int? = nil,
     amount: Int64 = 1
   ) {
+    add(
+      toTally: position(ofTally: tally), company: company, happened: happened, recorded: recorded,
+      subject: subject, amount: amount)
+  }
+
+  /// The position of a tally, for rows of which many are added.
+  package func position(ofTally name: String) -> Int {
+    guard let position = tallyPositions[name] else { preconditionFailure("no tally \(name)") }
+    return position
+  }
+
+  /// The number of a subject that has an identifier: the same for the same one.
+  package mutating func number(ofSubject identifier: UUIDValue) -> Int {
+    if let known = subjects[identifier] { return known }
+    let number = subjects.count
+    subjects[identifier] = number
+    return number
+  }
+
+  /// Adds a row to a tally given by its position; see
+  /// ``add(to:company:happened:recorded:subject:amount:)``.
+  package mutating func add(
+    toTally tally: Int, company: Int, happened: Timestamp, recorded: Timestamp, subject: Int?,
+    amount: Int64 = 1
+  ) {
     guard let day = day(of: happened.microseconds),
       let visible = firstSeeing(max(happened.microseconds, recorded.microseconds))
     else { return }
-    let cell = Cell(
-      day: day, visible: visible, subject: subject.map { Int32($0) } ?? -1, amount: amount)
-    guard let index = tallies.index(forKey: tally) else {
-      preconditionFailure("no tally \(tally)")
-    }
-    // Rows mostly come in order of time, so most of them join the cell before.
-    let last = tallies.values[index][company].count - 1
-    if last >= 0, tallies.values[index][company][last].isSamePlace(as: cell) {
-      tallies.values[index][company][last].amount += amount
-    } else {
-      if last >= 0, cell.precedes(tallies.values[index][company][last]) { isSorted = false }
-      tallies.values[index][company].append(cell)
-    }
+    let number = subject.map { Int32($0) } ?? -1
+    subjectEnd = max(subjectEnd, number + 1)
+    tallies[tally][company].add(
+      FeatureCells.Cell(day: day, visible: visible, subject: number, amount: amount))
   }
 
   /// Adds a row to a tally whose subject has an identifier; see
@@ -116,10 +123,7 @@ package struct FeatureHistory: Sendable {
     amount: Int64 = 1
   ) {
     var number: Int?
-    if let subject {
-      number = subjects[subject] ?? subjects.count
-      subjects[subject] = number
-    }
+    if let subject { number = self.number(ofSubject: subject) }
     add(
       to: tally, company: company, happened: happened, recorded: recorded, subject: number,
       amount: amount)
@@ -140,25 +144,20 @@ package struct FeatureHistory: Sendable {
         known: recorded.microseconds, value: value))
   }
 
-  /// Brings cells into order and joins those of one place; needed before features are read.
+  /// Brings cells and settings into order; needed before features are read.
   mutating func seal() {
-    guard !isSorted else { return }
-    for index in tallies.values.indices {
+    for tally in tallies.indices {
+      for company in 0..<companyCount { tallies[tally][company].seal() }
+    }
+    for state in states.values.indices {
       for company in 0..<companyCount {
-        let sorted = tallies.values[index][company].sorted { $0.precedes($1) }
-        var joined: [Cell] = []
-        joined.reserveCapacity(sorted.count)
-        for cell in sorted {
-          if let last = joined.last, last.isSamePlace(as: cell) {
-            joined[joined.count - 1].amount += cell.amount
-          } else {
-            joined.append(cell)
-          }
-        }
-        tallies.values[index][company] = joined
+        let isOrdered = zip(
+          states.values[state][company], states.values[state][company].dropFirst()
+        ).allSatisfy { !$1.precedes($0) }
+        // The sort is stable: of two settings of one sequence the later one counts.
+        if !isOrdered { states.values[state][company].sort { $0.precedes($1) } }
       }
     }
-    isSorted = true
   }
 
   /// The local day of an instant; `nil` before the first one and after the last instant.

@@ -42,10 +42,17 @@ package struct FeaturePanel: Sendable {
     history.seal()
     var table = Table(rowCount: rows.count)
     var quantities: [[[Double]]] = []
+    // Of one company after the other, so that its cells are at hand for all its instants.
+    let order = rows.indices.sorted { (rows[$0].company, $0) < (rows[$1].company, $1) }
+    var known: [FeatureQuantity: [Double]] = [:]
     for feature in features {
       guard table[feature.name] == nil else { throw .repeatedName(feature.name) }
       let columns = try feature.kind.quantities.map { (quantity) throws(FeatureError) in
-        try history.values(of: quantity, feature: feature.name, rows: rows)
+        if let column = known[quantity] { return column }
+        let column = try history.values(
+          of: quantity, feature: feature.name, rows: rows, order: order)
+        known[quantity] = column
+        return column
       }
       table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, columns)))
       quantities.append(columns)
@@ -99,7 +106,7 @@ package struct FeaturePanel: Sendable {
 extension FeatureHistory {
   /// A quantity of each row.
   fileprivate func values(
-    of quantity: FeatureQuantity, feature: String, rows: [PanelRow]
+    of quantity: FeatureQuantity, feature: String, rows: [PanelRow], order: [Int]
   ) throws(FeatureError) -> [Double] {
     switch quantity {
     case .count(_, let days, _), .distinct(_, let days), .activeDays(_, let days),
@@ -112,12 +119,25 @@ extension FeatureHistory {
       guard let state = states[quantity.measure] else {
         throw .unknownMeasure(feature: feature, measure: quantity.measure)
       }
-      return rows.map { level(quantity, state[$0.company], at: $0.period) }
+      return columns(rows, order) { level(quantity, state[$0.company], at: $0.period) }
     }
-    guard let tally = tallies[quantity.measure] else {
+    guard let position = tallyPositions[quantity.measure] else {
       throw .unknownMeasure(feature: feature, measure: quantity.measure)
     }
-    return rows.map { tallied(quantity, tally[$0.company], at: $0.period) }
+    let tally = tallies[position]
+    var seen = SeenSubjects(end: Int(subjectEnd))
+    return columns(rows, order) { row in
+      tallied(quantity, tally[row.company].cells, at: row.period, &seen)
+    }
+  }
+
+  /// A value of each row, computed in the given order.
+  private func columns(
+    _ rows: [PanelRow], _ order: [Int], _ value: (PanelRow) -> Double
+  ) -> [Double] {
+    var values = [Double](repeating: 0, count: rows.count)
+    for row in order { values[row] = value(rows[row]) }
+    return values
   }
 
   private func level(_ quantity: FeatureQuantity, _ settings: [Setting], at period: Int) -> Double {
@@ -131,20 +151,29 @@ extension FeatureHistory {
   private static func level(
     _ settings: [Setting], effectiveBefore end: Int64, knownBefore known: Int64
   ) -> Double {
-    var latest: [Int32: Setting] = [:]
-    for setting in settings where setting.effective < end && setting.known < known {
-      if let other = latest[setting.key], other.sequence > setting.sequence { continue }
-      latest[setting.key] = setting
+    // Settings are ordered by key and sequence, so the last one of a key that counts is its value.
+    var sum = 0.0
+    var key: Int32?
+    var latest = 0.0
+    for setting in settings {
+      if setting.key != key {
+        sum += latest
+        latest = 0
+        key = setting.key
+      }
+      if setting.effective < end, setting.known < known { latest = setting.value }
     }
-    // Keys in order, so that the sum does not depend on the hashing.
-    return latest.keys.sorted().reduce(0) { $0 + (latest[$1]?.value ?? 0) }
+    return sum + latest
   }
 
-  private func tallied(_ quantity: FeatureQuantity, _ cells: [Cell], at period: Int) -> Double {
+  private func tallied(
+    _ quantity: FeatureQuantity, _ cells: [FeatureCells.Cell], at period: Int,
+    _ seen: inout SeenSubjects
+  ) -> Double {
     let end = asOfDays[period]
     let visible = Int32(period)
     /// The cells of some days that the instant sees.
-    func each(_ days: Int, before: Int = 0, _ body: (Cell) -> Void) {
+    func each(_ days: Int, before: Int = 0, _ body: (FeatureCells.Cell) -> Void) {
       let last = end - Int32(before)
       let first = last - Int32(days)
       var index = FeatureHistory.position(of: first, in: cells)
@@ -159,9 +188,9 @@ extension FeatureHistory {
       each(days, before: before) { sum += $0.amount }
       return Double(sum)
     case .distinct(_, let days):
-      var subjects: Set<Int32> = []
-      each(days) { if $0.subject >= 0 { subjects.insert($0.subject) } }
-      return Double(subjects.count)
+      seen.begin()
+      each(days) { if $0.subject >= 0 { seen.insert(Int($0.subject)) } }
+      return Double(seen.count)
     case .activeDays(_, let days):
       var count = 0
       var latest: Int32 = -1
@@ -195,7 +224,7 @@ extension FeatureHistory {
   }
 
   /// The position of the first cell of a day or a later one.
-  private static func position(of day: Int32, in cells: [Cell]) -> Int {
+  private static func position(of day: Int32, in cells: [FeatureCells.Cell]) -> Int {
     var low = 0
     var high = cells.count
     while low < high {
@@ -203,5 +232,28 @@ extension FeatureHistory {
       if cells[middle].day < day { low = middle + 1 } else { high = middle }
     }
     return low
+  }
+}
+
+/// Counts different subjects, of one row after the other, without a set for each.
+private struct SeenSubjects {
+  /// The number of the row that saw each subject last.
+  private var rows: [Int32]
+  private var row: Int32 = 0
+  /// How many different ones this row saw.
+  private(set) var count = 0
+
+  init(end: Int) { rows = [Int32](repeating: 0, count: end) }
+
+  /// Begins a row.
+  mutating func begin() {
+    row += 1
+    count = 0
+  }
+
+  mutating func insert(_ subject: Int) {
+    guard rows[subject] != row else { return }
+    rows[subject] = row
+    count += 1
   }
 }

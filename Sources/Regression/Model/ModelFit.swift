@@ -11,13 +11,19 @@ extension ModelSpecification {
   /// - Parameters:
   ///   - table: the training rows.
   ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
+  ///   - describes: whether columns that tell the classes apart are warned of, and the rows described
+  ///     to tell later whether others are like them; a fit that only judges a recipe needs neither,
+  ///     and predicts the same without.
   /// - Returns: the fitted model, with notes on what was done.
   /// - Throws: `RegressionError` naming what cannot be used.
-  package func fit(_ table: Table, jobs: Int? = nil) throws(RegressionError) -> FittedModel {
+  package func fit(
+    _ table: Table, jobs: Int? = nil, describes: Bool = true
+  ) throws(RegressionError) -> FittedModel {
     var fit = try ModelFit(self, table, jobs)
+    fit.warnsOfLeaks = describes
     var model = try fit.run()
     // The design is gone by now: both at once would take more memory than the fit.
-    model.drift = try ModelDrift(model, training: fit.table)
+    if describes { model.drift = try ModelDrift(model, training: fit.table) }
     return model
   }
 }
@@ -34,6 +40,8 @@ struct ModelFit {
   /// The rows left out, where they are declared.
   let plan: ValidationPlan?
   var notes: [String]
+  /// Whether single columns that tell the classes apart are looked for.
+  var warnsOfLeaks = true
 
   init(
     _ specification: ModelSpecification, _ source: Table, _ jobs: Int?
@@ -164,7 +172,7 @@ struct ModelFit {
   ///
   /// Of many rows some are looked at first: all are sorted only for the few columns that come near.
   private mutating func warnOfLeaks(_ layout: DesignLayout) {
-    guard target.family == .logistic else { return }
+    guard warnsOfLeaks, target.family == .logistic else { return }
     let step = max(1, table.rowCount / 10_000)
     let rows = Array(stride(from: 0, to: table.rowCount, by: step))
     let outcomes = rows.map { target.values[$0] }
