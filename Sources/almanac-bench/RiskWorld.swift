@@ -165,7 +165,7 @@ struct RiskWorld {
   private static func counters(
     of model: RiskDefinition, _ project: Project, _ companies: [UUIDValue]
   ) -> [(dataset: DatasetDefinition, counter: RiskCounter)] {
-    model.datasetNames.compactMap { name in
+    model.countedNames.compactMap { name in
       project.dataset(name).map { dataset in
         (
           dataset,

@@ -18,6 +18,7 @@ extension RiskDefinition {
       try reader.finish()
       counts = []
       self.features = []
+      attributes = []
       bands = ChurnRisk.Bands()
       self.actions = []
       prerequisites = [:]
@@ -44,9 +45,11 @@ extension RiskDefinition {
     self.prerequisites = try RiskDefinition.prerequisites(prerequisites)
     let names = self.counts.map(\.name)
     let kind = kind
+    var attributes: [NameReference] = []
     self.features = try features.entries(of: "the features") { (entry) throws(DocumentError) in
-      try FeatureReading(counts: names, kind: kind).feature(entry)
+      try FeatureReading(counts: names, kind: kind).feature(entry, attributes: &attributes)
     }
+    self.attributes = attributes
     guard !self.features.isEmpty else {
       throw .unexpected(
         features.mark, found: "no feature", expected: "at least one", suggestion: nil)
@@ -155,11 +158,15 @@ private struct FeatureReading {
     "count", "distinct", "days", "recency", "age", "slope", "level", "change",
   ]
   /// All kinds of feature.
-  static let kinds = quantities + ["ratio", "share"]
+  static let kinds = quantities + ["ratio", "share", "attribute"]
 
   /// A feature; one of a company and a module is the level alone.
-  func feature(_ entry: Node.Entry) throws(DocumentError) -> FeatureSpecification {
-    let feature = try any(entry)
+  ///
+  /// The columns of companies that it reads are added to `attributes`.
+  func feature(
+    _ entry: Node.Entry, attributes: inout [NameReference]
+  ) throws(DocumentError) -> FeatureSpecification {
+    let feature = try any(entry, attributes: &attributes)
     let isPlain = feature.kind == .plain(.level(state: UpsellPanel.affinity))
     guard isPlain || !feature.readsAffinity else {
       throw .unexpected(
@@ -169,7 +176,9 @@ private struct FeatureReading {
     return feature
   }
 
-  private func any(_ entry: Node.Entry) throws(DocumentError) -> FeatureSpecification {
+  private func any(
+    _ entry: Node.Entry, attributes: inout [NameReference]
+  ) throws(DocumentError) -> FeatureSpecification {
     let name = try entry.chosenName
     let owner = "the feature \(entry.key)"
     var reader = try MappingReader(entry.value, of: owner)
@@ -185,6 +194,11 @@ private struct FeatureReading {
         .logRatio(
           .count(tally: count, days: days), to: .count(tally: count, days: days, before: days),
           prior: Double(prior)))
+    case "attribute":
+      let column = try reader.required("attribute", as: .reference)
+      try reader.finish()
+      attributes.append(column)
+      return FeatureSpecification(name, .attribute(column.name))
     case "share":
       let part = try reader.required("share", as: quantity("the share"))
       let whole = try reader.required("of", as: quantity("the whole"))

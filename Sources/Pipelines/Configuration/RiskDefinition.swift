@@ -64,6 +64,8 @@ package struct RiskDefinition: Hashable, Sendable {
   package var counts: [Count]
   /// What the model is made of.
   package var features: [FeatureSpecification]
+  /// The columns of companies that features read, where they are named.
+  package var attributes: [NameReference]
   /// From which probabilities the bands begin.
   package var bands: ChurnRisk.Bands
   /// What may be done about it.
@@ -85,11 +87,14 @@ extension RiskDefinition {
   /// The longest window of a feature, in days.
   package static let longestWindow = 730
 
-  /// The datasets whose rows are counted.
+  /// The datasets that are read besides those of billing.
   package var datasetNames: [String] {
     if payments != nil { return PaymentDefinition.datasetNames }
-    return Array(Set(counts.map(\.dataset.name))).sorted()
+    return Set(countedNames + (attributes.isEmpty ? [] : [RiskDefinition.companies])).sorted()
   }
+
+  /// The datasets whose rows are counted.
+  package var countedNames: [String] { Set(counts.map(\.dataset.name)).sorted() }
 
   /// The actions and bands, which nothing is learned from, as one text for a digest.
   var actionsText: String {
@@ -102,6 +107,27 @@ extension RiskDefinition {
   func problems(_ project: Project) -> [DocumentError] {
     if let payments { return payments.problems(project, of: mark) }
     return counts.flatMap { $0.problems(project) }
+      + attributes.compactMap { RiskDefinition.problem(of: $0, project) }
+  }
+
+  /// The dataset whose versions say what companies are.
+  static let companies = "companies"
+
+  /// Why a column cannot be read as it was known at an instant (DECISIONS.md, D-545).
+  private static func problem(
+    of attribute: NameReference, _ project: Project
+  ) -> DocumentError? {
+    guard let dataset = project.dataset(companies) else {
+      return Project.missing(
+        NameReference(name: companies, mark: attribute.mark), "dataset",
+        project.datasets.map(\.name))
+    }
+    guard dataset.mode == .changes, dataset.tenantColumn != nil else {
+      return .unexpected(
+        attribute.mark, found: "a column of a dataset that keeps no versions",
+        expected: "mode: changes and a tenant: in datasets/\(companies).yaml", suggestion: nil)
+    }
+    return Project.unsuitable(attribute, in: dataset, "text") { $0.type == .text }
   }
 }
 

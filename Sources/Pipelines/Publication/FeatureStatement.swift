@@ -90,6 +90,17 @@ struct FeatureStatement {
     return parts
   }
 
+  /// A statement with what the source says of the company now, in a column of companies; `nil` where
+  /// the definitions do not say where that is.
+  func attribute(_ name: String) -> String? {
+    guard let dataset = project.dataset(RiskDefinition.companies),
+      let tenant = dataset.tenantColumn, let relation = relation(dataset)
+    else { return nil }
+    let names = dataset.key + [name, "updated_at"]
+    return "SELECT \(shown(names, dataset).joined(separator: ", ")) FROM \(relation)\nWHERE "
+      + "\(column(tenant, dataset)) = '\(company)'\nORDER BY 1;"
+  }
+
   /// What charges of the company, and the methods they were made with, were known.
   var payments: [RiskExplanation.Check] {
     var checks: [RiskExplanation.Check] = []

@@ -240,7 +240,8 @@ extension RiskExplanation {
       let quantities = feature.kind.quantities
       let check = Check(
         feature: feature.name, values: quantities.compactMap { statement.value($0) },
-        rows: quantities.compactMap { statement.rows($0) })
+        rows: quantities.compactMap { statement.rows($0) }
+          + [feature.attribute.flatMap { statement.attribute($0) }].compactMap(\.self))
       return check.rows.isEmpty ? nil : check
     }
   }

@@ -80,11 +80,12 @@ extension RunContext {
     var history = FeatureHistory(
       companyCount: companies.count, asOf: instants,
       from: try firstDay(of: model, since: zone.localDate(at: first)), zone: zone,
-      tallies: model.counts.map(\.name), states: ChurnStates.names)
+      tallies: model.counts.map(\.name), states: ChurnStates.names,
+      attributes: model.attributes.map(\.name))
     ChurnStates.setSeats(in: &history, input.changes, companies: companies)
     var notices: [String] = []
     var rowsRead = input.changes.count
-    for name in model.datasetNames {
+    for name in model.countedNames {
       guard let dataset = project.dataset(name) else { continue }
       guard try hasDataset(name) else {
         notices.append(
@@ -95,6 +96,7 @@ extension RunContext {
         model.counts.filter { $0.dataset.name == name }, dataset: dataset, companies: companies)
       rowsRead += try count(dataset, counter, through: instants, into: &history)
     }
+    rowsRead += try describe(companies, by: model, in: &history, &notices)
     let book = CompanyBook(
       instants: instants, input: input, settings: settings, known: known, companies: companies)
     let panel: any RiskPanel
@@ -111,6 +113,41 @@ extension RunContext {
     }
     return RiskReading(
       panel: panel, book: book, refusal: nil, rowsRead: rowsRead, notices: notices)
+  }
+
+  /// Says what companies are by the versions of their rows that are kept, and returns their number
+  /// (DECISIONS.md, D-545).
+  private func describe(
+    _ companies: [UUIDValue], by model: RiskDefinition, in history: inout FeatureHistory,
+    _ notices: inout [String]
+  ) throws -> Int {
+    let name = RiskDefinition.companies
+    guard !model.attributes.isEmpty, let tenant = project.dataset(name)?.tenantColumn else {
+      return 0
+    }
+    guard try hasDataset(name) else {
+      notices.append("\(name): the source has no such table; what it says of companies is missing")
+      return 0
+    }
+    let positions = Dictionary(uniqueKeysWithValues: companies.enumerated().map { ($1, $0) })
+    let columns = Set(model.attributes.map(\.name)).sorted()
+    var rows = 0
+    for batch in try directory.reader.allVersions(of: name, columns: [tenant] + columns) {
+      rows += batch.rowCount
+      guard case .uuid(let owners)? = batch[tenant]?.storage,
+        case .int64(let seen)? = batch[StoredColumn.seen]?.storage
+      else { continue }
+      for column in columns {
+        guard let values = batch[column], case .text(let texts) = values.storage else { continue }
+        for row in seen.indices {
+          guard let company = positions[owners.row(row)] else { continue }
+          history.describe(
+            column, company: company, seen: Timestamp(microseconds: seen[row]),
+            value: values.isNull(row) ? nil : String(decoding: texts.row(row), as: UTF8.self))
+        }
+      }
+    }
+    return rows
   }
 
   /// The first days not known: those of the newest months, and that after the logical date.
@@ -133,7 +170,7 @@ extension RunContext {
   private func firstDay(
     of model: RiskDefinition, since first: CalendarDate
   ) throws -> CalendarDate {
-    let days = model.datasetNames.compactMap {
+    let days = model.countedNames.compactMap {
       directory.manifest.days(of: $0).range()?.lowerBound.adding(days: -1)
     }
     let earliest = date.adding(days: 1 - DailyRevenue.longestHistory)

@@ -127,10 +127,10 @@ package struct ChurnPanel: Sendable {
     let segments = plans.map { numbers[$0] ?? 0 }
     first = RiskRows(
       rows: rows, table: panel.table, outcomes: outcomes.0, segments: segments, asOf: asOf,
-      maturity: mature[0])
+      maturity: mature[0], terms: features.terms)
     second = RiskRows(
       rows: rows, table: panel.table, outcomes: outcomes.1, segments: segments, asOf: asOf,
-      maturity: mature[1])
+      maturity: mature[1], terms: features.terms)
     self.companies = companies
     self.features = panel
     self.recurring = recurring

@@ -4,7 +4,7 @@ import Regression
 package struct Reason: Equatable, Sendable {
   /// The feature.
   package let feature: String
-  /// Its value; NaN where it is missing.
+  /// Its value; NaN where it is missing or a text.
   package let value: Double
   /// What it adds to the calibrated log-odds of the average company.
   package let contribution: Double
@@ -39,6 +39,12 @@ package struct Reason: Equatable, Sendable {
       guard let position = features.firstIndex(where: { $0.name == name }),
         let column = panel.table[name]
       else { return nil }
+      if case .texts(let codes, let levels) = column {
+        let level = codes[row] < 0 ? "not known" : levels[Int(codes[row])]
+        return Reason(
+          feature: name, value: .nan, contribution: contribution,
+          text: "\(FeatureQuantity.noun(of: features[position].attribute ?? name)): \(level)")
+      }
       return Reason(
         feature: name, value: column.numbers[row], contribution: contribution,
         text: features[position].words(panel.quantities[position].map { $0[row] }))
@@ -55,6 +61,7 @@ extension FeatureSpecification {
   /// - Returns: a phrase without a full stop.
   package func words(_ quantities: [Double]) -> String {
     switch kind {
+    case .attribute(let name): return FeatureQuantity.noun(of: name)
     case .plain(let one), .logarithm(let one):
       return one.words(quantities[0])
     case .share(let one, let other):
@@ -87,7 +94,10 @@ extension FeatureSpecification {
 
 extension FeatureQuantity {
   /// What is measured, in words.
-  var noun: String { String(measure.map { $0 == "_" ? " " : $0 }) }
+  var noun: String { FeatureQuantity.noun(of: measure) }
+
+  /// A name in words.
+  static func noun(of name: String) -> String { String(name.map { $0 == "_" ? " " : $0 }) }
 
   /// A value in words.
   func words(_ value: Double) -> String {

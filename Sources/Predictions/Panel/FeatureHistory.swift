@@ -30,6 +30,7 @@ package struct FeatureHistory: Sendable {
   let asOfDays: [Int32]
   private(set) var tallies: [[FeatureCells]]
   private(set) var states: [String: [[Setting]]]
+  var attributes: [String: FeatureAttribute]
   /// The position of each tally by its name.
   let tallyPositions: [String: Int]
   /// One more than the largest number of a subject.
@@ -46,9 +47,10 @@ package struct FeatureHistory: Sendable {
   ///   - zone: whose days count.
   ///   - tallies: the names of things that are counted or added up.
   ///   - states: the names of things that have a value until the next change.
+  ///   - attributes: the names of what companies are said to be.
   package init(
     companyCount: Int, asOf days: [CalendarDate], from start: CalendarDate, zone: ZoneRules,
-    tallies: [String], states: [String]
+    tallies: [String], states: [String], attributes: [String] = []
   ) {
     precondition(zip(days, days.dropFirst()).allSatisfy { $0 < $1 }, "instants out of order")
     precondition((days.first ?? start) >= start, "an instant before the history begins")
@@ -63,6 +65,9 @@ package struct FeatureHistory: Sendable {
       [FeatureCells](repeating: FeatureCells(), count: companyCount)
     }
     tallyPositions = Dictionary(uniqueKeysWithValues: tallies.enumerated().map { ($1, $0) })
+    self.attributes = Dictionary(
+      attributes.map { ($0, FeatureAttribute(companyCount: companyCount)) },
+      uniquingKeysWith: { first, _ in first })
     self.states = Dictionary(
       uniqueKeysWithValues: states.map { ($0, [[Setting]](repeating: [], count: companyCount)) })
   }

@@ -21,10 +21,11 @@ package struct PanelRow: Hashable, Sendable {
 package struct FeaturePanel: Sendable {
   /// The rows, in the order of the request.
   package let rows: [PanelRow]
-  /// One column of numbers for each feature, by name; NaN where a value is missing.
+  /// One column for each feature, by name: numbers, NaN where one is missing, or the texts of an
+  /// attribute.
   package let table: Table
-  /// The quantities each feature is made of, one or two, by the feature's position: what reasons
-  /// say in words.
+  /// The quantities each feature is made of, one or two, or none of an attribute, by the feature's
+  /// position: what reasons say in words.
   package let quantities: [[[Double]]]
 
   /// Computes features.
@@ -47,6 +48,14 @@ package struct FeaturePanel: Sendable {
     var known: [FeatureQuantity: [Double]] = [:]
     for feature in features {
       guard table[feature.name] == nil else { throw .repeatedName(feature.name) }
+      if let name = feature.attribute {
+        guard let attribute = history.attributes[name] else {
+          throw .unknownMeasure(feature: feature.name, measure: name)
+        }
+        table.add(feature.name, attribute.column(rows, asOf: history.asOf))
+        quantities.append([])
+        continue
+      }
       let columns = try feature.kind.quantities.map { (quantity) throws(FeatureError) in
         if let column = known[quantity] { return column }
         let column = try history.values(
@@ -92,6 +101,7 @@ package struct FeaturePanel: Sendable {
     _ kind: FeatureSpecification.Kind, _ columns: [[Double]]
   ) -> [Double] {
     switch kind {
+    case .attribute: preconditionFailure("an attribute has no quantities")
     case .plain: columns[0]
     case .logarithm: columns[0].map { $0 < 0 ? .nan : log1p($0) }
     case .share: zip(columns[0], columns[1]).map { $1 == 0 ? .nan : $0 / $1 }

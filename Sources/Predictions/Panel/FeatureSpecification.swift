@@ -1,3 +1,5 @@
+import Regression
+
 /// A number that is taken from a company's history as of an instant T.
 ///
 /// Days are local days of the panel's zone; windows are half-open and end with the day before T.
@@ -50,12 +52,16 @@ package struct FeatureSpecification: Hashable, Sendable {
     case logRatio(FeatureQuantity, to: FeatureQuantity, prior: Double)
     /// `log(1 + a)` of a quantity; missing where it is below 0.
     case logarithm(FeatureQuantity)
+    /// What the company was said to be, such as its segment, by the latest version of it that had been
+    /// seen before T: a text, missing where none had.
+    case attribute(String)
 
-    /// The quantities, one or two.
+    /// The quantities, one or two; none of an attribute.
     package var quantities: [FeatureQuantity] {
       switch self {
       case .plain(let one), .logarithm(let one): [one]
       case .share(let one, let other), .logRatio(let one, let other, _): [one, other]
+      case .attribute: []
       }
     }
   }
@@ -70,11 +76,26 @@ package struct FeatureSpecification: Hashable, Sendable {
     self.name = name
     self.kind = kind
   }
+
+  /// The attribute that is read; `nil` of a feature made of quantities.
+  package var attribute: String? {
+    if case .attribute(let name) = kind { name } else { nil }
+  }
+}
+
+extension [FeatureSpecification] {
+  /// What becomes of the columns that are no numbers, by name.
+  var terms: [String: TermSpecification.Kind] {
+    Dictionary(
+      filter { $0.attribute != nil }.map {
+        ($0.name, .categorical(minimumCount: 30, maximumLevels: 20))
+      }, uniquingKeysWith: { first, _ in first })
+  }
 }
 
 /// Why a panel cannot be made.
 package enum FeatureError: Error, Equatable, Sendable {
-  /// A feature reads a tally or state that the history does not hold.
+  /// A feature reads a tally, state or attribute that the history does not hold.
   case unknownMeasure(feature: String, measure: String)
   /// Two features have one name.
   case repeatedName(String)

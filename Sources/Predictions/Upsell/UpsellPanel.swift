@@ -90,7 +90,8 @@ package struct UpsellPanel: Sendable {
       rows: found.tiers.map { found.rows[$0.row] },
       table: base.table.selecting(rows: found.tiers.map(\.row)),
       outcomes: found.tiers.map(\.outcome),
-      segments: found.tiers.map(\.segment), asOf: history.asOf, maturity: maturity)
+      segments: found.tiers.map(\.segment), asOf: history.asOf, maturity: maturity,
+      terms: tierFeatures.terms)
     let affinities = found.pairs.map(\.affinity)
     let added = moduleFeatures.dropFirst(tierFeatures.count)
     var table = base.table.selecting(rows: found.pairs.map(\.row))
@@ -100,7 +101,8 @@ package struct UpsellPanel: Sendable {
       outcomes: found.pairs.map(\.outcome), segments: found.pairs.map(\.module),
       asOf: history.asOf, maturity: maturity,
       groups: RiskGroups(
-        names: found.modules.map(\.description), of: found.pairs.map(\.module)))
+        names: found.modules.map(\.description), of: found.pairs.map(\.module)),
+      terms: moduleFeatures.terms)
     companies = input.companies
     prices = input.prices
     let last = history.asOf.count - 1

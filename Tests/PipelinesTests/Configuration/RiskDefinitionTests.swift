@@ -47,6 +47,50 @@ struct RiskDefinitionTests {
     #expect(model.bands == ChurnRisk.Bands())
   }
 
+  @Test("reads what companies are said to be only where versions of their rows are kept")
+  func attributes() throws {
+    let text = Sample.risk.replacing(
+      "  mrr: {level: mrr, log: true}\n", with: "  industry: {attribute: industry}\n")
+    let model = try RiskDefinition(node: try Sample.node(text, file: "models/churn.yaml"))
+    #expect(model.features.last == FeatureSpecification("industry", .attribute("industry")))
+    #expect(model.datasetNames == ["companies", "payments"])
+    func problems(_ companies: String) throws -> [String] {
+      let pipeline = Sample.pipeline.replacing("[revenue]", with: "[churn]")
+      return Project(
+        pipelines: [
+          try PipelineDefinition(node: try Sample.node(pipeline, file: "pipelines/nightly.yaml"))
+        ], models: [],
+        datasets: [
+          try DatasetDefinition(
+            node: try Sample.node(Sample.dataset, file: "datasets/payments.yaml")),
+          try DatasetDefinition(node: try Sample.node(companies, file: "datasets/companies.yaml")),
+        ], risks: [model]
+      ).problems.map(\.description)
+    }
+    let companies = """
+      dataset: companies
+      from: billing.companies
+      recorded: created_at
+      key: id
+      tenant: id
+      mode: changes
+      deletes: key_sweep
+      columns: {industry: text?}
+
+      """
+    #expect(try problems(companies) == [])
+    #expect(
+      try problems(companies.replacing("industry:", with: "branch:"))[0].contains(
+        "models/churn.yaml:11:25: found column \"industry\", which dataset companies has not"))
+    #expect(
+      try problems(
+        companies.replacing("mode: changes\ndeletes: key_sweep\n", with: "mode: full\n"))
+        == [
+          "models/churn.yaml:11:25: found a column of a dataset that keeps no versions, expected "
+            + "mode: changes and a tenant: in datasets/companies.yaml"
+        ])
+  }
+
   @Test("of the same features with other bands is the same recipe")
   func bandsAreNoRecipe() throws {
     let model = try RiskDefinition(node: try Sample.node(Sample.risk))
@@ -142,11 +186,11 @@ struct RiskDefinitionTests {
       "f.yaml:5:33: found \"note = web\", expected a mapping (key: value) for the condition"),
     BrokenDefinition(
       "misspelt kind of feature", "{recency: logins", "{recenzy: logins",
-      #"f.yaml:8:11: found unknown key "recenzy", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share (did you mean "recency"?)"#
+      #"f.yaml:8:11: found unknown key "recenzy", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute (did you mean "recency"?)"#
     ),
     BrokenDefinition(
       "two kinds of feature", "cap: 60d", "count: logins",
-      #"f.yaml:8:10: found "count" besides "recency", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share in the feature quiet"#
+      #"f.yaml:8:10: found "count" besides "recency", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute in the feature quiet"#
     ),
     BrokenDefinition(
       "feature of an unknown count", "recency: logins", "recency: login",
