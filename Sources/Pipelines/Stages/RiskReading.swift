@@ -92,6 +92,7 @@ extension RunContext {
           "\(name): the source has no such table; features that count it are left out")
         continue
       }
+      notices += gapNotices(dataset)
       let counter = RiskCounter(
         model.counts.filter { $0.dataset.name == name }, dataset: dataset, companies: companies)
       rowsRead += try count(dataset, counter, through: instants, into: &history)
@@ -113,6 +114,15 @@ extension RunContext {
     }
     return RiskReading(
       panel: panel, book: book, refusal: nil, rowsRead: rowsRead, notices: notices)
+  }
+
+  /// What a person should know of days that a dataset lacks (DECISIONS.md, D-546).
+  private func gapNotices(_ dataset: DatasetDefinition) -> [String] {
+    let name = dataset.name
+    return DayGaps.found(in: directory.manifest.days(of: name).dates).map { gap in
+      "\(name): no row of the days from \(gap.lowerBound) to \(gap.upperBound); what is counted of them "
+        + "is too little (see whether the source lost them, and extract them again)"
+    }
   }
 
   /// Says what companies are by the versions of their rows that are kept, and returns their number

@@ -1,0 +1,29 @@
+package import AlmanacCore
+
+/// Stretches of days on which a dataset has no row, though it has some on nearly all others.
+package enum DayGaps {
+  /// The shortest stretch that is told of: a week.
+  private static let shortest = 7
+  /// The share of the other days that have rows where a stretch without is no matter of chance.
+  private static let usualShare = 0.9
+
+  /// The stretches between the first and the last day, ascending (DECISIONS.md, D-546).
+  ///
+  /// - Parameter dates: the days that have rows, in any order.
+  /// - Returns: none where days without rows are usual.
+  package static func found(in dates: some Sequence<CalendarDate>) -> [ClosedRange<CalendarDate>] {
+    let days = Set(dates).sorted()
+    var gaps: [ClosedRange<CalendarDate>] = []
+    for (day, next) in zip(days, days.dropFirst())
+    where day.distance(to: next) > shortest {
+      gaps.append(day.adding(days: 1)...next.adding(days: -1))
+    }
+    guard let first = days.first, let last = days.last else { return [] }
+    let all = first.distance(to: last) + 1
+    let others = all - gaps.reduce(0) { $0 + $1.lowerBound.distance(to: $1.upperBound) + 1 }
+    let isUsual =
+      Double(days.count) >= usualShare * Double(others) && 2 * days.count > all
+      && others > 4 * shortest
+    return isUsual ? gaps : []
+  }
+}
