@@ -144,7 +144,15 @@ package struct Hierarchy: Equatable, Sendable {
     let floor = largest > 0 ? 1e-6 * largest : 1
     let variances = sizes.map { max($0, floor) * max($0, floor) }
     let scaled = zip(errors, sizes).map { row, size in row.map { $0 / max(size, floor) } }
-    var direction = (0..<times).map { time in scaled.reduce(0) { $0 + $1[time] } }
+    // Node by node, as the numbers lie in memory; each sum is in the order of the nodes.
+    func combined(_ weights: [Double]) -> [Double] {
+      var sums = [Double](repeating: 0, count: times)
+      for (row, weight) in zip(scaled, weights) {
+        for time in 0..<times { sums[time] += row[time] * weight }
+      }
+      return sums
+    }
+    var direction = combined([Double](repeating: 1, count: scaled.count))
     var value = 0.0
     for _ in 0..<50 {
       let length = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -152,9 +160,7 @@ package struct Hierarchy: Equatable, Sendable {
       direction = direction.map { $0 / length }
       let loadings = scaled.map { row in zip(row, direction).reduce(0) { $0 + $1.0 * $1.1 } }
       value = loadings.reduce(0) { $0 + $1 * $1 }
-      direction = (0..<times).map { time in
-        zip(scaled, loadings).reduce(0) { $0 + $1.0[time] * $1.1 }
-      }
+      direction = combined(loadings)
     }
     // Independent errors give a largest direction of about (√nodes + √times)² for the same total.
     let nodes = Double(errors.count)
