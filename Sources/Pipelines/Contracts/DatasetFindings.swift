@@ -127,6 +127,13 @@ package struct SourceCounts: Codable, Equatable, Sendable {
     let wanted = [days == nil ? nil : "(\(ranges.joined(separator: " OR ")))", condition]
       .compactMap(\.self)
     let conditions = wanted.isEmpty ? "" : " WHERE " + wanted.joined(separator: " AND ")
+    if wanted.isEmpty, definition.key.count == 1,
+      let counts = try SourceCounts.byIndex(
+        key: key, instant: instant, source: definition.sqlSource, on: connection)
+    {
+      keysByDay = counts
+      return
+    }
     // A day and a key together decide, so that the server may use a hash for each worker.
     let rows = try connection.query(
       """
@@ -143,6 +150,49 @@ package struct SourceCounts: Codable, Equatable, Sendable {
       keysByDay[day] = rows[row, "keys"].flatMap { Int($0) }
     }
   }
+
+  /// The different keys of every day, as the rows of the day without those that repeat a key on it
+  /// (DECISIONS.md, D-562).
+  ///
+  /// Few keys repeat, and an index on the key finds them without sorting or hashing every row.
+  ///
+  /// - Returns: `nil` where the server would not go by an index alone, or very many keys repeat.
+  private static func byIndex(
+    key: String, instant: String, source: String, on connection: Connection
+  ) throws -> [String: Int]? {
+    let repeated = """
+      SELECT \(key) AS key FROM \(source) GROUP BY 1 HAVING pg_catalog.count(*) > 1
+      LIMIT \(maximumRepeated + 1)
+      """
+    let plan = try connection.query("EXPLAIN (FORMAT JSON) \(repeated)")
+    guard plan[0, 0]?.contains("\"Node Type\": \"Index Only Scan\"") ?? false else { return nil }
+    let found = try connection.query(repeated)
+    let keys = (0..<found.count).compactMap { found[$0, "key"] }
+    // Rows without a key repeat each other as well, and no comparison finds them.
+    guard keys.count == found.count, keys.count <= maximumRepeated else { return nil }
+    let day = "((\(instant)) AT TIME ZONE 'UTC')::pg_catalog.date"
+    let rows = try connection.query(
+      "SELECT \(day) AS counted_day, pg_catalog.count(*) AS keys FROM \(source) GROUP BY 1")
+    var counts: [String: Int] = [:]
+    for row in 0..<rows.count {
+      guard let day = rows[row, "counted_day"] else { continue }
+      counts[day] = rows[row, "keys"].flatMap { Int($0) }
+    }
+    if keys.isEmpty { return counts }
+    let again = try connection.query(
+      """
+      SELECT \(day) AS counted_day, pg_catalog.count(*) - pg_catalog.count(DISTINCT \(key)) AS again
+      FROM \(source) WHERE \(key) = ANY ($1) GROUP BY 1
+      """, [array(keys)])
+    for row in 0..<again.count {
+      guard let day = again[row, "counted_day"], let count = again[row, "again"] else { continue }
+      counts[day, default: 0] -= Int(count) ?? 0
+    }
+    return counts
+  }
+
+  /// Repeated keys above which every row is looked at.
+  private static let maximumRepeated = 200_000
 
   /// Days as ranges without a gap; of very many the range from the first to the last.
   static func ranges(_ days: [CalendarDate]) -> [ClosedRange<CalendarDate>] {
