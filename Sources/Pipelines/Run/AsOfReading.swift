@@ -143,7 +143,7 @@ package struct AsOfReading {
       let computed = try plan.compute(days, months.intersection(days.map(\.monthStart)))
       for output in computed {
         add(output.days, .day)
-        add([output.month].compactMap(\.self), .month)
+        add(output.months, .month)
       }
     }
     let settings = SettingsDigests(plan.settingsDigest, inputs.zones)

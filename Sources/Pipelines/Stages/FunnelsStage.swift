@@ -243,14 +243,8 @@ private struct FunnelReading: Sendable {
       return (found, 0)
     }
     let user = dataset[column: "user_id"] == nil ? nil : "user_id"
-    let columns = Set(
-      dataset.key + [time, tenant, "event_type"]
-        + [user, dataset.recordedColumn].compactMap(\.self)
-    ).sorted()
-    let batches = dropRepeated(
-      try reader.read(dataset.name, days: day...day, columns: columns), key: dataset.key,
-      recorded: dataset.recordedColumn, time: time
-    ).batches
+    let columns = Set([time, tenant, "event_type"] + [user].compactMap(\.self)).sorted()
+    let batches = try reader.readOnce(dataset, days: day...day, columns: columns).batches
     var rows = 0
     for batch in batches {
       rows += batch.rowCount

@@ -70,7 +70,7 @@ extension MetricsPlan {
         .month, stage: MetricsPlan.monthStage, names: names, source: nil, writesMovements: false,
         in: context
       ).write(
-        computed.compactMap(\.month),
+        computed.flatMap(\.months),
         inputs: { monthInputs[$0] ?? "" }, known: knownMonths,
         forgotten: knownMonths.keys.filter { !settled.1.contains($0) }.sorted(),
         again: again.month, jobs: context.jobs, target: context.lock.settings))
@@ -84,8 +84,8 @@ extension MetricsPlan {
       .filter { $0.adding(days: $0.daysInMonth - 1) <= newest }
   }
 
-  /// Computes the metrics of rows that are kept by day for some days and months, a month of days at
-  /// a time; companies for which one is not over yet are left out.
+  /// Computes the metrics of rows that are kept by day for some days and months, a few months of days
+  /// at a time; companies for which one is not over yet are left out.
   func compute(
     _ days: [CalendarDate], _ months: Set<CalendarDate>
   ) throws -> [DayWork.Output] {
@@ -95,17 +95,46 @@ extension MetricsPlan {
       reader: inputs.reader, zones: zones, currency: settings.currency,
       rates: try inputs.exchangeRates())
     let computed = try mapConcurrently(
-      Set(units.keys).union(months).sorted(), jobs: inputs.jobs, context: { work },
-      work: { work, month in
-        try work.rows(days: units[month] ?? [], month: months.contains(month) ? month : nil)
+      runs(of: Set(units.keys).union(months).sorted()), jobs: inputs.jobs, context: { work },
+      work: { work, some in
+        try work.rows(days: some.flatMap { units[$0] ?? [] }, months: some.filter(months.contains))
       })
     return computed.map { output in
       var output = output
       output.days = output.days.map { withoutPending($0, .day) }
-      output.month = output.month.map { withoutPending($0, .month) }
+      output.months = output.months.map { withoutPending($0, .month) }
       return output
     }
   }
+
+  /// Groups neighbouring months that are computed together.
+  ///
+  /// Each group reads the days before it that windows reach back to, so few groups read little twice;
+  /// enough of them are left for all threads, and none has very many rows.
+  private func runs(of months: [CalendarDate]) -> [[CalendarDate]] {
+    let names = Set(byDay.filter { !$0.isRatio }.map(\.dataset.name))
+    let content = names.sorted().map { inputs.manifest.days(of: $0) }
+    let longest = max(1, min(6, months.count / (2 * max(1, inputs.jobs))))
+    var runs: [[CalendarDate]] = []
+    var size = 0
+    for month in months {
+      let days = zones.utcDays(of: month...month.adding(days: month.daysInMonth - 1))
+      let rows = content.reduce(0) { $0 + $1.rowCount(days) }
+      if let last = runs.last, last.count < longest, size + rows <= MetricsPlan.maximumRunRows,
+        last.last?.monthStart(adding: 1) == month
+      {
+        runs[runs.count - 1].append(month)
+        size += rows
+      } else {
+        runs.append([month])
+        size = rows
+      }
+    }
+    return runs
+  }
+
+  /// Rows of neighbouring months that are computed together, unless a single month has more.
+  private static let maximumRunRows = 3_000_000
 
   /// The digest of the rates, where a metric adds up money.
   private func ratesDigest(in context: RunContext) -> String {
@@ -157,7 +186,7 @@ private struct DayInputs {
   }
 }
 
-/// Reads partitions and tallies the metrics of a month's days.
+/// Reads partitions and tallies the metrics of the days of some months.
 struct DayWork: Sendable {
   let plan: [DeclaredMetric]
   let window: Int
@@ -169,21 +198,21 @@ struct DayWork: Sendable {
 
   struct Output: Sendable {
     var days: [MetricPeriod]
-    var month: MetricPeriod?
+    var months: [MetricPeriod]
     var rowsRead: Int
     /// The rates that sums of days were converted by.
     var rateUses: Set<RateUse> = []
   }
 
-  /// The rows of some days of one month, and of the month if it is given.
-  func rows(days: [CalendarDate], month: CalendarDate?) throws -> Output {
-    let first = [days.first, month].compactMap(\.self).min()
-    let last = [days.last, month.map { $0.adding(days: $0.daysInMonth - 1) }]
+  /// The rows of some days, and of some months, both ascending and close to each other.
+  func rows(days: [CalendarDate], months: [CalendarDate]) throws -> Output {
+    let first = [days.first, months.first].compactMap(\.self).min()
+    let last = [days.last, months.last.map { $0.adding(days: $0.daysInMonth - 1) }]
       .compactMap(\.self).max()
-    guard let first, let last else { return Output(days: [], month: nil, rowsRead: 0) }
+    guard let first, let last else { return Output(days: [], months: [], rowsRead: 0) }
     let range = first.adding(days: 1 - window)..<last.adding(days: 1)
     var byDay: [CalendarDate: [MetricTableRow]] = [:]
-    var ofMonth: [MetricTableRow] = []
+    var byMonth: [CalendarDate: [MetricTableRow]] = [:]
     var rowsRead = 0
     var rateUses: Set<RateUse> = []
     let groups = Dictionary(grouping: plan.filter { !$0.isRatio }, by: \.dataset.name)
@@ -194,23 +223,17 @@ struct DayWork: Sendable {
       var tally = DeclaredTally(
         metrics, dataset: dataset, timeColumn: time, days: range, zones: zones, currency: currency,
         rates: rates)
-      let columns = Set(
-        tally.columns + dataset.key + [dataset.recordedColumn].compactMap(\.self)
-      ).sorted()
       for day in zones.utcDays(of: first.adding(days: 1 - window)...last) {
-        let batches = try reader.read(name, days: day...day, columns: columns)
-        if batches.isEmpty { continue }
-        let kept = dropRepeated(
-          batches, key: dataset.key, recorded: dataset.recordedColumn, time: time)
+        let kept = try reader.readOnce(dataset, days: day...day, columns: tally.columns)
         for batch in kept.batches {
           rowsRead += batch.rowCount
           try tally.add(batch)
         }
       }
       rateUses.formUnion(tally.rateUses)
-      let made = tally.rows(days: days, months: [month].compactMap(\.self))
+      let made = tally.rows(days: days, months: months)
       for (date, rows) in made.days { byDay[date, default: []] += rows }
-      if let month { ofMonth += made.months[month] ?? [] }
+      for (month, rows) in made.months { byMonth[month, default: []] += rows }
     }
     let ratios = plan.filter(\.isRatio)
     func period(_ start: CalendarDate, _ rows: [MetricTableRow]) -> MetricPeriod {
@@ -218,7 +241,7 @@ struct DayWork: Sendable {
       return MetricPeriod(start: start, declared: all.sorted(by: MetricTableRow.isBefore))
     }
     return Output(
-      days: days.map { period($0, byDay[$0] ?? []) }, month: month.map { period($0, ofMonth) },
-      rowsRead: rowsRead, rateUses: rateUses)
+      days: days.map { period($0, byDay[$0] ?? []) },
+      months: months.map { period($0, byMonth[$0] ?? []) }, rowsRead: rowsRead, rateUses: rateUses)
   }
 }

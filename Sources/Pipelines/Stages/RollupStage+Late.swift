@@ -49,10 +49,10 @@ struct LateWork: Sendable {
       var groups: Set<RollupGroup> = []
       for part in day.lateParts {
         let batch = try work.reader.decode(
-          part, columns: Set(work.settings.columns + work.key).sorted())
+          part, columns: Set(work.settings.columns + work.dataset.key).sorted())
         // Several local days may draw on one part.
         if seen.insert(part.path).inserted {
-          for hash in batch.keyHashes(of: work.key) { month.keys[hash, default: 0] += 1 }
+          for hash in batch.keyHashes(of: work.dataset.key) { month.keys[hash, default: 0] += 1 }
         }
         guard let found = batch.rollupGroups(work.settings) else { return nil }
         groups.formUnion(found)
@@ -120,7 +120,7 @@ struct LateWork: Sendable {
       }
       guard count <= maximumRows else { return nil }
       if chosen.isEmpty { continue }
-      let hashes = chosen.flatMap { $0.keyHashes(of: work.key) }
+      let hashes = chosen.flatMap { $0.keyHashes(of: work.dataset.key) }
       for hash in hashes {
         guard let count = left[hash] else { continue }
         if count == 0 { return nil }
@@ -128,7 +128,7 @@ struct LateWork: Sendable {
       }
       let keys = KeyMarks(hashes)
       for (batch, isChosen) in zip(batches, marks)
-      where keys.containsAny(of: batch, work.key, but: isChosen) {
+      where keys.containsAny(of: batch, work.dataset.key, but: isChosen) {
         return nil
       }
       kept[day] = work.droppingRepeated(chosen).batches

@@ -88,6 +88,7 @@ extension RollupStage {
       let rows = content.rowCount(utcDays)
       let isForgotten = rows == 0 && date < first
       var day = RollupDay(date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten)
+      day.isKnown = known[date] != nil
       if addsOnly, !isForgotten, date <= over.last, !plan.forced.contains(date),
         let before = known[date], before.settings == work.settingsDigest
       {

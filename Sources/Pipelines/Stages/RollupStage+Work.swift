@@ -12,6 +12,8 @@ struct RollupDay: Sendable {
   var rows: Int
   /// Whether the source has nothing on it or before it, so that the ledger drops it.
   var isForgotten: Bool
+  /// Whether the ledger has it, so that there may be rows of it.
+  var isKnown = true
   /// The parts that were added since the day was computed, if nothing else changed.
   var lateParts: [Manifest.Part] = []
 }
@@ -32,7 +34,8 @@ struct RollupWork: Sendable {
   let settings: RollupSettings
   let conversion: RollupConversion
   let settingsDigest: String
-  let key: [String]
+  /// The dataset of events.
+  let dataset: DatasetDefinition
   let recordedColumn: String?
   let reader: PartReader
   let fence: Fence
@@ -42,19 +45,22 @@ struct RollupWork: Sendable {
   func events(
     of days: ClosedRange<CalendarDate>
   ) throws -> (batches: [Batch], dropped: Int) {
-    droppingRepeated(try allRows(of: days))
+    try reader.readOnce(
+      dataset, days: days,
+      columns: Set(settings.columns + [recordedColumn].compactMap { $0 }).sorted())
   }
 
   /// The rows of some UTC days, with all columns that are needed.
   func allRows(of days: ClosedRange<CalendarDate>) throws -> [Batch] {
     try reader.read(
       RollupStage.dataset, days: days,
-      columns: Set(key + settings.columns + [recordedColumn].compactMap { $0 }).sorted())
+      columns: Set(dataset.key + settings.columns + [recordedColumn].compactMap { $0 }).sorted())
   }
 
   /// The rows, each key once a day, and how many were left out.
   func droppingRepeated(_ batches: [Batch]) -> (batches: [Batch], dropped: Int) {
-    dropRepeated(batches, key: key, recorded: recordedColumn, time: settings.timestampColumn)
+    dropRepeated(
+      batches, key: dataset.key, recorded: recordedColumn, time: settings.timestampColumn)
   }
 
   /// The rollups of some local days, and of the UTC days with their dates, by hour and day.
@@ -131,7 +137,9 @@ struct RollupWork: Sendable {
         rows: day.rowsDigest, uses: (uses[day.date] ?? []).map { ($0.currency, $0.date) })
     }
     try fence.write(on: connection) { connection in
-      try delete(first..<after, on: connection)
+      // Rows and their entry in the ledger are written by one transaction, and what was written last
+      // the index by blocks does not know yet: it would be looked through for nothing.
+      if days.contains(where: \.isKnown) { try delete(first..<after, on: connection) }
       try copy(tables, recordings, into: &result, on: connection)
       for day in days {
         try record(

@@ -200,7 +200,7 @@ package struct RollupStage: Stage {
     conversion.apply(to: &settings)
     return RollupWork(
       grains: grains, settings: settings, conversion: conversion,
-      settingsDigest: settingsDigest(context), key: events.key,
+      settingsDigest: settingsDigest(context), dataset: events,
       recordedColumn: events.recordedColumn, reader: context.directory.reader,
       fence: context.lock.fence, run: context.run)
   }

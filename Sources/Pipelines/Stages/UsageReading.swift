@@ -133,17 +133,12 @@ struct UsageReading: Sendable {
     let agent = try UsageReading.agentColumn(events)
     func declared(_ name: String) -> String? { events[column: name] == nil ? nil : name }
     let columns = Set(
-      events.key + [time, tenant, "event_type"]
-        + [
-          agent, declared("user_id"), declared("module_id"), declared("duration_ms"),
-          events.recordedColumn,
-        ].compactMap(\.self)
+      [time, tenant, "event_type"]
+        + [agent, declared("user_id"), declared("module_id"), declared("duration_ms")]
+        .compactMap(\.self)
     ).sorted()
     for day in days {
-      let batches = dropRepeated(
-        try reader.read(events.name, days: day...day, columns: columns), key: events.key,
-        recorded: events.recordedColumn, time: time
-      ).batches
+      let batches = try reader.readOnce(events, days: day...day, columns: columns).batches
       for batch in batches { add(batch, time, tenant, agent, to: &tally) }
     }
     return tally

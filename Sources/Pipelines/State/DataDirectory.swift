@@ -22,6 +22,8 @@ package final class DataDirectory {
   package private(set) var notices: [String] = []
   /// `nil` where the folder is only looked at.
   private let lock: DirectoryLock?
+  /// The rows that repeat others, as far as they were looked for.
+  private let repeatedRows = RepeatedRowsMemo()
 
   private static let manifestName = "manifest.json"
   private static let identityName = "directory-id"
@@ -175,6 +177,8 @@ package final class DataDirectory {
 
   /// A view for reading that threads may share.
   package var reader: PartReader {
-    PartReader(path: path, manifest: manifest, makesIndexes: lock != nil)
+    var reader = PartReader(path: path, manifest: manifest, makesIndexes: lock != nil)
+    reader.repeatedRows = repeatedRows
+    return reader
   }
 }

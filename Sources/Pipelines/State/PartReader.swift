@@ -15,6 +15,9 @@ package struct PartReader: Sendable {
   /// Parts with fewer bytes are read whole.
   var minimumIndexedBytes = PartIndex.minimumPartBytes
 
+  /// What is known of rows that repeat others; `nil` where nothing is kept.
+  var repeatedRows: RepeatedRowsMemo?
+
   /// An instant of the source's clock to look back to, and the columns that say when a row of each
   /// dataset was recorded; `nil` for rows as they are now.
   var known: (instant: Timestamp, recorded: [String: String])?
@@ -72,11 +75,18 @@ package struct PartReader: Sendable {
   func rows(
     of part: Manifest.Part, in entry: Manifest.Dataset, columns: [String]
   ) throws -> Batch {
-    let repeats = entry.parts.filter {
-      $0.kind == .repeats && $0.date == part.date && $0.date != nil
-    }
+    let repeats = repeats(of: part, in: entry)
     return repeats.isEmpty
       ? try decode(part, columns: columns) : try rows(of: part, without: repeats, columns: columns)
+  }
+
+  /// The lists of keys on the day of a part that another day counts.
+  func repeats(of part: Manifest.Part, in entry: Manifest.Dataset) -> [Manifest.Part] {
+    guard let date = part.date else { return [] }
+    // By position: a copy of each part costs more than the comparison.
+    return entry.parts.indices.filter {
+      entry.parts[$0].kind == .repeats && entry.parts[$0].date == date
+    }.map { entry.parts[$0] }
   }
 
   /// The rows of a dataset of versions as they were at an instant of the source's clock.
@@ -137,12 +147,18 @@ package struct PartReader: Sendable {
   func rowParts(
     of entry: Manifest.Dataset, days: ClosedRange<CalendarDate>?
   ) -> [Manifest.Part] {
-    entry.parts.filter { part in
-      guard part.holdsRows else { return false }
-      guard let date = part.date else { return true }
+    // Dates as manifests write them are in the order of their text, in the years with four digits;
+    // by position, as a copy of each part costs more than the comparison.
+    let (first, last) = (days?.lowerBound.description, days?.upperBound.description)
+    let isPlain = first?.utf8.count == 10 && last?.utf8.count == 10
+    return entry.parts.indices.filter { index in
+      guard entry.parts[index].holdsRows else { return false }
+      guard let date = entry.parts[index].date else { return true }
       if let floor = entry.floor, date < floor { return false }
-      return CalendarDate(date).flatMap { date in days.map { $0.contains(date) } } ?? true
-    }
+      guard let days, let first, let last else { return true }
+      if isPlain, date.utf8.count == 10 { return date >= first && date <= last }
+      return CalendarDate(date).map { days.contains($0) } ?? true
+    }.map { entry.parts[$0] }
   }
 
   private func versions(

@@ -1,5 +1,6 @@
 import AlmanacCore
 package import Columns
+import Synchronization
 
 /// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
 /// recorded first.
@@ -15,6 +16,16 @@ package import Columns
 package func dropRepeated(
   _ batches: [Batch], key: [String], recorded: String?, time: String
 ) -> (batches: [Batch], dropped: Int) {
+  let (left, dropped) = repeatedRows(batches, key: key, recorded: recorded, time: time)
+  if dropped == 0 { return (batches, 0) }
+  return (zip(batches, left).map { $0.leavingOut($1) }, dropped)
+}
+
+/// The rows of each batch that ``dropRepeated(_:key:recorded:time:)`` leaves out, ascending, and how
+/// many they are.
+func repeatedRows(
+  _ batches: [Batch], key: [String], recorded: String?, time: String
+) -> (left: [[Int]], count: Int) {
   struct Place {
     var batch: Int
     var row: Int
@@ -22,7 +33,7 @@ package func dropRepeated(
   }
   var keys = KeyTable(minimumCapacity: batches.reduce(0) { $0 + $1.rowCount })
   var kept: [Place] = []
-  var left: [Int: Set<Int>] = [:]
+  var left = [[Int]](repeating: [], count: batches.count)
   var dropped = 0
   for (index, batch) in batches.enumerated() {
     guard key.allSatisfy({ batch[$0] != nil }), case .int64(let times)? = batch[time]?.storage
@@ -42,13 +53,139 @@ package func dropRepeated(
       let earlier = kept[known]
       let loser = place.recorded < earlier.recorded ? earlier : place
       if place.recorded < earlier.recorded { kept[known] = place }
-      left[loser.batch, default: []].insert(loser.row)
+      left[loser.batch].append(loser.row)
     }
   }
-  if dropped == 0 { return (batches, 0) }
-  let remaining = batches.enumerated().map { index, batch in
-    guard let gone = left[index] else { return batch }
-    return batch.taking((0..<batch.rowCount).filter { !gone.contains($0) })
+  return (left.map { $0.sorted() }, dropped)
+}
+
+extension Batch {
+  /// The batch without some rows, which are given ascending.
+  fileprivate func leavingOut(_ gone: [Int]) -> Batch {
+    if gone.isEmpty { return self }
+    var kept: [Int] = []
+    kept.reserveCapacity(rowCount - gone.count)
+    var next = 0
+    for row in 0..<rowCount {
+      if next < gone.count, gone[next] == row { next += 1 } else { kept.append(row) }
+    }
+    return taking(kept)
   }
-  return (remaining, dropped)
+}
+
+/// Which rows of days repeat others, as far as it was found out.
+///
+/// Parts never change, so what was found of a day holds for as long as it has the same ones: several
+/// stages read the same days, and all but the first need neither the key nor its comparison
+/// (DECISIONS.md, D-563).
+final class RepeatedRowsMemo: Sendable {
+  private struct State {
+    var left: [String: [[Int]]] = [:]
+    var count = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// Rows that are kept in mind at the most.
+  private static let maximumRows = 4_000_000
+
+  /// The rows to leave out of each part of a day; `nil` where it was not looked at.
+  func rows(of day: String) -> [[Int]]? { state.withLock { $0.left[day] } }
+
+  /// Keeps the rows to leave out of each part of a day in mind.
+  func keep(_ rows: [[Int]], of day: String) {
+    let count = rows.reduce(0) { $0 + $1.count }
+    state.withLock { state in
+      guard state.left[day] == nil, state.count + count <= RepeatedRowsMemo.maximumRows else {
+        return
+      }
+      state.left[day] = rows
+      state.count += count
+    }
+  }
+}
+
+extension PartReader {
+  /// Some columns of the rows of some UTC days, each key once a day, and how many rows were left out.
+  ///
+  /// As ``dropRepeated(_:key:recorded:time:)`` of what ``read(_:days:columns:)`` gives, which reads the
+  /// key only where nobody has looked for repeated rows on these days yet.
+  ///
+  /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
+  func readOnce(
+    _ dataset: DatasetDefinition, days: ClosedRange<CalendarDate>, columns: [String]
+  ) throws -> (batches: [Batch], dropped: Int) {
+    let time = dataset.timeColumn ?? ""
+    let all = Set(
+      columns + dataset.key + [dataset.timeColumn, dataset.recordedColumn].compactMap(\.self)
+    ).sorted()
+    func once(_ batches: [Batch]) -> (left: [[Int]], count: Int) {
+      Pipelines.repeatedRows(
+        batches, key: dataset.key, recorded: dataset.recordedColumn, time: time)
+    }
+    func chosen(_ batches: [Batch], _ left: [[Int]]) -> (batches: [Batch], dropped: Int) {
+      (
+        zip(batches, left).map { ($0.selecting(columns) ?? $0).leavingOut($1) },
+        left.reduce(0) { $0 + $1.count }
+      )
+    }
+    guard let memo = repeatedRows, let parts = parts(of: dataset, on: days) else {
+      let batches = try read(dataset.name, days: days, columns: all)
+      return chosen(batches, once(batches).left)
+    }
+    let marks = Dictionary(grouping: parts) { $0.part.date ?? "" }.mapValues { parts in
+      mark(parts, of: dataset)
+    }
+    let known = marks.compactMapValues { memo.rows(of: $0) }
+    if known.count == marks.count {
+      var next: [String: Int] = [:]
+      var left: [[Int]] = []
+      let batches = try parts.map { entry, part in
+        let date = part.date ?? ""
+        left.append(known[date]?[next[date, default: 0]] ?? [])
+        next[date, default: 0] += 1
+        return try rows(of: part, in: entry, columns: columns)
+      }
+      return chosen(batches, left)
+    }
+    let batches = try parts.map { try rows(of: $0.part, in: $0.entry, columns: all) }
+    let left = once(batches).left
+    var byDay: [String: [[Int]]] = [:]
+    for (index, rows) in left.enumerated() {
+      byDay[parts[index].part.date ?? "", default: []].append(rows)
+    }
+    for (date, rows) in byDay {
+      if let mark = marks[date] { memo.keep(rows, of: mark) }
+    }
+    return chosen(batches, left)
+  }
+
+  /// The parts with rows of some days, in the order in which they are read; `nil` where reading is more
+  /// than that: a look back, versions, or rows without a day.
+  private func parts(
+    of dataset: DatasetDefinition, on days: ClosedRange<CalendarDate>
+  ) -> [(entry: Manifest.Dataset, part: Manifest.Part)]? {
+    guard known == nil, dataset.mode != .changes else { return nil }
+    var found: [(entry: Manifest.Dataset, part: Manifest.Part)] = []
+    for entry in manifest.entries(of: dataset.name) {
+      if entry.layout?.mode == DatasetDefinition.Mode.changes.rawValue { return nil }
+      for part in rowParts(of: entry, days: days) {
+        if part.date == nil { return nil }
+        found.append((entry, part))
+      }
+    }
+    return found
+  }
+
+  /// What tells a day with its parts, and how its rows are told apart, from others.
+  private func mark(
+    _ parts: [(entry: Manifest.Dataset, part: Manifest.Part)], of dataset: DatasetDefinition
+  ) -> String {
+    var lines = dataset.key + [dataset.timeColumn ?? "", dataset.recordedColumn ?? ""]
+    for (entry, part) in parts {
+      lines += ["\(part.path) \(part.sha256)"]
+      lines += repeats(of: part, in: entry).map { "without \($0.path) \($0.sha256)" }
+    }
+    return lines.joined(separator: "\n")
+  }
 }
