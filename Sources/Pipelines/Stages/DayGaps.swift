@@ -9,10 +9,14 @@ package enum DayGaps {
 
   /// The stretches between the first and the last day, ascending (DECISIONS.md, D-546).
   ///
-  /// - Parameter dates: the days that have rows, in any order.
+  /// - Parameters:
+  ///   - dates: the days that have rows, in any order.
+  ///   - end: the last day that counts: rows of later ones have wrong clocks.
   /// - Returns: none where days without rows are usual.
-  package static func found(in dates: some Sequence<CalendarDate>) -> [ClosedRange<CalendarDate>] {
-    let days = Set(dates).sorted()
+  package static func found(
+    in dates: some Sequence<CalendarDate>, through end: CalendarDate
+  ) -> [ClosedRange<CalendarDate>] {
+    let days = Set(dates).filter { $0 <= end }.sorted()
     var gaps: [ClosedRange<CalendarDate>] = []
     for (day, next) in zip(days, days.dropFirst())
     where day.distance(to: next) > shortest {

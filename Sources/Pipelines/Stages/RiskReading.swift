@@ -119,7 +119,8 @@ extension RunContext {
   /// What a person should know of days that a dataset lacks (DECISIONS.md, D-546).
   private func gapNotices(_ dataset: DatasetDefinition) -> [String] {
     let name = dataset.name
-    return DayGaps.found(in: directory.manifest.days(of: name).dates).map { gap in
+    let days = directory.manifest.days(of: name).dates
+    return DayGaps.found(in: days, through: date).map { gap in
       "\(name): no row of the days from \(gap.lowerBound) to \(gap.upperBound); what is counted of them "
         + "is too little (see whether the source lost them, and extract them again)"
     }

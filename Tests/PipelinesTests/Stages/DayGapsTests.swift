@@ -6,31 +6,33 @@ import Testing
 struct DayGapsTests {
   private static let start = CalendarDate(daysSinceEpoch: 20_000)
 
-  private func days(_ numbers: some Sequence<Int>) -> [CalendarDate] {
-    numbers.map { Self.start.adding(days: $0) }
+  /// The stretches among days that are told by number.
+  private func gaps(_ numbers: some Sequence<Int>) -> [ClosedRange<Int>] {
+    DayGaps.found(
+      in: numbers.map { Self.start.adding(days: $0) }, through: Self.start.adding(days: 400)
+    ).map { Self.start.distance(to: $0.lowerBound)...Self.start.distance(to: $0.upperBound) }
   }
 
   @Test("are told of where they last a week and other days have rows")
   func month() {
     let all = Array(0..<200)
-    #expect(DayGaps.found(in: days(all)).isEmpty)
+    #expect(gaps(all).isEmpty)
     let some = all.filter { !(50..<78).contains($0) && !(120..<126).contains($0) }
-    #expect(
-      DayGaps.found(in: days(some.reversed()))
-        == [Self.start.adding(days: 50)...Self.start.adding(days: 77)])
-    let week = all.filter { !(120..<127).contains($0) }
-    #expect(
-      DayGaps.found(in: days(week))
-        == [Self.start.adding(days: 120)...Self.start.adding(days: 126)])
+    #expect(gaps(some.reversed()) == [50...77])
+    #expect(gaps(all.filter { !(120..<127).contains($0) }) == [120...126])
   }
 
   @Test("are no news where most days have none, and where there are few days")
   func sparse() {
-    #expect(DayGaps.found(in: days(stride(from: 0, to: 400, by: 9))).isEmpty)
+    #expect(gaps(stride(from: 0, to: 400, by: 9)).isEmpty)
     // On weekdays alone, with a fortnight's holiday.
-    #expect(
-      DayGaps.found(in: days((0..<200).filter { $0 % 7 < 5 && !(70..<84).contains($0) })).isEmpty)
-    #expect(DayGaps.found(in: days([0, 1, 2, 30])).isEmpty)
-    #expect(DayGaps.found(in: []).isEmpty)
+    #expect(gaps((0..<200).filter { $0 % 7 < 5 && !(70..<84).contains($0) }).isEmpty)
+    #expect(gaps([0, 1, 2, 30]).isEmpty)
+    #expect(gaps([]).isEmpty)
+  }
+
+  @Test("end with the last day that counts")
+  func future() {
+    #expect(gaps(Array(0..<400) + [410, 440]).isEmpty)
   }
 }
