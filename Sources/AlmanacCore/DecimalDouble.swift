@@ -24,3 +24,51 @@ extension Double {
     self = value
   }
 }
+
+extension Double {
+  /// The number that up to 19 digits write, with a sign, a point and a digit before it or after it as
+  /// JSON has them but without an exponent; `nil` for any other text, valid or not.
+  ///
+  /// It is the nearest double, as of ``init(decimal:)``, found by one division of whole numbers.
+  package init?(plainDecimal bytes: ArraySlice<UInt8>) {
+    var position = bytes.startIndex
+    let isNegative = position < bytes.endIndex && bytes[position] == UInt8(ascii: "-")
+    if isNegative { position += 1 }
+    var digits: UInt64 = 0
+    var count = 0
+    var point: Int?
+    while position < bytes.endIndex {
+      let digit = bytes[position] &- UInt8(ascii: "0")
+      if digit <= 9 {
+        guard count < 19 else { return nil }
+        digits = digits &* 10 &+ UInt64(digit)
+        count += 1
+      } else {
+        guard bytes[position] == UInt8(ascii: "."), point == nil else { return nil }
+        point = count
+      }
+      position += 1
+    }
+    guard count > 0, point.map({ $0 > 0 && $0 < count }) ?? true else { return nil }
+    let size = Double.quotient(digits, ofPowerOfTen: point.map { count - $0 } ?? 0)
+    self = isNegative ? -size : size
+  }
+
+  /// A whole number over a power of ten of at most 18, rounded to the nearest double.
+  private static func quotient(_ digits: UInt64, ofPowerOfTen power: Int) -> Double {
+    guard digits > 0 else { return 0 }
+    var divisor: UInt64 = 1
+    for _ in 0..<power { divisor *= 10 }
+    // Both are exact, and one operation rounds once.
+    if digits < 1 << 53, divisor < 1 << 53 { return Double(digits) / Double(divisor) }
+    let (up, down) = (digits.leadingZeroBitCount, divisor.leadingZeroBitCount)
+    let (left, right) = (digits << up, divisor << down)
+    // The quotient's first bit is set, so that eleven bits more than a double's are known; whether
+    // anything is left makes the last of them odd.
+    let isHalved = left >= right
+    let found = right.dividingFullWidth(isHalved ? (left >> 1, left << 63) : (left, 0))
+    let bits = found.quotient | (found.remainder == 0 ? 0 : 1)
+    let exponent = down - up - 64 + (isHalved ? 1 : 0)
+    return Double(sign: .plus, exponent: exponent, significand: Double(bits))
+  }
+}

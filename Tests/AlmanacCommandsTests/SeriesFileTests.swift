@@ -278,4 +278,47 @@ struct SeriesFileTests {
     #expect(file.series.first?.id == "a, \"b\"" && file.series.first?.values == [5, 6])
     #expect(csvField("a, \"b\"") == "\"a, \"\"b\"\"\"")
   }
+
+  /// Parts are a megabyte or more.
+  @Test("is read by several threads as by one", arguments: [false, true])
+  func threads(isMixed: Bool) throws {
+    var text = "unique_id,ds,y\n"
+    for number in 0..<60_000 {
+      // Series go on in other parts, and some lines are wrong.
+      let name = "series number \(number % 7 * 1_000 + number / 20_000)"
+      text += "\(name),\(number),\(Double(number) / 7)\n"
+      if number % 9_999 == 0 { text += "series number \(number % 3),x,1\n" }
+    }
+    if isMixed { text += "series number 0,2020-01-01,5\n" }
+    let bytes = [UInt8](text.utf8)
+    #expect(bytes.count > 2 << 20)
+    let one = try LongFormFile(bytes, path: "x.csv").series
+    let many = try LongFormFile(bytes, path: "x.csv", jobs: 3).series
+    #expect(one.map(\.id) == many.map(\.id) && one.map(\.labels) == many.map(\.labels))
+    #expect(one.map(\.values) == many.map(\.values) && one.map(\.problem) == many.map(\.problem))
+    #expect(one.contains { $0.problem != nil } && one.map(\.kind) == many.map(\.kind))
+  }
+
+  @Test("moments with an offset and without one are not put on one axis")
+  func offsets() throws {
+    let lines = (0..<48).map { hour in
+      let time = hour % 24 < 10 ? "0\(hour % 24)" : "\(hour % 24)"
+      return "a,2024-01-0\(1 + hour / 24) \(time):00:00\(hour < 40 ? "" : "+02:00"),\(hour)\n"
+    }
+    let (status, out, _) = try run(
+      "unique_id,ds,y\n" + lines.joined(), ["forecast", "--horizon", "2"])
+    #expect(status == .ok)
+    #expect(out.last?.contains("line 42: moments with an offset from UTC and without one") == true)
+  }
+
+  /// One series at several origins: the interval is that of its forecasts.
+  @Test("the skill of one series has an interval of some width")
+  func skillOfOne() throws {
+    let (_, out, _) = try run(
+      "unique_id,ds,y\n" + months("a", 72, wave),
+      ["backtest", "--horizon", "4", "--origins", "5"])
+    let line = try #require(out.first { $0.hasPrefix("skill") })
+    let ends = line.split(separator: " ").compactMap { Double($0) }
+    #expect(ends.count == 4 && ends[2] < ends[3], "\(line)")
+  }
 }

@@ -110,4 +110,18 @@ struct HarmonicModelTests {
     }
     #expect(ours < 0.6 * naive, "\(ours / naive)")
   }
+
+  /// A level that drops every thirteenth day is a season of its own and no row of new levels, which
+  /// raised to the last would make a trend of them.
+  @Test("a saw is no row of level shifts")
+  func saw() throws {
+    let values = (0..<800).map { day -> Double in
+      100 + 10 * Double(day % 7) + Double(day * 7_919 % 13)
+    }
+    var settings = EnsembleSettings(horizon: 14, seasonLengths: [7])
+    settings.members = [.harmonic]
+    let forecast = try #require(ensembleForecast(Array(values.dropLast(14)), settings: settings))
+    let errors = zip(forecast.points, values.suffix(14)).map { abs($0 - $1) }
+    #expect(errors.allSatisfy { $0 < 13 }, "\(errors)")
+  }
 }

@@ -57,7 +57,7 @@ package struct BacktestCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    let file = try options.read()
+    let file = try options.read(processors: setting.processors)
     let holidays = try options.readHolidays()
     var scores = BacktestScores(levels: levels.map { Double($0) / 100 })
     for origin in 1...origins {

@@ -10,8 +10,8 @@ struct BacktestScores {
   private var names: [String] = []
   private var sums: [String: Sums] = [:]
   private var intervals: [Intervals]
-  /// Per series the MASE of the combination and of seasonal naive, and their number.
-  private var perSeries: [Int: (ours: Double, naive: Double)] = [:]
+  /// Per series the MASE of the combination and of seasonal naive at each origin.
+  private var perSeries: [Int: (ours: [Double], naive: [Double])] = [:]
 
   private struct Sums {
     var smape = 0.0
@@ -74,8 +74,8 @@ struct BacktestScores {
         sum.mase += mase
         sum.rmsse += rmsse
         sum.scaled += 1
-        if name == "combination" { perSeries[series, default: (0, 0)].ours += mase }
-        if name == "seasonal naive" { perSeries[series, default: (0, 0)].naive += mase }
+        if name == "combination" { perSeries[series, default: ([], [])].ours.append(mase) }
+        if name == "seasonal naive" { perSeries[series, default: ([], [])].naive.append(mase) }
       }
       for (value, point) in zip(actual, predicted) {
         sum.error += abs(value - point)
@@ -185,8 +185,10 @@ struct BacktestScores {
     ]
     if let skill {
       lines.append(
-        "skill over seasonal naive \(decimals(100 * skill.value, 1)) %, 95 % interval "
-          + "\(decimals(100 * skill.low, 1)) to \(decimals(100 * skill.high, 1)) %")
+        "skill over seasonal naive \(decimals(100 * skill.value, 1)) %"
+          + (count > 1
+            ? ", 95 % interval \(decimals(100 * skill.low, 1)) to \(decimals(100 * skill.high, 1)) %"
+            : ""))
     }
     return lines
   }
@@ -216,11 +218,20 @@ struct BacktestScores {
     ]
   }
 
-  /// What share of the MASE is saved, with the interval of a bootstrap over series.
+  /// The fewest series that a bootstrap draws from.
+  private static let fewestSeries = 10
+
+  /// What share of the MASE is saved, with the interval of a bootstrap over series, over forecasts where
+  /// there are few.
   private var skill: ForecastSkill? {
-    let pairs = perSeries.keys.sorted().compactMap { perSeries[$0] }
+    let series = perSeries.keys.sorted().compactMap { perSeries[$0] }
+    if series.count >= BacktestScores.fewestSeries {
+      return ForecastSkill(
+        baseline: .seasonalNaive, errors: series.map { $0.ours.reduce(0, +) },
+        naive: series.map { $0.naive.reduce(0, +) })
+    }
     return ForecastSkill(
-      baseline: .seasonalNaive, errors: pairs.map(\.ours), naive: pairs.map(\.naive))
+      baseline: .seasonalNaive, errors: series.flatMap(\.ours), naive: series.flatMap(\.naive))
   }
 
   /// A number with that many decimals; `-` where it is none.

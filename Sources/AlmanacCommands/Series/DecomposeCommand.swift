@@ -44,7 +44,7 @@ package struct DecomposeCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    let file = try options.read()
+    let file = try options.read(processors: setting.processors)
     let results = inParallel(file.series.count, jobs: options.jobs ?? setting.processors) {
       position -> Result<Parts, SeriesProblem> in
       do throws(SeriesProblem) {

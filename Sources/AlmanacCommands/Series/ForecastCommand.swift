@@ -78,13 +78,14 @@ package struct ForecastCommand: Command {
   }
 
   package func run(in setting: CommandSetting) throws {
-    let file = try options.read()
+    let file = try options.read(processors: setting.processors)
     var run = SeriesRun(
       file: file, options: options, horizon: horizon, levels: levels.map { Double($0) / 100 },
       members: members)
     run.holidays = try options.readHolidays()
-    let results = run.forecasts(jobs: options.jobs ?? setting.processors)
-    try options.write(table(file, results), to: setting.console)
+    let jobs = options.jobs ?? setting.processors
+    let results = run.forecasts(jobs: jobs)
+    try options.write(table(file, results, jobs: jobs), to: setting.console)
     options.reportUnusedHolidays(results, to: setting.console)
     reportPulses(file, results, to: setting.console)
     if isPlotted {
@@ -100,6 +101,9 @@ package struct ForecastCommand: Command {
         let text = SeriesChart(id: series.id, found).svg()
         try FileSystem.writeAtomically([UInt8](text.utf8), to: "\(svg)/\(number + 1).svg")
       }
+    }
+    if results.isEmpty {
+      setting.console.report("almanac: \(options.path) has a first line and no series")
     }
     let failed = results.count { if case .failure = $0 { true } else { false } }
     if failed > 0 {
@@ -132,33 +136,51 @@ package struct ForecastCommand: Command {
         + names.joined(separator: ", ") + rest + " (`almanac decompose` shows pulses)")
   }
 
-  /// The result as CSV.
+  /// The result as CSV, in UTF-8.
   private func table(
-    _ file: LongFormFile, _ results: [Result<SeriesResult, SeriesProblem>]
-  ) -> String {
-    var text = "unique_id,ds,yhat"
-    for level in levels { text += ",lo_\(level),hi_\(level)" }
-    text += ",model_used,fallback_reason\n"
-    for (series, result) in zip(file.series, results) {
-      let id = csvField(series.id)
-      switch result {
-      case .failure(let problem):
-        text += id + ",," + String(repeating: ",,", count: levels.count)
-        text += ",," + csvField("no forecast: " + problem.text) + "\n"
-      case .success(let found):
-        let forecast = found.forecast
-        let end = ",\(forecast.modelUsed),\(csvField(forecast.fallbackReason ?? ""))\n"
-        for ahead in forecast.points.indices {
-          let label = SeriesLabel.text(
-            found.axis.label(found.values.count + ahead), kind: found.axis.kind,
-            style: series.style)
-          text += "\(id),\(label),\(forecast.points[ahead])"
-          for level in levels.indices {
-            text += ",\(forecast.lower[level][ahead]),\(forecast.upper[level][ahead])"
-          }
-          text += end
-        }
+    _ file: LongFormFile, _ results: [Result<SeriesResult, SeriesProblem>], jobs: Int
+  ) -> [UInt8] {
+    var header = "unique_id,ds,yhat"
+    for level in levels { header += ",lo_\(level),hi_\(level)" }
+    var text = [UInt8]((header + ",model_used,fallback_reason\n").utf8)
+    for lines in inParallel(results.count, jobs: jobs, { lines(file.series[$0], results[$0]) }) {
+      text += lines
+    }
+    return text
+  }
+
+  /// The lines of one series.
+  private func lines(
+    _ series: LongSeries, _ result: Result<SeriesResult, SeriesProblem>
+  ) -> [UInt8] {
+    let id = csvField(series.id)
+    let found: SeriesResult
+    switch result {
+    case .failure(let problem):
+      let empty = String(repeating: ",,", count: levels.count)
+      return [UInt8]("\(id),,\(empty),,\(csvField("no forecast: " + problem.text))\n".utf8)
+    case .success(let success): found = success
+    }
+    let forecast = found.forecast
+    let end = ",\(forecast.modelUsed),\(csvField(forecast.fallbackReason ?? ""))\n"
+    var text: [UInt8] = []
+    text.reserveCapacity(forecast.points.count * (40 + end.utf8.count + 40 * levels.count))
+    let comma = UInt8(ascii: ",")
+    for ahead in forecast.points.indices {
+      let label = SeriesLabel.text(
+        found.axis.label(found.values.count + ahead), kind: found.axis.kind, style: series.style)
+      text.append(contentsOf: id.utf8)
+      text.append(comma)
+      text.append(contentsOf: label.utf8)
+      text.append(comma)
+      text.append(contentsOf: forecast.points[ahead].description.utf8)
+      for level in levels.indices {
+        text.append(comma)
+        text.append(contentsOf: forecast.lower[level][ahead].description.utf8)
+        text.append(comma)
+        text.append(contentsOf: forecast.upper[level][ahead].description.utf8)
       }
+      text.append(contentsOf: end.utf8)
     }
     return text
   }

@@ -67,8 +67,8 @@ struct SeriesOptions {
   }
 
   /// Reads the file.
-  func read() throws -> LongFormFile {
-    try LongFormFile(FileSystem.read(path), path: path)
+  func read(processors: Int) throws -> LongFormFile {
+    try LongFormFile(FileSystem.read(path), path: path, jobs: jobs ?? processors)
   }
 
   /// Reads the holidays.
@@ -96,6 +96,13 @@ struct SeriesOptions {
   /// always where the series holds two, others where the series shows them.
   func seasonLengths(_ axis: TimeAxis, _ values: [Double]) -> [Int] {
     guard values.contains(where: { !$0.isNaN }) else { return [] }
+    let usual = axis.step.usualSeasons
+    // Nothing longer than the season of course is looked for in so few.
+    if seasons == nil, usual.count == 2, let first = usual.first, values.count >= 2 * first,
+      values.count < SeasonDetection.fewestSeasons * usual[1]
+    {
+      return [first]
+    }
     let complete = filled(values, seasonLength: 1)
     if let seasons {
       let given = seasons.filter { $0 > 1 && values.count >= 2 * $0 }
@@ -106,7 +113,6 @@ struct SeriesOptions {
       let found = SeasonDetection.seasons(complete, candidates: [given[0], longer])
       return found.contains(longer) ? [given[0], longer] : given
     }
-    let usual = axis.step.usualSeasons
     switch axis.step {
     case .count:
       let found = SeasonDetection.seasons(complete, candidates: usual)
@@ -129,11 +135,16 @@ struct SeriesOptions {
 
   /// Writes the result to the file or to standard output.
   func write(_ text: String, to console: Console) throws {
+    try write([UInt8](text.utf8), to: console)
+  }
+
+  /// The same of text in UTF-8.
+  func write(_ text: [UInt8], to console: Console) throws {
     guard let out else {
-      console.print(text.hasSuffix("\n") ? String(text.dropLast()) : text)
+      console.print(String(decoding: text.last == 10 ? text.dropLast() : text[...], as: UTF8.self))
       return
     }
-    try FileSystem.writeAtomically([UInt8](text.utf8), to: out)
+    try FileSystem.writeAtomically(text, to: out)
   }
 }
 

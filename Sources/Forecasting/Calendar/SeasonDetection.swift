@@ -1,7 +1,7 @@
 /// Finds the seasons of a series.
 package enum SeasonDetection {
   /// The fewest whole seasons a series must hold for one to be looked for.
-  private static let fewestSeasons = 3
+  package static let fewestSeasons = 3
 
   /// Those of the candidate lengths at which the series repeats, ascending.
   ///
@@ -22,6 +22,9 @@ package enum SeasonDetection {
       let detrended = rest.indices.filter { !trend[$0].isNaN }.map { rest[$0] - trend[$0] }
       guard isSeasonal(detrended, length: length, share: smallestShare) else { continue }
       found.append(length)
+      guard candidates.contains(where: { $0 > length && values.count >= fewestSeasons * $0 }) else {
+        break
+      }
       rest = SeasonalAdjustment(values, lengths: found).adjusted(values)
     }
     return found

@@ -105,8 +105,9 @@ package struct TimeAxis: Equatable, Sendable {
     var isMonthly = false
     var monthDay = 1
     if kind == .date, labels.count > 1 {
-      let parts = labels.map { CalendarDate(daysSinceEpoch: Int32($0)) }
       let shortest = zip(labels.dropFirst(), labels).map { $0 - $1 }.min() ?? 0
+      let parts =
+        shortest >= 28 ? labels.map { CalendarDate(daysSinceEpoch: Int32($0)) } : []
       let isSameDay = parts.allSatisfy { $0.day == parts[0].day }
       let isLastDay = parts.allSatisfy { $0.day == $0.daysInMonth }
       if shortest >= 28, isSameDay || isLastDay {

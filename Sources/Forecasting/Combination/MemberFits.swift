@@ -74,11 +74,13 @@ struct MemberFits {
     let isPositive = values.allSatisfy { $0 > 0 }
     let only = adjustment.parts.count == 1 ? adjustment.parts[0].indices.count : 1
     let length = only <= MemberFits.longestModelled ? only : 1
+    let hasStates = members.contains { $0 == .exponentialSmoothing || $0 == .complexSmoothing }
     let origin = Origin(
       values: values, horizon: horizon, adjustment: adjustment,
       adjusted: adjustment.adjusted(values), length: length,
-      additive: SeasonalIndices(values, length: length, kind: .additive, isShrunk: false),
-      multiplicative: isPositive
+      additive: hasStates
+        ? SeasonalIndices(values, length: length, kind: .additive, isShrunk: false) : nil,
+      multiplicative: hasStates && isPositive
         ? SeasonalIndices(values, length: length, kind: .multiplicative, isShrunk: false) : nil,
       evaluations: 250)
     theta = nil
@@ -226,8 +228,11 @@ struct MemberFits {
   }
 
   private mutating func harmonic(_ origin: Origin) -> [Double] {
-    // A regression on slopes and waves cannot jump: what lies before a shift is raised to it.
-    let values = LevelChanges(origin.adjusted).levelled(origin.values)
+    // A regression on slopes and waves cannot jump: what lies before a shift is raised to it. Where
+    // jumps follow one another within the reach of the rule, that is how the series is.
+    let changes = LevelChanges(origin.adjusted)
+    let areLevels = changes.shifts.count * 2 * LevelChanges.window <= origin.values.count
+    let values = areLevels ? changes.levelled(origin.values) : origin.values
     let fit = FittedHarmonics(values, waves: waves, horizon: origin.horizon, bases: bases)
     harmonicDeviation = fit?.deviation
     return fit?.forecast(horizon: origin.horizon) ?? theta(origin)

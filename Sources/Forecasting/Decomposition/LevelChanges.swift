@@ -12,7 +12,7 @@ package struct LevelChanges: Equatable, Sendable {
   /// A jump of fewer robust standard deviations is none.
   private static let threshold = 5.0
   /// The most values on either side that a jump is held against, and the fewest.
-  private static let window = 12
+  static let window = 12
   private static let fewest = 3
 
   /// The jumps of a series without its seasons.
@@ -72,9 +72,41 @@ package struct LevelChanges: Equatable, Sendable {
   }
 
   private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let count = sorted.count
-    return count % 2 == 1
-      ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2
+    var values = values
+    let count = values.count
+    let upper = values.selected(count / 2)
+    return count % 2 == 1 ? upper : (values.selected(count / 2 - 1) + upper) / 2
+  }
+}
+
+extension [Double] {
+  /// The value at a place of the ascending order, of values that are no NaN; those before it end up
+  /// left of it and the others right of it.
+  ///
+  /// - Complexity: O(n) on average.
+  /// - SeeAlso: Hoare, *Communications of the ACM* 4(7), 1961, doi:10.1145/366622.366647.
+  mutating func selected(_ place: Int) -> Double {
+    var (low, high) = (0, count - 1)
+    while low < high {
+      let pivot = self[low + (high - low) / 2]
+      var (left, right) = (low, high)
+      while left <= right {
+        while self[left] < pivot { left += 1 }
+        while self[right] > pivot { right -= 1 }
+        if left <= right {
+          swapAt(left, right)
+          left += 1
+          right -= 1
+        }
+      }
+      if place <= right {
+        high = right
+      } else if place >= left {
+        low = left
+      } else {
+        break
+      }
+    }
+    return self[place]
   }
 }

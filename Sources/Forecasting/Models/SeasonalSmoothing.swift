@@ -43,7 +43,7 @@ package struct FittedSeasonalSmoothing: Sendable {
   ///     twice is left out. Indices of the second are shrunk, so that it costs little where
   ///     there is none.
   ///   - evaluations: the most runs of the recursion.
-  package init?(_ values: [Double], lengths: [Int], evaluations: Int = 200) {
+  package init?(_ values: [Double], lengths: [Int], evaluations: Int = 60) {
     let lengths = lengths.filter { $0 >= 2 && values.count >= 2 * $0 }
     guard let shortest = lengths.first,
       let first = SeasonalIndices(values, length: shortest, kind: .additive, isShrunk: false)
@@ -55,31 +55,48 @@ package struct FittedSeasonalSmoothing: Sendable {
     let level = values[..<span].reduce(0) { $0 + $1 / Double(span) }
     let hasSecond = longer != nil
     let start = State(level: level, first: first.indices, second: longer?.indices ?? [0])
-    func run(_ weights: [Double]) -> (Double, State) {
-      var state = start
-      var squares = 0.0
-      let (alpha, delta, factor) = (weights[0], weights[1], weights[3])
-      let omega = hasSecond ? weights[2] : 0
-      for (period, value) in values.enumerated() {
-        let error = value - state.base
-        let surprise = error - factor * state.rest
-        if period >= shortest { squares += surprise * surprise }
-        state.level += alpha * surprise
-        state.first[state.firstPosition] += delta * surprise
-        state.second[state.secondPosition] += omega * surprise
-        state.rest = error
-        state.advance()
-      }
-      return (squares, state)
-    }
-    let search = NelderMead(
+    let search = LevenbergMarquardt(
       lower: [0, 0, 0, 0], upper: FittedSeasonalSmoothing.highest, evaluations: evaluations)
-    let best = search.minimize(
-      start: [0.05, 0.1, 0.1, 0.5], steps: [0.05, 0.1, 0.1, 0.2]
-    ) { run($0).0 }
+    let best = search.minimize(start: [0.05, 0.1, 0.1, 0.5]) {
+      FittedSeasonalSmoothing.run(values, start, $0, hasSecond: hasSecond).sums
+    }
     guard best.value.isFinite else { return nil }
     weights = best.point
-    state = run(best.point).1
+    let final = SIMD4(best.point[0], best.point[1], best.point[2], best.point[3])
+    state = FittedSeasonalSmoothing.run(values, start, final, hasSecond: hasSecond).state
+  }
+
+  /// Runs the recursion with the derivatives of its errors by the weights.
+  private static func run(
+    _ values: [Double], _ start: State, _ weights: SIMD4<Double>, hasSecond: Bool
+  ) -> (sums: ErrorSums, state: State) {
+    var state = start
+    var sums = ErrorSums()
+    let (alpha, delta, factor) = (weights[0], weights[1], weights[3])
+    let omega = hasSecond ? weights[2] : 0
+    let third = hasSecond ? WeightUnit.third : SIMD4()
+    var level = SIMD4<Double>()
+    var first = [SIMD4<Double>](repeating: SIMD4(), count: state.first.count)
+    var second = [SIMD4<Double>](repeating: SIMD4(), count: state.second.count)
+    var rest = SIMD4<Double>()
+    for (period, value) in values.enumerated() {
+      let (near, far) = (state.firstPosition, state.secondPosition)
+      let error = value - state.base
+      let slope = -(level + first[near] + second[far])
+      let surprise = error - factor * state.rest
+      let surpriseSlope = slope - factor * rest - state.rest * WeightUnit.fourth
+      if period >= state.first.count { sums.add(surprise, surpriseSlope) }
+      state.level += alpha * surprise
+      level += alpha * surpriseSlope + surprise * WeightUnit.first
+      state.first[near] += delta * surprise
+      first[near] += delta * surpriseSlope + surprise * WeightUnit.second
+      state.second[far] += omega * surprise
+      second[far] += omega * surpriseSlope + surprise * third
+      state.rest = error
+      rest = slope
+      state.advance()
+    }
+    return (sums, state)
   }
 
   /// The point forecasts of the periods after the series.

@@ -83,15 +83,65 @@ package struct FittedTheta: Sendable {
       start.append(2)
       steps.append(1)
     }
-    let search = NelderMead(lower: lower, upper: upper, evaluations: evaluations)
-    let best = search.minimize(start: start, steps: steps) { point in
-      run(point[0], fixed ?? point[2], point[1] * spread).0
+    let best: (point: [Double], value: Double)
+    if values.count >= LevenbergMarquardt.longFrom, fixed == nil {
+      best = FittedTheta.searchedByDerivatives(
+        values, lower: lower, upper: upper, start: start, spread: spread)
+    } else {
+      let search = NelderMead(lower: lower, upper: upper, evaluations: evaluations)
+      best = search.minimize(start: start, steps: steps) { point in
+        run(point[0], fixed ?? point[2], point[1] * spread).0
+      }
     }
     alpha = best.point[0]
     initialLevel = best.point[1] * spread
     theta = fixed ?? best.point[2]
     meanSquare = best.value / Double(max(1, values.count - 2))
     state = run(alpha, theta, initialLevel).1
+  }
+
+  /// The search of a long series: smoothing, level and the share `1 − 1/θ`, in which and in the level
+  /// forecasts are linear.
+  private static func searchedByDerivatives(
+    _ values: [Double], lower: [Double], upper: [Double], start: [Double], spread: Double
+  ) -> (point: [Double], value: Double) {
+    // The lines do not depend on what is searched.
+    var lines: [(intercept: Double, slope: Double)] = []
+    var state = State(level: 0)
+    for value in values {
+      lines.append((state.intercept, state.slope))
+      state.add(value, alpha: 0)
+    }
+    func share(_ theta: Double) -> Double { 1 - 1 / theta }
+    let search = LevenbergMarquardt(
+      lower: [lower[0], lower[1], share(lower[2])], upper: [upper[0], upper[1], share(upper[2])])
+    let best = search.minimize(start: [start[0], start[1], share(start[2])]) { point in
+      let (alpha, share) = (point[0], point[2])
+      let (inverse, rest) = (1 / point[0], 1 - point[0])
+      var sums = ErrorSums()
+      var level = point[1] * spread
+      var levelSlope = 0.0
+      var decay = 1.0
+      var decaySlope = 0.0
+      for (index, value) in values.enumerated() {
+        if index >= 2 {
+          let (intercept, slope) = lines[index]
+          let reach = (1 - decay * rest) * inverse
+          let reachSlope = (decay - decaySlope * rest - reach) * inverse
+          let line = decay * intercept + reach * slope
+          let lineSlope = decaySlope * intercept + reachSlope * slope
+          sums.add(
+            value - level - share * line,
+            SIMD4(-levelSlope - share * lineSlope, -decay * spread, -line, 0))
+        }
+        levelSlope = value - level + rest * levelSlope
+        level = alpha * value + rest * level
+        decaySlope = rest * decaySlope - decay
+        decay *= rest
+      }
+      return sums
+    }
+    return ([best.point[0], best.point[1], 1 / (1 - best.point[2])], best.value)
   }
 
   /// The point forecasts: each becomes a value of the next.
