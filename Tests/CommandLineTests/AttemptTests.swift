@@ -55,6 +55,42 @@ struct AttemptTests {
     #expect(try place.digest() == whole)
   }
 
+  @Test("are finished by the next run, whichever table could not be written")
+  func eachTable() throws {
+    let whole = try undisturbed()
+    let place = try Workplace()
+    try place.sql(
+      """
+      CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no room'; END $$
+      """)
+    let tables = try TestDatabase.current.connect().query(
+      """
+      SELECT relname FROM pg_catalog.pg_class
+      WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+      """)
+    var refused: [String] = []
+    for table in (0..<tables.count).compactMap({ tables[$0, "relname"] }) {
+      try place.sql(
+        """
+        CREATE TRIGGER refuse BEFORE INSERT ON analytics.\(table)
+          FOR EACH STATEMENT EXECUTE FUNCTION public.refuse()
+        """)
+      let failed = try place.night(Self.date)
+      try place.sql("DROP TRIGGER refuse ON analytics.\(table)")
+      if failed.status != 0 {
+        refused.append(table)
+        let next = try place.night(Self.date)
+        #expect(next.status == 0, "\(table): \(next.stderr)")
+      }
+      #expect(try place.digest() == whole, "\(table)")
+      try place.sql("DROP SCHEMA almanac, analytics, predictions, api CASCADE")
+      try FileSystem.removeTree(place.folder.path + "/data")
+      try #require(try place.almanac(["init", "--target", place.url]).status == 0)
+    }
+    #expect(refused.contains("monthly_metrics") && refused.count >= 8, "\(refused)")
+  }
+
   /// A word as a shell takes it, for words without a quote in them.
   private func shellWord(_ text: String) -> String {
     text.contains { "?&=: %".contains($0) } ? "'\(text)'" : text

@@ -17,10 +17,16 @@ extension MetricsPlan {
       try IntervalLedger(stage: $0, run: context.run).entries(on: connection)
         .filter { $0.key <= newest }
     }
-    let isDone = known.allSatisfy { entries in
-      entries.values.allSatisfy { $0.inputs == inputs && $0.settings == settingsDigest }
+    func isOfNow(_ entry: IntervalEntry) -> Bool {
+      entry.inputs == inputs && entry.settings == settingsDigest
     }
-    if isDone, !known[0].isEmpty, !context.redo.isAny { return MetricWriting.Result() }
+    let marks = IntervalLedger(stage: MetricsPlan.booksStage, run: context.run)
+    let marked = try marks.entries(on: connection)
+    let isDone =
+      marked.values.contains(where: isOfNow)
+      && known.allSatisfy { $0.values.allSatisfy(isOfNow) }
+    if isDone, !context.redo.isAny { return MetricWriting.Result() }
+    try context.lock.write { try marks.forget(Array(marked.keys), on: $0) }
     let records = try context.billing(settings, through: newest)
     outcome.rowsIn += records.rowCount
     outcome.notices += records.notices
@@ -40,8 +46,16 @@ extension MetricsPlan {
         again: try context.redone(stages[index]), jobs: context.jobs, target: context.lock.settings)
       result.add(part)
     }
+    let mark = IntervalEntry(
+      start: newest, end: newest.adding(days: 1), inputs: inputs, settings: settingsDigest,
+      outputs: "", rows: result.rows)
+    try context.lock.write { try marks.record([mark], on: $0) }
     return result
   }
+
+  /// The name in the ledger under which stands that all periods of what is made of billing records are
+  /// written: a run that is cut off leaves some, which say nothing of those that are not there yet.
+  static let booksStage = "metrics/books"
 
   /// What billing records come to, before it is split into periods.
   struct Books {
