@@ -173,7 +173,7 @@ struct SeriesFileTests {
       Backtest.self, from: Data(json.out.joined(separator: "\n").utf8))
     #expect(found.forecasts == 8 && found.horizon == 6 && found.origins == 2)
     for method in found.methods {
-      #expect(try abs(number(method.method) - method.smape) < 0.00501, "\(method.method)")
+      #expect(try abs(number(method.method) - 100 * method.smape) < 0.00501, "\(method.method)")
     }
     #expect(found.methods.first?.method == "combination" && found.intervals.count == 2)
     #expect(found.skill.lower95 <= found.skill.value && found.skill.value <= found.skill.upper95)

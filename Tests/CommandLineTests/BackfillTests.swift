@@ -152,6 +152,46 @@ struct BackfillTests {
     #expect(try place.digest() == whole)
   }
 
+  @Test("of companies goes on where it was cut off, though it has taken their numbers away")
+  func ofCompaniesGoesOn() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let whole = try place.digest()
+    let company = "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"
+    try place.sql(
+      """
+      INSERT INTO analytics.daily_rollups
+      SELECT '\(company)', event_type, module_id, date, 1, 1
+      FROM analytics.daily_rollups WHERE date = '2025-11-10' ON CONFLICT DO NOTHING;
+      ALTER TABLE analytics.agent_metrics RENAME TO elsewhere
+      """)
+    let arguments = Self.range + ["--company", company]
+    #expect(try place.night(Self.date, arguments).status != 0)
+    try place.sql("ALTER TABLE analytics.elsewhere RENAME TO agent_metrics")
+    let second = try place.night(Self.date, arguments)
+    try #require(second.status == 0, "\(second.stderr)")
+    #expect(second.stdout.contains("goes on where an earlier call for the same days was cut off"))
+    #expect(
+      try place.value(
+        """
+        SELECT run_id = (SELECT run_id FROM almanac.runs ORDER BY started_at DESC LIMIT 1)
+        FROM almanac.intervals WHERE stage = 'usage/agents' AND interval_start = '2025-11-10'
+        """) == "t")
+    #expect(try place.digest() == whole)
+  }
+
+  @Test("of everything mends tables whose ledger is gone")
+  func withoutLedger() throws {
+    let place = try Workplace()
+    try #require(try place.night(Self.date).status == 0)
+    let whole = try place.digest()
+    try spoil(place)
+    try place.sql("DELETE FROM almanac.intervals")
+    let night = try place.night(Self.date, "--force")
+    #expect(night.status == 0, "\(night.stderr)")
+    #expect(try place.digest() == whole)
+  }
+
   @Test(
     "is refused with a range that is none",
     arguments: [

@@ -21,7 +21,8 @@ package struct EvaluateCommand: Command {
       --model FILE     a file that almanac fit wrote
       --data DATA      a CSV or .parquet file, or 'postgres:SELECT …'
       --source URL     the database of a query
-      --format FORMAT  text or json (default: text)
+      --format FORMAT  text or json, with all digits and shares of 1 instead of per
+                       cent (default: text)
 
     Examples:
       almanac evaluate --model churn.json --data later.csv

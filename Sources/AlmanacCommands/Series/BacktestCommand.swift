@@ -29,7 +29,8 @@ package struct BacktestCommand: Command {
       --origins N      points to forecast from, a horizon apart (default: 3)
       --season S, --level L,..., --models M,..., --holidays FILE, --jobs N
                        as for `almanac forecast`
-      --format FORMAT  text or json (default: text)
+      --format FORMAT  text or json, with all digits and shares of 1 instead of per
+                       cent (default: text)
       --out FILE       where the result goes (default: standard output)
 
     Example:

@@ -200,8 +200,8 @@ struct BacktestScores {
       "methods": .array(
         methods.map {
           [
-            "method": .text($0.name), "smape": .number($0.smape), "mase": .number($0.mase),
-            "rmsse": .number($0.rmsse), "wape": .number($0.wape), "owa": .number($0.owa),
+            "method": .text($0.name), "smape": .number($0.smape / 100), "mase": .number($0.mase),
+            "rmsse": .number($0.rmsse), "wape": .number($0.wape / 100), "owa": .number($0.owa),
           ]
         }),
       "intervals": .array(

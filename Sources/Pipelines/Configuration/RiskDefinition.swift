@@ -122,10 +122,12 @@ extension RiskDefinition {
         NameReference(name: companies, mark: attribute.mark), "dataset",
         project.datasets.map(\.name))
     }
-    guard dataset.mode == .changes, dataset.tenantColumn != nil else {
+    guard dataset.mode == .changes, let tenant = dataset.tenantColumn, dataset.key == [tenant]
+    else {
       return .unexpected(
-        attribute.mark, found: "a column of a dataset that keeps no versions",
-        expected: "mode: changes and a tenant: in datasets/\(companies).yaml", suggestion: nil)
+        attribute.mark, found: "a column of a dataset that keeps no versions of companies",
+        expected: "mode: changes and one column as key: and tenant: in datasets/\(companies).yaml",
+        suggestion: nil)
     }
     return Project.unsuitable(attribute, in: dataset, "text") { $0.type == .text }
   }

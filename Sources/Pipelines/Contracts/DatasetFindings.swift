@@ -160,9 +160,11 @@ package struct SourceCounts: Codable, Equatable, Sendable {
   private static func byIndex(
     key: String, instant: String, source: String, on connection: Connection
   ) throws -> [String: Int]? {
+    // Few keys repeat, so the scan runs to its end; a LIMIT beside it would be planned for otherwise.
     let repeated = """
-      SELECT \(key) AS key FROM \(source) GROUP BY 1 HAVING pg_catalog.count(*) > 1
-      LIMIT \(maximumRepeated + 1)
+      WITH repeated AS MATERIALIZED (
+        SELECT \(key) AS key FROM \(source) GROUP BY 1 HAVING pg_catalog.count(*) > 1)
+      SELECT key FROM repeated LIMIT \(maximumRepeated + 1)
       """
     let plan = try connection.query("EXPLAIN (FORMAT JSON) \(repeated)")
     guard plan[0, 0]?.contains("\"Node Type\": \"Index Only Scan\"") ?? false else { return nil }

@@ -205,7 +205,7 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
       "no stage of pipeline \(pipeline) that is asked for goes by days; leave --from and --to out, or "
         + "name such a stage: rollup, metrics, cohorts, funnels, usage"
     case .noDaysOfCompanies(let range):
-      "the tables hold no number of what --company names from \(range.lowerBound) to "
+      "the daily rollups and metrics hold no number of what --company names from \(range.lowerBound) to "
         + "\(range.upperBound); see `almanac query rollup --company ID` for its days, or leave "
         + "--company out"
     case .backfillAhead(let last, let date):

@@ -329,10 +329,11 @@ package struct PipelineRunner {
       range, companies: companies, stages: opening.stages.map(\.kind),
       settingsDigest: settingsDigest)
     let reading = LedgerReading(opening.connection)
+    let unfinished = try reading.unfinishedBackfill(mark, pipeline: opening.pipeline.name)
     return Backfill(
-      mark: mark,
-      unfinished: try reading.unfinishedBackfill(mark, pipeline: opening.pipeline.name),
-      days: companies.isEmpty ? nil : try reading.days(of: companies, in: range))
+      mark: mark, unfinished: unfinished,
+      days: companies.isEmpty
+        ? nil : try reading.days(of: companies, in: range, unfinished: unfinished))
   }
 
   /// The date to run, checked against the source's clock, and which database the source is.

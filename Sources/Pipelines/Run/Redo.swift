@@ -112,14 +112,18 @@ extension LedgerReading {
 
   /// The days for which the tables hold numbers of companies (DECISIONS.md, D-600).
   ///
+  /// A part of the same backfill may have taken the numbers of a day away, so the days that it has
+  /// written belong to them as well.
+  ///
   /// - Parameters:
   ///   - companies: the companies.
   ///   - range: the days to look at.
+  ///   - unfinished: the runs that have done a part of the same backfill.
   /// - Returns: the days.
   /// - Throws: ``PipelineError/noDaysOfCompanies(range:)`` where there is none, `PostgresError`.
-  func days(of companies: [UUIDValue], in range: ClosedRange<CalendarDate>) throws -> Set<
-    CalendarDate
-  > {
+  func days(
+    of companies: [UUIDValue], in range: ClosedRange<CalendarDate>, unfinished: [UUIDValue]
+  ) throws -> Set<CalendarDate> {
     let rows = try connection.query(
       """
       SELECT date FROM analytics.daily_rollups
@@ -127,7 +131,15 @@ extension LedgerReading {
       UNION
       SELECT date FROM analytics.daily_metrics
       WHERE company_id = ANY ($1::uuid[]) AND date BETWEEN $2::date AND $3::date
-      """, [array(companies.map(\.description)), "\(range.lowerBound)", "\(range.upperBound)"])
+      UNION
+      SELECT interval_start FROM almanac.intervals
+      WHERE run_id = ANY ($4::uuid[]) AND interval_start BETWEEN $2::date AND $3::date
+        AND interval_end = interval_start + 1 AND stage <> $5
+      """,
+      [
+        array(companies.map(\.description)), "\(range.lowerBound)", "\(range.upperBound)",
+        array(unfinished.map(\.description)), MetricsPlan.booksStage,
+      ])
     let days = Set(
       (0..<rows.count).compactMap { rows[$0, "date"].flatMap { CalendarDate($0) } })
     if days.isEmpty { throw PipelineError.noDaysOfCompanies(range: range) }

@@ -244,7 +244,7 @@ private struct FunnelReading: Sendable {
     }
     let user = dataset[column: "user_id"] == nil ? nil : "user_id"
     let columns = Set([time, tenant, "event_type"] + [user].compactMap(\.self)).sorted()
-    let batches = try reader.readOnce(dataset, days: day...day, columns: columns).batches
+    let batches = try reader.readDeduplicated(dataset, days: day...day, columns: columns).batches
     var rows = 0
     for batch in batches {
       rows += batch.rowCount

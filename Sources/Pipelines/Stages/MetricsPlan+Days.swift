@@ -95,7 +95,7 @@ extension MetricsPlan {
       reader: inputs.reader, zones: zones, currency: settings.currency,
       rates: try inputs.exchangeRates())
     let computed = try mapConcurrently(
-      runs(of: Set(units.keys).union(months).sorted()), jobs: inputs.jobs, context: { work },
+      spans(of: Set(units.keys).union(months).sorted()), jobs: inputs.jobs, context: { work },
       work: { work, some in
         try work.rows(days: some.flatMap { units[$0] ?? [] }, months: some.filter(months.contains))
       })
@@ -111,30 +111,30 @@ extension MetricsPlan {
   ///
   /// Each group reads the days before it that windows reach back to, so few groups read little twice;
   /// enough of them are left for all threads, and none has very many rows.
-  private func runs(of months: [CalendarDate]) -> [[CalendarDate]] {
+  private func spans(of months: [CalendarDate]) -> [[CalendarDate]] {
     let names = Set(byDay.filter { !$0.isRatio }.map(\.dataset.name))
     let content = names.sorted().map { inputs.manifest.days(of: $0) }
     let longest = max(1, min(6, months.count / (2 * max(1, inputs.jobs))))
-    var runs: [[CalendarDate]] = []
+    var spans: [[CalendarDate]] = []
     var size = 0
     for month in months {
       let days = zones.utcDays(of: month...month.adding(days: month.daysInMonth - 1))
       let rows = content.reduce(0) { $0 + $1.rowCount(days) }
-      if let last = runs.last, last.count < longest, size + rows <= MetricsPlan.maximumRunRows,
+      if let last = spans.last, last.count < longest, size + rows <= MetricsPlan.maximumSpanRows,
         last.last?.monthStart(adding: 1) == month
       {
-        runs[runs.count - 1].append(month)
+        spans[spans.count - 1].append(month)
         size += rows
       } else {
-        runs.append([month])
+        spans.append([month])
         size = rows
       }
     }
-    return runs
+    return spans
   }
 
   /// Rows of neighbouring months that are computed together, unless a single month has more.
-  private static let maximumRunRows = 3_000_000
+  private static let maximumSpanRows = 3_000_000
 
   /// The digest of the rates, where a metric adds up money.
   private func ratesDigest(in context: RunContext) -> String {
@@ -224,7 +224,7 @@ struct DayWork: Sendable {
         metrics, dataset: dataset, timeColumn: time, days: range, zones: zones, currency: currency,
         rates: rates)
       for day in zones.utcDays(of: first.adding(days: 1 - window)...last) {
-        let kept = try reader.readOnce(dataset, days: day...day, columns: tally.columns)
+        let kept = try reader.readDeduplicated(dataset, days: day...day, columns: tally.columns)
         for batch in kept.batches {
           rowsRead += batch.rowCount
           try tally.add(batch)

@@ -92,7 +92,7 @@ extension RunContext {
           "\(name): the source has no such table; features that count it are left out")
         continue
       }
-      notices += gapNotices(dataset)
+      notices += gapNotices(dataset, since: zone.localDate(at: first))
       let counter = RiskCounter(
         model.counts.filter { $0.dataset.name == name }, dataset: dataset, companies: companies)
       rowsRead += try count(dataset, counter, through: instants, into: &history)
@@ -117,10 +117,12 @@ extension RunContext {
   }
 
   /// What a person should know of days that a dataset lacks (DECISIONS.md, D-546).
-  private func gapNotices(_ dataset: DatasetDefinition) -> [String] {
+  private func gapNotices(
+    _ dataset: DatasetDefinition, since first: CalendarDate
+  ) -> [String] {
     let name = dataset.name
     let days = directory.manifest.days(of: name).dates
-    return DayGaps.found(in: days, through: date).map { gap in
+    return DayGaps.found(in: days, since: first, through: date).map { gap in
       "\(name): no row of the days from \(gap.lowerBound) to \(gap.upperBound); what is counted of them "
         + "is too little (see whether the source lost them, and extract them again)"
     }
@@ -217,10 +219,7 @@ extension RunContext {
       let read = try mapConcurrently(
         some, jobs: jobs, context: { reader },
         work: { reader, days in
-          dropRepeated(
-            try reader.read(dataset.name, days: days, columns: counter.columns), key: dataset.key,
-            recorded: dataset.recordedColumn, time: dataset.timeColumn ?? ""
-          ).batches
+          try reader.readDeduplicated(dataset, days: days, columns: counter.columns).batches
         })
       for batch in read.joined() {
         rows += batch.rowCount

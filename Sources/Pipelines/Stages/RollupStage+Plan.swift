@@ -87,8 +87,9 @@ extension RollupStage {
       guard known[date] != digests || plan.forced.contains(date) else { continue }
       let rows = content.rowCount(utcDays)
       let isForgotten = rows == 0 && date < first
-      var day = RollupDay(date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten)
-      day.isKnown = known[date] != nil
+      var day = RollupDay(
+        date: date, rowsDigest: rowsDigest, rows: rows, isForgotten: isForgotten,
+        isFirst: known.isEmpty && !plan.forced.contains(date))
       if addsOnly, !isForgotten, date <= over.last, !plan.forced.contains(date),
         let before = known[date], before.settings == work.settingsDigest
       {

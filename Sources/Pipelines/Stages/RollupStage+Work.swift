@@ -12,8 +12,9 @@ struct RollupDay: Sendable {
   var rows: Int
   /// Whether the source has nothing on it or before it, so that the ledger drops it.
   var isForgotten: Bool
-  /// Whether the ledger has it, so that there may be rows of it.
-  var isKnown = true
+  /// Whether nothing was ever rolled up, so that there are no rows to replace; not where it is asked
+  /// for, which also mends tables without their ledger.
+  var isFirst: Bool
   /// The parts that were added since the day was computed, if nothing else changed.
   var lateParts: [Manifest.Part] = []
 }
@@ -36,7 +37,6 @@ struct RollupWork: Sendable {
   let settingsDigest: String
   /// The dataset of events.
   let dataset: DatasetDefinition
-  let recordedColumn: String?
   let reader: PartReader
   let fence: Fence
   let run: UUIDValue
@@ -45,10 +45,12 @@ struct RollupWork: Sendable {
   func events(
     of days: ClosedRange<CalendarDate>
   ) throws -> (batches: [Batch], dropped: Int) {
-    try reader.readOnce(
+    try reader.readDeduplicated(
       dataset, days: days,
       columns: Set(settings.columns + [recordedColumn].compactMap { $0 }).sorted())
   }
+
+  private var recordedColumn: String? { dataset.recordedColumn }
 
   /// The rows of some UTC days, with all columns that are needed.
   func allRows(of days: ClosedRange<CalendarDate>) throws -> [Batch] {
@@ -139,7 +141,7 @@ struct RollupWork: Sendable {
     try fence.write(on: connection) { connection in
       // Rows and their entry in the ledger are written by one transaction, and what was written last
       // the index by blocks does not know yet: it would be looked through for nothing.
-      if days.contains(where: \.isKnown) { try delete(first..<after, on: connection) }
+      if !days.allSatisfy(\.isFirst) { try delete(first..<after, on: connection) }
       try copy(tables, recordings, into: &result, on: connection)
       for day in days {
         try record(

@@ -201,7 +201,7 @@ package struct RollupStage: Stage {
     return RollupWork(
       grains: grains, settings: settings, conversion: conversion,
       settingsDigest: settingsDigest(context), dataset: events,
-      recordedColumn: events.recordedColumn, reader: context.directory.reader,
+      reader: context.directory.reader,
       fence: context.lock.fence, run: context.run)
   }
 }

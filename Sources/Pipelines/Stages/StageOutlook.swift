@@ -129,11 +129,16 @@ extension RollupPlan.Reason {
 extension MetricsStage {
   package func outlook(in context: RunContext) throws -> StageOutlook {
     let plan = try MetricsPlan(definition, in: context)
-    return try context.outlook(
+    var outlook = try context.outlook(
       name,
       intervals: [
         "metrics/day", "metrics/month", MetricsPlan.dayStage, MetricsPlan.monthStage,
       ], settings: plan.settingsDigest, kept: "models/metrics.yaml, zone or currency changed")
+    let marks = IntervalLedger(stage: MetricsPlan.booksStage, run: context.run)
+    if outlook.action == .look, try marks.entries(on: context.lock.connection).isEmpty {
+      outlook = StageOutlook(name, .run, ["was not written to its end"])
+    }
+    return outlook
   }
 }
 

@@ -138,7 +138,7 @@ struct UsageReading: Sendable {
         .compactMap(\.self)
     ).sorted()
     for day in days {
-      let batches = try reader.readOnce(events, days: day...day, columns: columns).batches
+      let batches = try reader.readDeduplicated(events, days: day...day, columns: columns).batches
       for batch in batches { add(batch, time, tenant, agent, to: &tally) }
     }
     return tally

@@ -112,7 +112,7 @@ extension PartReader {
   /// key only where nobody has looked for repeated rows on these days yet.
   ///
   /// - Throws: ``PipelineError/damagedPart(path:reason:)``.
-  func readOnce(
+  func readDeduplicated(
     _ dataset: DatasetDefinition, days: ClosedRange<CalendarDate>, columns: [String]
   ) throws -> (batches: [Batch], dropped: Int) {
     let time = dataset.timeColumn ?? ""
@@ -162,7 +162,7 @@ extension PartReader {
 
   /// The parts with rows of some days, in the order in which they are read; `nil` where reading is more
   /// than that: a look back, versions, or rows without a day.
-  private func parts(
+  func parts(
     of dataset: DatasetDefinition, on days: ClosedRange<CalendarDate>
   ) -> [(entry: Manifest.Dataset, part: Manifest.Part)]? {
     guard known == nil, dataset.mode != .changes else { return nil }
@@ -178,7 +178,7 @@ extension PartReader {
   }
 
   /// What tells a day with its parts, and how its rows are told apart, from others.
-  private func mark(
+  func mark(
     _ parts: [(entry: Manifest.Dataset, part: Manifest.Part)], of dataset: DatasetDefinition
   ) -> String {
     var lines = dataset.key + [dataset.timeColumn ?? "", dataset.recordedColumn ?? ""]

@@ -334,6 +334,9 @@ package struct RiskRecipe: Sendable {
   }
 
   /// Numbers as they are, and texts as the share of yes among the training rows with the same.
+  ///
+  /// Texts that the fit of the feature would not tell apart have the share of all of them: one text for
+  /// each company would order the rows it was found in as nothing else does.
   private func ordered(_ column: TableColumn, _ data: RiskRows, _ training: [Int]) -> [Double] {
     guard case .texts(let codes, let levels) = column else { return column.numbers }
     var sums = [(yes: Double, rows: Double)](repeating: (0, 0), count: levels.count)
@@ -341,6 +344,15 @@ package struct RiskRecipe: Sendable {
       sums[Int(codes[row])].yes += data.outcomes[row]
       sums[Int(codes[row])].rows += 1
     }
+    let told = sums.indices.filter { sums[$0].rows >= Double(CategoryPooling.minimumCount) }
+      .sorted { (-sums[$0].rows, $0) < (-sums[$1].rows, $1) }
+      .prefix(CategoryPooling.maximumLevels)
+    let others = Set(sums.indices).subtracting(told)
+    let pooled = others.reduce(into: (yes: 0.0, rows: 0.0)) { pool, level in
+      pool.yes += sums[level].yes
+      pool.rows += sums[level].rows
+    }
+    for level in others { sums[level] = pooled }
     return codes.map { $0 < 0 ? .nan : sums[Int($0)].yes / max(1, sums[Int($0)].rows) }
   }
 

@@ -83,12 +83,23 @@ package struct FeatureSpecification: Hashable, Sendable {
   }
 }
 
+/// Which texts are told apart by a model of risk: others are one level (DECISIONS.md, D-545).
+enum CategoryPooling {
+  /// The rows that a text needs.
+  static let minimumCount = 30
+  /// The most texts, those with the most rows.
+  static let maximumLevels = 20
+  /// What becomes of a column of texts.
+  static let term = TermSpecification.Kind.categorical(
+    minimumCount: minimumCount, maximumLevels: maximumLevels)
+}
+
 extension [FeatureSpecification] {
   /// What becomes of the columns that are no numbers, by name.
   var terms: [String: TermSpecification.Kind] {
     Dictionary(
       filter { $0.attribute != nil }.map {
-        ($0.name, .categorical(minimumCount: 30, maximumLevels: 20))
+        ($0.name, CategoryPooling.term)
       }, uniquingKeysWith: { first, _ in first })
   }
 }

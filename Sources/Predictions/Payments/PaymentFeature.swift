@@ -64,7 +64,7 @@ package struct PaymentFeature: Hashable, Sendable {
   /// What becomes of the column.
   package var term: TermSpecification.Kind {
     switch kind {
-    case .method, .lastDecline: .categorical(minimumCount: 30, maximumLevels: 20)
+    case .method, .lastDecline: CategoryPooling.term
     case .hour(let harmonics): .cyclic(period: 24, harmonics: harmonics)
     case .weekday(let harmonics): .cyclic(period: 7, harmonics: harmonics)
     default: .numeric

@@ -7,9 +7,12 @@ struct DayGapsTests {
   private static let start = CalendarDate(daysSinceEpoch: 20_000)
 
   /// The stretches among days that are told by number.
-  private func gaps(_ numbers: some Sequence<Int>) -> [ClosedRange<Int>] {
+  private func gaps(
+    _ numbers: some Sequence<Int>, through last: Int = 199
+  ) -> [ClosedRange<Int>] {
     DayGaps.found(
-      in: numbers.map { Self.start.adding(days: $0) }, through: Self.start.adding(days: 400)
+      in: numbers.map { Self.start.adding(days: $0) }, since: Self.start,
+      through: Self.start.adding(days: last)
     ).map { Self.start.distance(to: $0.lowerBound)...Self.start.distance(to: $0.upperBound) }
   }
 
@@ -24,15 +27,18 @@ struct DayGapsTests {
 
   @Test("are no news where most days have none, and where there are few days")
   func sparse() {
-    #expect(gaps(stride(from: 0, to: 400, by: 9)).isEmpty)
+    #expect(gaps(stride(from: 0, to: 400, by: 9), through: 399).isEmpty)
     // On weekdays alone, with a fortnight's holiday.
     #expect(gaps((0..<200).filter { $0 % 7 < 5 && !(70..<84).contains($0) }).isEmpty)
     #expect(gaps([0, 1, 2, 30]).isEmpty)
     #expect(gaps([]).isEmpty)
   }
 
-  @Test("end with the last day that counts")
-  func future() {
-    #expect(gaps(Array(0..<400) + [410, 440]).isEmpty)
+  @Test("are of the days that count, and the last may go up to their end")
+  func bounds() {
+    #expect(gaps(Array(0..<200) + [210, 440]).isEmpty)
+    #expect(gaps([-9_000] + Array(0..<100) + Array(110..<200)) == [100...109])
+    #expect(gaps(Array(0..<180)) == [180...199])
+    #expect(gaps(Array(0..<194)).isEmpty)
   }
 }

@@ -6,7 +6,7 @@ import Testing
 @testable import Pipelines
 
 @Suite("Days read with each key once")
-struct ReadOnceTests {
+struct DeduplicatedReadingTests {
   private static let columns = ["at", "recorded", "text"]
 
   /// The rows of some days by the plain way: everything is read and compared.
@@ -14,14 +14,14 @@ struct ReadOnceTests {
     _ reader: PartReader, _ days: ClosedRange<CalendarDate>, _ definition: DatasetDefinition
   ) throws -> (batches: [Batch], dropped: Int) {
     dropRepeated(
-      try reader.read("d", days: days, columns: ReadOnceTests.columns + definition.key),
+      try reader.read("d", days: days, columns: DeduplicatedReadingTests.columns + definition.key),
       key: definition.key, recorded: "recorded", time: "at")
   }
 
   private func values(_ batches: [Batch]) -> [[String]] {
     batches.map { batch in
       (0..<batch.rowCount).map { row in
-        ReadOnceTests.columns.map { "\(String(describing: batch[$0]?.value(row)))" }
+        DeduplicatedReadingTests.columns.map { "\(String(describing: batch[$0]?.value(row)))" }
           .joined(separator: " ")
       }
     }
@@ -49,7 +49,8 @@ struct ReadOnceTests {
           let start = CalendarDate(daysSinceEpoch: Int32(first))
           let days = start...start.adding(days: .random(in: 0...(3 - first), using: &random))
           let expected = try plain(reader, days, definition)
-          let found = try reader.readOnce(definition, days: days, columns: ReadOnceTests.columns)
+          let found = try reader.readDeduplicated(
+            definition, days: days, columns: DeduplicatedReadingTests.columns)
           #expect(found.dropped == expected.dropped, "seed \(seed)")
           #expect(values(found.batches) == values(expected.batches), "seed \(seed)")
         }
@@ -66,10 +67,13 @@ struct ReadOnceTests {
       let memo = RepeatedRowsMemo()
       reader.repeatedRows = memo
       let day = CalendarDate(daysSinceEpoch: 0)
-      let first = try reader.readOnce(definition, days: day...day, columns: ["text"])
+      let first = try reader.readDeduplicated(definition, days: day...day, columns: ["text"])
       #expect(first.dropped == 1)
+      let parts = try #require(reader.parts(of: definition, on: day...day))
+      let kept = try #require(memo.rows(of: reader.mark(parts, of: definition)))
+      #expect(kept.reduce(0) { $0 + $1.count } == 1)
       #expect(first.batches.map { $0.fields.map(\.name) } == [["text"]])
-      let again = try reader.readOnce(definition, days: day...day, columns: ["recorded"])
+      let again = try reader.readDeduplicated(definition, days: day...day, columns: ["recorded"])
       #expect(again.dropped == 1)
       let recorded = again.batches.flatMap { batch in
         (0..<batch.rowCount).compactMap { row -> String? in
