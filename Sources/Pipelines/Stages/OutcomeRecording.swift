@@ -47,6 +47,8 @@ extension RunContext {
     on connection: Connection
   ) throws -> Int {
     if actual.values.isEmpty { return 0 }
+    // Each forecast is looked up by its key. A join as the server plans it goes by statistics that
+    // it does not have of rows that are seconds old: it compared every forecast with every value.
     return try connection.run(
       """
       INSERT INTO predictions.outcomes (company_id, model, measure, subject_id, as_of, period_start,
@@ -55,10 +57,13 @@ extension RunContext {
         f.model_version, f.recorded_cut, f.predicted, f.lower_80, f.upper_80, a.value, $9
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::numeric[])
         AS a (company, scope, id, subject, period, value)
-      JOIN predictions.revenue_forecasts AS f ON f.company_id = a.company AND f.scope = a.scope
-        AND f.scope_id = a.id AND f.period_start = a.period
-      WHERE f.run_id = ANY ($7::uuid[]) AND f.model = $8 AND f.measure = $10 AND f.grain = $11
-        AND f.currency = $12
+      CROSS JOIN unnest($7::uuid[]) AS r (run)
+      CROSS JOIN LATERAL (
+        SELECT * FROM predictions.revenue_forecasts AS f
+        WHERE f.company_id = a.company AND f.run_id = r.run AND f.scope = a.scope
+          AND f.scope_id = a.id AND f.grain = $11 AND f.period_start = a.period
+          AND f.measure = $10 AND f.model = $8 AND f.currency = $12
+        OFFSET 0) AS f
       ON CONFLICT DO NOTHING
       """,
       [
