@@ -83,7 +83,8 @@ struct TableLoadTests {
     #expect(source.context.directory.manifest.datasets.isEmpty)
     let path = source.place.path + "/data"
     let load = try #require(DataDirectoryReading(path: path).manifest.loads?["events"])
-    #expect(load.chunks.count { $0.rows != nil } >= 14)
+    // Chunks of other sessions may be under way when the one is told of that ends them.
+    #expect(load.chunks.count { $0.rows != nil } >= 10)
     if isDamaged {
       let part = try #require(load.parts.first)
       try FileSystem.write([1, 2, 3], to: path + "/" + part.path)
