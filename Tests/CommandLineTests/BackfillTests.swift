@@ -117,20 +117,24 @@ struct BackfillTests {
     #expect(left == wrong.filter { !isInside($0) })
   }
 
+  /// A company that the source does not know, with rollups on some days.
+  private func unknownCompany(in place: Workplace, on dates: [String]) throws -> String {
+    let company = "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"
+    try place.sql(
+      """
+      INSERT INTO analytics.daily_rollups
+      SELECT '\(company)', event_type, module_id, date, 1, 1 FROM analytics.daily_rollups
+      WHERE date IN (\(dates.map { "'\($0)'" }.joined(separator: ", "))) ON CONFLICT DO NOTHING
+      """)
+    return company
+  }
+
   @Test("of companies writes the days again that hold numbers of them, for all companies")
   func ofCompanies() throws {
     let place = try Workplace()
     try #require(try place.night(Self.date).status == 0)
     let whole = try place.digest()
-    // A company that is known on two days only.
-    let company = "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"
-    try place.sql(
-      """
-      INSERT INTO analytics.daily_rollups
-      SELECT '\(company)', event_type, module_id, date, 1, 1
-      FROM analytics.daily_rollups WHERE date IN ('2025-11-10', '2025-11-20', '2025-11-21')
-      ON CONFLICT DO NOTHING
-      """)
+    let company = try unknownCompany(in: place, on: ["2025-11-10", "2025-11-20", "2025-11-21"])
     try spoil(place)
     let wrong = try spoilt(place)
     let arguments = Self.range + ["--company", "\(company),\(company.uppercased())"]
@@ -157,14 +161,8 @@ struct BackfillTests {
     let place = try Workplace()
     try #require(try place.night(Self.date).status == 0)
     let whole = try place.digest()
-    let company = "0b5c7a52-6a0e-4d4e-8f0c-0d8c0c0f5a11"
-    try place.sql(
-      """
-      INSERT INTO analytics.daily_rollups
-      SELECT '\(company)', event_type, module_id, date, 1, 1
-      FROM analytics.daily_rollups WHERE date = '2025-11-10' ON CONFLICT DO NOTHING;
-      ALTER TABLE analytics.agent_metrics RENAME TO elsewhere
-      """)
+    let company = try unknownCompany(in: place, on: ["2025-11-10"])
+    try place.sql("ALTER TABLE analytics.agent_metrics RENAME TO elsewhere")
     let arguments = Self.range + ["--company", company]
     #expect(try place.night(Self.date, arguments).status != 0)
     try place.sql("ALTER TABLE analytics.elsewhere RENAME TO agent_metrics")

@@ -247,9 +247,7 @@ package struct RiskCounter: Sendable {
 
   /// The columns that batches must have.
   var columns: [String] {
-    var names =
-      dataset.key
-      + [dataset.tenantColumn, dataset.timeColumn, dataset.recordedColumn]
+    var names = [dataset.tenantColumn, dataset.timeColumn, dataset.recordedColumn]
       .compactMap(\.self)
     for count in counts {
       names += [count.timeColumn?.name, count.subject?.name].compactMap(\.self)

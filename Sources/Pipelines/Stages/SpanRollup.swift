@@ -91,17 +91,13 @@ package struct SpanRollup {
     var state = RollupState(
       .span(days.lowerBound..<days.upperBound.adding(days: 1)), settings: settings,
       rowsBeforeReduction: MonthWork.rowsBeforeReduction)
-    let columns = Set(
-      events.key + self.settings.columns + [events.recordedColumn].compactMap(\.self)
-    ).sorted()
     // A day at a time, as the rollup of months does: memory grows with groups and users. Only days
     // that have events: a range may begin or end anywhere.
     let utcDays = settings.zones.rollupDays(of: days)
     for day in reader.manifest.days(of: events.name).dates.sorted() where utcDays.contains(day) {
-      let batches = try reader.read(events.name, days: day...day, columns: columns)
-      let once = dropRepeated(
-        batches, key: events.key, recorded: events.recordedColumn, time: settings.timestampColumn)
-      for batch in once.batches {
+      let read = try reader.readDeduplicated(
+        events, days: day...day, columns: self.settings.columns)
+      for batch in read.batches {
         try state.accumulate(reduced(batch, type: type, company: company, dimensions))
       }
     }
