@@ -6,8 +6,8 @@ package import Postgres
 package struct RunSummary {
   private let report: RunReport
   private let forecast: ForecastReading?
-  /// The rows of ``tables``, or why they could not be counted.
-  private let tableRows: Result<[Int], ReadingFailure>
+  /// The rows of ``tables``, or why they could not be counted; `nil` where nothing was written.
+  private let tableRows: Result<[Int], ReadingFailure>?
   private let target: String
   private let dataPath: String
 
@@ -19,16 +19,20 @@ package struct RunSummary {
   /// - Throws: an error that has no words for a user.
   package init(_ report: RunReport, target: ConnectionSettings, dataPath: String) throws {
     var forecast: ForecastReading?
-    let tableRows: Result<[Int], ReadingFailure>
+    let tableRows: Result<[Int], ReadingFailure>?
     do {
       let connection = try Connection(target, purpose: .target)
       let reading = try ForecastReading(connection, run: report.run)
-      let counts = try RunSummary.tables.map { name in
-        let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
-        return rows[0, "rows"].flatMap { Int($0) } ?? 0
-      }
+      // To count millions of rows takes longer than a night that has nothing to do.
+      let counts =
+        report.wasFinished
+        ? nil
+        : try RunSummary.tables.map { name in
+          let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
+          return rows[0, "rows"].flatMap { Int($0) } ?? 0
+        }
       forecast = reading.methods.isEmpty ? nil : reading
-      tableRows = .success(counts)
+      tableRows = counts.map { .success($0) }
     } catch let error as any ExitStatusConvertible {
       tableRows = .failure(ReadingFailure(description: error.description))
     }
@@ -36,9 +40,10 @@ package struct RunSummary {
       report, forecast: forecast, tableRows: tableRows, target: target.display, dataPath: dataPath)
   }
 
-  /// A summary of the given parts; `tableRows` are the rows of ``tables``.
+  /// A summary of the given parts; `tableRows` are the rows of ``tables``, `nil` for a run that wrote
+  /// nothing.
   package init(
-    _ report: RunReport, forecast: ForecastReading?, tableRows: Result<[Int], ReadingFailure>,
+    _ report: RunReport, forecast: ForecastReading?, tableRows: Result<[Int], ReadingFailure>?,
     target: String, dataPath: String
   ) {
     self.report = report
@@ -82,6 +87,7 @@ package struct RunSummary {
     }
     if let forecast { lines += [""] + forecastLines(forecast) }
     switch tableRows {
+    case nil: break
     case .success(let rows): lines += [""] + tableLines(rows)
     case .failure(let failure):
       lines += [""] + wrapped("Written to \(target)", indent: "")

@@ -53,6 +53,20 @@ struct ManifestTests {
     change { $0.datasets["events"]?.parts.swapAt(0, 1) }
     let digests = try [manifest.digest()] + others.map { try $0.digest() }
     #expect(Set(digests).count == others.count + 1)
+    // One that was read says the digest of its file until it is changed, and that of its content then.
+    let read = try #require(Manifest.decode(try manifest.encoded()))
+    #expect(try read.digest() == manifest.digest())
+    for change in [
+      { $0.datasets["events"]?.parts[1].rows += 1 }, { $0.maintainedFrom = "x" },
+      { $0.loads = [:] }, { $0.apart = [:] }, { $0.forgotten = [] }, { $0.standIns = [] },
+      { $0.version += 1 }, { $0.directoryID = "x" },
+    ] as [(inout Manifest) -> Void] {
+      var (other, same) = (read, manifest)
+      change(&other)
+      change(&same)
+      #expect(try other.digest() == SHA256.hexadecimalDigest(of: same.encoded()))
+      #expect(other == same)
+    }
   }
 
   @Test(
@@ -81,6 +95,10 @@ struct ManifestTests {
     #expect(Manifest.version(of: Array("{\"version\": 9, \"parts\": [1]}".utf8)) == 9)
     #expect(Manifest.version(of: Array("{\"versions\": 9}".utf8)) == nil)
     #expect(Manifest.version(of: [0xFF]) == nil)
+    let nested = #"{"a" : {"version" : 1}, "b" : "\"version\" : 2", "version" : 12 }"#
+    #expect(Manifest.version(of: Array(nested.utf8)) == 12)
+    #expect(Manifest.version(of: Array(#"{"version" : "3"}"#.utf8)) == nil)
+    #expect(Manifest.version(of: Array(#"{"a" : "version"#.utf8)) == nil)
   }
 
   @Test("count rows and bytes of all parts")
