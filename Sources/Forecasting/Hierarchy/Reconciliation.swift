@@ -153,12 +153,16 @@ package struct Hierarchy: Equatable, Sendable {
       return sums
     }
     var direction = combined([Double](repeating: 1, count: scaled.count))
+    var unit: [Double] = []
     var value = 0.0
     for _ in 0..<50 {
       let length = direction.reduce(0) { $0 + $1 * $1 }.squareRoot()
       guard length > 0 else { return (variances, []) }
-      direction = direction.map { $0 / length }
-      let loadings = scaled.map { row in zip(row, direction).reduce(0) { $0 + $1.0 * $1.1 } }
+      let next = direction.map { $0 / length }
+      // From here on every step would give the same numbers.
+      if next == unit { break }
+      unit = next
+      let loadings = products(of: scaled, with: unit)
       value = loadings.reduce(0) { $0 + $1 * $1 }
       direction = combined(loadings)
     }
@@ -174,6 +178,28 @@ package struct Hierarchy: Equatable, Sendable {
       return min(max(share, -0.9.squareRoot()), 0.9.squareRoot()) * variance.squareRoot()
     }
     return (zip(variances, factor).map { max($0 - $1 * $1, $0 / 10) }, [factor])
+  }
+
+  /// The inner product of each row with a vector of the same length.
+  ///
+  /// Four rows at a time, whose sums do not wait for one another; each sum is in the order of the
+  /// vector.
+  private static func products(of rows: [[Double]], with vector: [Double]) -> [Double] {
+    var products: [Double] = []
+    products.reserveCapacity(rows.count)
+    while products.count + 4 <= rows.count {
+      let first = products.count
+      let (a, b, c, d) = (rows[first], rows[first + 1], rows[first + 2], rows[first + 3])
+      var sums = SIMD4<Double>.zero
+      for index in vector.indices {
+        sums += SIMD4(a[index], b[index], c[index], d[index]) * vector[index]
+      }
+      products += [sums[0], sums[1], sums[2], sums[3]]
+    }
+    for row in rows[products.count...] {
+      products.append(zip(row, vector).reduce(0) { $0 + $1.0 * $1.1 })
+    }
+    return products
   }
 
   /// Forecasts that keep every sum: what is no part stays, and each total is shared out among its
