@@ -1,4 +1,5 @@
 import CZstd
+import Synchronization
 
 /// A compression context that is used for many inputs, each of which becomes one frame.
 @safe package struct ZstdCompressor: ~Copyable {
@@ -51,8 +52,17 @@ import CZstd
 @safe package struct ZstdDecompressor: ~Copyable {
   private let context: OpaquePointer
 
+  /// Contexts that nobody uses at the moment: to make one costs more than many a page.
+  private static let idle = Mutex<[IdleContext]>([])
+  /// Contexts that are kept at the most, of about 160 KB each.
+  private static let maximumIdle = 32
+
   /// A context without input.
   package init() {
+    if let known = ZstdDecompressor.idle.withLock({ $0.popLast() }) {
+      unsafe context = known.pointer
+      return
+    }
     guard let context = unsafe ZSTD_createDCtx() else {
       fatalError("no memory for a zstd context")
     }
@@ -60,7 +70,14 @@ import CZstd
   }
 
   deinit {
-    unsafe ZSTD_freeDCtx(context)
+    unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+    let own = unsafe IdleContext(pointer: context)
+    let isKept = ZstdDecompressor.idle.withLock { idle in
+      guard idle.count < ZstdDecompressor.maximumIdle else { return false }
+      idle.append(own)
+      return true
+    }
+    if !isKept { unsafe ZSTD_freeDCtx(context) }
   }
 
   /// The content of the frames in `bytes`, exactly `size` bytes.
@@ -90,6 +107,11 @@ import CZstd
     guard content.count == size else { throw .truncated }
     return content
   }
+}
+
+/// A context that nobody uses, and that whoever takes it out of the list has alone.
+@safe private struct IdleContext: @unchecked Sendable {
+  let pointer: OpaquePointer
 }
 
 /// Decompression of a stream of frames that arrives in chunks.
