@@ -1,4 +1,5 @@
 import AlmanacCore
+import Files
 import Postgres
 import Rollups
 import TestSupport
@@ -59,6 +60,57 @@ struct UsageStageTests {
     try history.useZone("Asia/Kathmandu", agent: agent)
     let context = try place.context(
       run: RunPlace.secondRun, jobs: 1, date: history.end, zone: zone)
+    _ = try night(place, context)
+    #expect(try history.differences() == [:], "seed \(seed)")
+  }
+
+  @Test(
+    "computes the periods of a month whose days changed, and all of them without knowing better",
+    arguments: [UInt64(41), 42])
+  func periodsOfAMonth(seed: UInt64) throws {
+    let (place, history) = try start(seed: seed)
+    let context = try place.context(
+      run: RunPlace.firstRun, jobs: 2, date: history.end, zone: history.zone)
+    let first = try night(place, context)
+    let all = try #require(fact("periods_computed", first))
+    // A month before the last one, an event of which is late: the periods that hold the day.
+    let day = history.end.monthStart(adding: -1).adding(days: 4)
+    func addLate() throws -> Int {
+      try history.run(
+        """
+        INSERT INTO app.events (event_id, event_type, company_id, user_id, module_id, metadata,
+          "timestamp", created_at)
+        SELECT gen_random_uuid(), event_type, company_id, gen_random_uuid(), module_id, metadata,
+          '\(day) 12:00+00', now()
+        FROM app.events WHERE event_type = 'module_used' AND company_id IN (
+          SELECT company_id FROM kept WHERE start <= '\(day)' AND stop > '\(day)')
+        LIMIT 1
+        """)
+      let holding = "SELECT count(*) FROM kept WHERE start <= '\(day)' AND stop > '\(day)'"
+      return try #require(try history.value(holding).flatMap { Int($0) })
+    }
+    let holding = try addLate()
+    #expect(holding > 0 && holding < all, "seed \(seed)")
+    let late = try night(place, context)
+    #expect(fact("periods_computed", late) == holding, "seed \(seed)")
+    #expect(try history.differences() == [:], "seed \(seed)")
+    // What was kept is of an older night: nothing of it is believed.
+    let path = "\(context.directory.path)/events/\(UsageMemo.name)"
+    let older = try FileSystem.read(path)
+    _ = try addLate()
+    _ = try night(place, context)
+    let newer = try FileSystem.read(path)
+    for (name, bytes) in [
+      ("older", older), ("damaged", newer.map { $0 ^ 1 }), ("short", Array(newer.dropLast(9))),
+    ] {
+      try FileSystem.write(bytes, to: path)
+      _ = try addLate()
+      let whole = try night(place, context)
+      #expect(fact("periods_computed", whole) ?? 0 > holding, "\(name), seed \(seed)")
+      #expect(try history.differences() == [:], "\(name), seed \(seed)")
+    }
+    // A company's period that is gone goes, and what the table should hold stays.
+    try history.run("DELETE FROM billing.invoices WHERE draw(id::text, 3) = 0")
     _ = try night(place, context)
     #expect(try history.differences() == [:], "seed \(seed)")
   }

@@ -365,7 +365,7 @@ extension DeclaredTally {
 extension DeclaredTally.Collected {
   /// Each sighting once, in order.
   fileprivate mutating func compact() {
-    sightings.sort()
+    RadixOrder.sort(&sightings)
     var kept = 0
     for index in sightings.indices where index == 0 || sightings[index] != sightings[kept - 1] {
       sightings[kept] = sightings[index]
@@ -394,41 +394,6 @@ private struct Place {
   }
 
   var bits: UInt64 { UInt64(company) << 40 | UInt64(member) << 14 | UInt64(day) }
-}
-
-/// Numbers for different values, in the order in which they come.
-private struct Numbering<Value: Hashable> {
-  private(set) var values: [Value] = []
-  private var known: [Value: Int32] = [:]
-
-  mutating func number(of value: Value) -> Int32 {
-    if let number = known[value] { return number }
-    let number = Int32(values.count)
-    known[value] = number
-    values.append(value)
-    return number
-  }
-}
-
-extension Numbering where Value == UUIDValue {
-  /// The number of each row's identifier, -1 for null or another type.
-  mutating func numbers(of column: Column) -> [Int32] {
-    guard case .uuid(let storage) = column.storage else {
-      return [Int32](repeating: -1, count: column.rowCount)
-    }
-    if let codes = storage.codes {
-      var entries = [Int32](repeating: -1, count: storage.values.count)
-      return codes.indices.map { row in
-        if column.isNull(row) { return -1 }
-        let code = Int(codes[row])
-        if entries[code] < 0 { entries[code] = number(of: storage.values[code]) }
-        return entries[code]
-      }
-    }
-    return (0..<column.rowCount).map { row in
-      column.isNull(row) ? -1 : number(of: storage.row(row))
-    }
-  }
 }
 
 extension Numbering where Value == String {

@@ -58,6 +58,7 @@ package struct FunnelsStage: Stage {
     try write(
       funnels, months, inputs: inputs, digest: SettingsDigests(digest, zones), known: known,
       in: context, &outcome)
+    context.directory.reader.keepRepeatedRows(of: events)
     return outcome
   }
 

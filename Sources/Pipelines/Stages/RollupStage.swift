@@ -98,6 +98,7 @@ package struct RollupStage: Stage {
       work, inputs: inputs, forced: forced, done: lateResults.compactMap { $0?.month },
       in: context, outcome: &outcome)
     try moves.finish(in: context)
+    context.directory.reader.keepRepeatedRows(of: definition)
     context.log(
       .info,
       "rollup: \(pending.count) of \(plan.dates.count) days computed, \(outcome.rowsOut) rows")

@@ -8,8 +8,8 @@ struct CallSums: Equatable, Sendable {
   /// The kinds of event that are counted, in the order of ``counts``.
   static let types: [EventType] = [.callStarted, .callCompleted, .callFailed, .agentUsed]
 
-  /// The number of events of each kind.
-  var counts = [Int](repeating: 0, count: CallSums.types.count)
+  /// The number of events of each kind, as many as ``types``.
+  var counts: SIMD4<Int> = .zero
   /// Milliseconds; `nil` where no event has any.
   var duration: Int128?
 
@@ -19,8 +19,9 @@ struct CallSums: Equatable, Sendable {
   }
 
   mutating func add(_ other: CallSums) {
-    for (index, count) in other.counts.enumerated() {
-      add(index, count: count, duration: index == 0 ? other.duration : nil)
+    // As one by one, where a sum that is too large for a number ends the program.
+    for type in CallSums.types.indices {
+      add(type, count: other.counts[type], duration: type == 0 ? other.duration : nil)
     }
   }
 }
@@ -30,7 +31,8 @@ struct ModuleSums: Sendable {
   var count = 0
   /// Milliseconds; `nil` where no event has any.
   var duration: Int128?
-  var users: Set<UUIDValue> = []
+  /// The number of different users.
+  var users = 0
 
   mutating func add(count: Int, duration: Int128?) {
     self.count += count
@@ -68,6 +70,11 @@ struct PeriodIndex: Sendable {
     }
   }
 
+  /// The periods of a company, with their days.
+  func periods(of company: UUIDValue) -> [(days: Range<CalendarDate>, period: Int)] {
+    byCompany[company] ?? []
+  }
+
   /// Does something for each period of a company that holds a day.
   func forEach(of company: UUIDValue, on date: CalendarDate, _ body: (Int) -> Void) {
     for entry in byCompany[company] ?? [] where entry.days.contains(date) { body(entry.period) }
@@ -78,26 +85,6 @@ extension UsagePeriod {
   /// The day after the last one that is over.
   func end(_ over: DatesOver) -> CalendarDate {
     max(start, min(end, over.last(company).adding(days: 1)))
-  }
-}
-
-/// What events, or daily rollups, add up to.
-struct UsageTally: Sendable {
-  var calls: [AgentDay: CallSums] = [:]
-  var modules: [PeriodModule: ModuleSums] = [:]
-  var rows = 0
-
-  mutating func add(_ other: UsageTally) {
-    calls.merge(other.calls) { sums, more in
-      var sums = sums
-      sums.add(more)
-      return sums
-    }
-    for (key, more) in other.modules {
-      modules[key, default: ModuleSums()].add(count: more.count, duration: more.duration)
-      modules[key]?.users.formUnion(more.users)
-    }
-    rows += other.rows
   }
 }
 
@@ -128,7 +115,7 @@ struct UsageReading: Sendable {
 
   /// What the events of some UTC days add up to, a day at a time.
   func tally(_ days: [CalendarDate]) throws -> UsageTally {
-    var tally = UsageTally()
+    var tally = UsageTally(self.dates)
     guard let time = events.timeColumn, let tenant = events.tenantColumn else { return tally }
     let agent = try UsageReading.agentColumn(events)
     func declared(_ name: String) -> String? { events[column: name] == nil ? nil : name }
@@ -150,45 +137,61 @@ struct UsageReading: Sendable {
     tally.rows += batch.rowCount
     guard let types = batch["event_type"], case .text(let words) = types.storage,
       case .int64(let times)? = batch[time]?.storage,
-      case .uuid(let companies)? = batch[tenant]?.storage
+      let tenants = batch[tenant], case .uuid(let companies) = tenants.storage
     else { return }
     let used = CallSums.types.count
     let wanted = CallSums.types.map(\.rawValue) + [EventType.moduleUsed.rawValue]
     let entries = (0..<words.entryCount).map {
-      wanted.firstIndex(of: String(decoding: words.entry($0), as: UTF8.self))
+      wanted.firstIndex(of: String(decoding: words.entry($0), as: UTF8.self)) ?? -1
     }
-    let agents = identifiers(agent.flatMap { batch[$0] })
-    let users = identifiers(batch["user_id"])
-    let modules = identifiers(batch["module_id"])
-    let durations = batch["duration_ms"]
-    func duration(_ row: Int) -> Int128? {
-      guard let durations, !durations.isNull(row) else { return nil }
-      switch durations.storage {
-      case .int64(let values): return Int128(values[row])
-      case .int32(let values): return Int128(values[row])
-      default: return nil
-      }
+    if !entries.contains(where: { $0 >= 0 }) { return }
+    // Once for each different company.
+    let owners = companies.values.map { company in
+      Owner(
+        zone: zones.zone(of: company), periods: periods.periods(of: company),
+        last: over.last(company))
     }
-    for row in 0..<batch.rowCount where !types.isNull(row) {
-      guard let type = entries[words.codes.map { Int($0[row]) } ?? row] else { continue }
-      let company = companies.row(row)
-      let date = zones.zone(of: company).localDate(at: Timestamp(microseconds: times[row]))
+    let owned = tally.numbers(of: tenants, as: \.companies)
+    let agents = tally.numbers(of: agent.flatMap { batch[$0] }, as: \.agents)
+    let users = tally.numbers(of: batch["user_id"], as: \.users)
+    let modules = tally.numbers(of: batch["module_id"], as: \.modules)
+    let duration = durations(batch["duration_ms"])
+    let hasNulls = types.validity != nil
+    for row in 0..<batch.rowCount {
+      if hasNulls, types.isNull(row) { continue }
+      let type = entries[words.codes.map { Int($0[row]) } ?? row]
+      if type < 0 { continue }
+      let owner = companies.codes.map { Int($0[row]) } ?? row
+      if type == used, owners[owner].periods.isEmpty { continue }
+      let date = owners[owner].zone.localDate(at: Timestamp(microseconds: times[row]))
       if type < used {
-        guard dates.contains(date), over.isOver(date, company) else { continue }
-        let key = AgentDay(company: company, agent: agents(row) ?? .zero, date: date)
-        tally.calls[key, default: CallSums()].add(type, count: 1, duration: duration(row))
+        guard date <= owners[owner].last, let day = tally.day(date) else { continue }
+        tally.addCall(
+          type, company: owned[row], agent: agents?[row] ?? -1, day: day, duration: duration(row))
         continue
       }
-      periods.forEach(of: company, on: date) { period in
-        let key = PeriodModule(period: period, module: modules(row) ?? .zero)
-        tally.modules[key, default: ModuleSums()].add(count: 1, duration: duration(row))
-        if let user = users(row) { tally.modules[key]?.users.insert(user) }
+      for (days, period) in owners[owner].periods where days.contains(date) {
+        tally.addUse(
+          period: period, module: modules?[row] ?? -1, user: users?[row] ?? -1,
+          duration: duration(row))
       }
     }
   }
 
-  private func identifiers(_ column: Column?) -> (Int) -> UUIDValue? {
-    guard let column, case .uuid(let values) = column.storage else { return { _ in nil } }
-    return { column.isNull($0) ? nil : values.row($0) }
+  /// What is known of the company of rows.
+  private struct Owner {
+    var zone: ZoneRules
+    var periods: [(days: Range<CalendarDate>, period: Int)]
+    /// The last date that is over.
+    var last: CalendarDate
+  }
+
+  private func durations(_ column: Column?) -> (Int) -> Int128? {
+    guard let column else { return { _ in nil } }
+    switch column.storage {
+    case .int64(let values): return { column.isNull($0) ? nil : Int128(values[$0]) }
+    case .int32(let values): return { column.isNull($0) ? nil : Int128(values[$0]) }
+    default: return { _ in nil }
+    }
   }
 }

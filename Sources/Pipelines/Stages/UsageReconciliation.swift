@@ -7,7 +7,7 @@ import Postgres
 /// (DECISIONS.md, D-180).
 struct UsageReconciliation {
   let connection: Connection
-  let tally: UsageTally
+  let counts: UsageCounts
   let over: DatesOver
 
   /// Checks that the calls of all agents are those of each company and day.
@@ -16,15 +16,15 @@ struct UsageReconciliation {
   func checkCalls(on dates: Set<CalendarDate>) throws {
     guard let first = dates.min(), let last = dates.max() else { return }
     var counted: [CompanyDay: CallSums] = [:]
-    for (key, sums) in tally.calls {
+    for (key, sums) in counts.calls {
       counted[CompanyDay(company: key.company, date: key.date), default: CallSums()].add(sums)
     }
     var rolledUp: [CompanyDay: CallSums] = [:]
     let names = CallSums.types.map(\.rawValue)
     try rollups(of: names, first...last) { row in
-      guard dates.contains(row.date), let type = names.firstIndex(of: row.type) else { return }
+      guard dates.contains(row.date) else { return }
       rolledUp[CompanyDay(company: row.company, date: row.date), default: CallSums()]
-        .add(type, count: row.count, duration: row.duration)
+        .add(row.type, count: row.count, duration: row.duration)
     }
     let keys = Set(counted.keys).union(rolledUp.keys)
       .filter { counted[$0] != rolledUp[$0] }
@@ -54,14 +54,14 @@ struct UsageReconciliation {
           .add(count: row.count, duration: row.duration)
       }
     }
-    let keys = Set(tally.modules.keys).union(rolledUp.keys)
+    let keys = Set(counts.modules.keys).union(rolledUp.keys)
       .filter { key in
-        let (ours, theirs) = (tally.modules[key], rolledUp[key])
+        let (ours, theirs) = (counts.modules[key], rolledUp[key])
         return ours?.count != theirs?.count || ours?.duration != theirs?.duration
       }
       .sorted { ($0.period, $0.module) < ($1.period, $1.module) }
     guard let key = keys.first else { return }
-    let (ours, theirs) = (tally.modules[key], rolledUp[key])
+    let (ours, theirs) = (counts.modules[key], rolledUp[key])
     let period = periods[key.period]
     let areEvents = ours?.count != theirs?.count
     throw PipelineError.usageMismatch(
@@ -76,7 +76,8 @@ struct UsageReconciliation {
 
   private struct RollupRow {
     var company: UUIDValue
-    var type: String
+    /// The place among the types that were asked for.
+    var type: Int
     var module: UUIDValue
     var date: CalendarDate
     var count: Int
@@ -99,13 +100,17 @@ struct UsageReconciliation {
     ]
     try connection.copyOut(query, fields: fields, source: "analytics.daily_rollups") { batch in
       guard case .uuid(let companies) = batch.columns[0].storage,
-        case .text(let types) = batch.columns[1].storage,
+        case .text(let words) = batch.columns[1].storage,
         case .uuid(let modules) = batch.columns[2].storage,
         case .int32(let dates) = batch.columns[3].storage,
         case .int64(let counts) = batch.columns[4].storage
       else { return }
       let durations = batch.columns[5]
+      let entries = (0..<words.entryCount).map {
+        types.firstIndex(of: String(decoding: words.entry($0), as: UTF8.self))
+      }
       for row in 0..<batch.rowCount {
+        guard let type = entries[words.codes.map { Int($0[row]) } ?? row] else { continue }
         var duration: Int128?
         if !durations.isNull(row) {
           switch durations.storage {
@@ -116,7 +121,7 @@ struct UsageReconciliation {
         }
         body(
           RollupRow(
-            company: companies.row(row), type: String(decoding: types.row(row), as: UTF8.self),
+            company: companies.row(row), type: type,
             module: modules.row(row), date: CalendarDate(daysSinceEpoch: dates[row]),
             count: Int(counts[row]), duration: duration))
       }

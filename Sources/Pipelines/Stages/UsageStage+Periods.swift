@@ -8,6 +8,19 @@ struct UsageMonth: Sendable {
   /// What the ledger has of them.
   var entry: IntervalEntry
   var periods: [UsagePeriod]
+  /// What each of the periods is made from.
+  var marks: [UsageMemo.Mark]
+  /// The periods to compute.
+  var pending: [UsagePeriod] = []
+  /// The periods whose rows stay.
+  var kept: [UsagePeriod] = []
+
+  /// Chooses the periods to compute, those of which a target does not hold what it would be now.
+  mutating func choose(but written: Set<UsageMemo.Mark>) {
+    for (period, mark) in zip(periods, marks) {
+      if written.contains(mark) { kept.append(period) } else { pending.append(period) }
+    }
+  }
 }
 
 extension UsageStage {
@@ -74,6 +87,7 @@ extension UsageStage {
     _ over: DatesOver
   ) -> [UsageMonth] {
     let groups = Dictionary(grouping: periods, by: \.start.monthStart)
+    var marks = PeriodMarks(content, zones, over)
     return groups.keys.sorted().map { month in
       let periods = groups[month] ?? []
       let last = periods.map { $0.end(over).adding(days: -1) }.max() ?? month
@@ -88,7 +102,7 @@ extension UsageStage {
         entry: IntervalEntry(
           start: month, end: month.monthStart(adding: 1),
           inputs: SHA256.hexadecimalDigest(of: inputs), settings: settings, outputs: "", rows: 0),
-        periods: periods)
+        periods: periods, marks: periods.map { marks.mark($0) })
     }
   }
 }

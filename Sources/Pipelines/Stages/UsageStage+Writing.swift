@@ -6,9 +6,9 @@ import Postgres
 extension UsageStage {
   /// Replaces days and periods, a month of them in each transaction, and removes what is gone.
   ///
-  /// The periods of the tally are numbered through the months in their order.
+  /// The periods of the counts are numbered through those to compute of the months in their order.
   func write(
-    _ days: [IntervalEntry], _ months: [UsageMonth], _ tally: UsageTally, _ over: DatesOver,
+    _ days: [IntervalEntry], _ months: [UsageMonth], _ counts: UsageCounts, _ over: DatesOver,
     _ agents: (ledger: IntervalLedger, gone: [CalendarDate]),
     _ usage: (ledger: IntervalLedger, gone: [CalendarDate]), in context: RunContext,
     _ outcome: inout StageOutcome
@@ -19,19 +19,17 @@ extension UsageStage {
           "DELETE FROM analytics.agent_metrics WHERE date = ANY ($1::date[])",
           [array(agents.gone.map(\.description))])
         try agents.ledger.forget(agents.gone, on: connection)
-        for month in usage.gone { try delete(month, on: connection) }
+        for month in usage.gone { try delete(month, but: [], on: connection) }
         try usage.ledger.forget(usage.gone, on: connection)
       }
     }
     var agentRows = 0
     var usageRows = 0
-    let calls = Dictionary(grouping: tally.calls, by: \.key.date.monthStart)
+    let calls = Dictionary(grouping: counts.calls, by: \.key.date.monthStart)
     let dayGroups = Dictionary(grouping: days, by: \.start.monthStart)
     for month in dayGroups.keys.sorted() {
       let days = dayGroups[month] ?? []
-      let rows = (calls[month] ?? []).sorted {
-        ($0.key.company, $0.key.agent, $0.key.date) < ($1.key.company, $1.key.agent, $1.key.date)
-      }
+      let rows = calls[month] ?? []
       try context.lock.write { connection in
         try connection.run(
           "DELETE FROM analytics.agent_metrics WHERE date = ANY ($1::date[])",
@@ -41,17 +39,17 @@ extension UsageStage {
         try agents.ledger.record(days, on: connection)
       }
     }
-    let used = Dictionary(grouping: tally.modules, by: \.key.period)
+    let used = Dictionary(grouping: counts.modules, by: \.key.period)
     var number = 0
     for month in months {
       var rows: [UsageRow] = []
-      for period in month.periods {
+      for period in month.pending {
         rows += (used[number] ?? []).sorted { $0.key.module < $1.key.module }
           .map { UsageRow(period: period, module: $0.key.module, sums: $0.value) }
         number += 1
       }
       try context.lock.write { connection in
-        try delete(month.entry.start, on: connection)
+        try delete(month.entry.start, but: month.kept, on: connection)
         usageRows += try connection.copyIn(
           batch(rows, over),
           into: QualifiedName(schema: "analytics", name: "module_usage_periods"))
@@ -63,12 +61,23 @@ extension UsageStage {
     outcome.note("module_usage_periods", usageRows)
   }
 
-  private func delete(_ month: CalendarDate, on connection: Connection) throws {
+  /// Deletes the periods that begin in a month, but for some.
+  private func delete(
+    _ month: CalendarDate, but kept: [UsagePeriod], on connection: Connection
+  ) throws {
     try connection.run(
       """
-      DELETE FROM analytics.module_usage_periods
-      WHERE period_start >= $1::date AND period_start < $2::date
-      """, [month.description, month.monthStart(adding: 1).description])
+      DELETE FROM analytics.module_usage_periods AS u
+      WHERE period_start >= $1::date AND period_start < $2::date AND NOT EXISTS (
+        SELECT FROM unnest($3::uuid[], $4::uuid[], $5::date[]) AS k (company, subscription, start)
+        WHERE k.company = u.company_id AND k.subscription = u.subscription_id
+          AND k.start = u.period_start)
+      """,
+      [
+        month.description, month.monthStart(adding: 1).description,
+        array(kept.map(\.company.description)), array(kept.map(\.subscription.description)),
+        array(kept.map(\.start.description)),
+      ])
   }
 
   private func batch(_ rows: [(key: AgentDay, value: CallSums)]) -> Batch {
@@ -83,7 +92,7 @@ extension UsageStage {
       company.append(key.company)
       agent.append(key.agent)
       date.append(key.date)
-      for (index, count) in sums.counts.enumerated() { counts[index].append(Int64(count)) }
+      for type in CallSums.types.indices { counts[type].append(Int64(sums.counts[type])) }
       duration.appendInteger(sums.duration)
     }
     return Batch(
@@ -115,7 +124,7 @@ extension UsageStage {
       module.append(row.module)
       after.append(row.period.end)
       count.append(Int64(row.sums.count))
-      users.append(Int64(row.sums.users.count))
+      users.append(Int64(row.sums.users))
       duration.appendInteger(row.sums.duration)
       complete.append(row.period.end(over) == row.period.end)
     }

@@ -44,7 +44,7 @@ package struct UsageStage: Stage {
           ? "\(dataset): is not there; agents and usage are switched off"
           : "the pipeline rolls up no days to hold against; agents and usage are switched off")
       try write(
-        [], [], UsageTally(), try context.datesOver(through: context.date),
+        [], [], UsageCounts(), try context.datesOver(through: context.date),
         (agentLedger, knownDays.keys.sorted()),
         (periodLedger, knownMonths.keys.sorted()), in: context, &outcome)
       return outcome
@@ -78,27 +78,37 @@ package struct UsageStage: Stage {
       moves.concern($0.start) || again.days.concern($0.start, $0.end)
         || isPending($0, knownDays[$0.start])
     }
-    let pendingMonths = months.filter {
-      again.months.concern($0.entry.start, $0.entry.end)
-        || isPending($0.entry, knownMonths[$0.entry.start])
+    let memo = UsageMemo(dataset: dataset, in: context.directory.path)
+    let pendingMonths = months.compactMap { month -> UsageMonth? in
+      let isAskedFor = again.months.concern(month.entry.start, month.entry.end)
+      let known = knownMonths[month.entry.start]
+      guard isAskedFor || isPending(month.entry, known) else { return nil }
+      var month = month
+      let isKept = !isAskedFor && known?.settings == settings
+      month.choose(
+        but: isKept ? memo.periods(of: month.entry.start, inputs: known?.inputs ?? "") : [])
+      return month
     }
     let dates = Set(pendingDays.map(\.start))
-    let periods = pendingMonths.flatMap(\.periods)
+    let periods = pendingMonths.flatMap(\.pending)
     let reading = UsageReading(
       events: events, reader: context.directory.reader, zones: zones, over: over,
       dates: dates, periods: PeriodIndex(periods, over))
     let tally = try tally(reading, dates, periods, content, in: context)
     outcome.rowsIn = tally.rows
+    let counts = tally.counts()
     let reconciliation = UsageReconciliation(
-      connection: context.lock.connection, tally: tally, over: over)
+      connection: context.lock.connection, counts: counts, over: over)
     try reconciliation.checkCalls(on: dates)
     try reconciliation.checkModules(of: periods)
     let goneDays = Set(knownDays.keys).subtracting(days.map(\.start)).sorted()
     let goneMonths = Set(knownMonths.keys).subtracting(months.map(\.entry.start)).sorted()
     try write(
-      pendingDays, pendingMonths, tally, over, (agentLedger, goneDays), (periodLedger, goneMonths),
+      pendingDays, pendingMonths, counts, over, (agentLedger, goneDays), (periodLedger, goneMonths),
       in: context, &outcome)
     try moves.finish(in: context)
+    memo.write(months)
+    context.directory.reader.keepRepeatedRows(of: events)
     outcome.note("days", days.count)
     outcome.note("days_computed", pendingDays.count)
     outcome.note("periods", months.reduce(0) { $0 + $1.periods.count })
@@ -125,7 +135,7 @@ package struct UsageStage: Stage {
     let tallies = try mapConcurrently(
       pieces.keys.sorted().map { pieces[$0] ?? [] }, jobs: context.jobs, context: {},
       work: { _, days in try reading.tally(days) })
-    var tally = UsageTally()
+    var tally = UsageTally(dates)
     for other in tallies { tally.add(other) }
     return tally
   }

@@ -100,7 +100,7 @@ package struct SnapshotVerification: Equatable, Sendable {
     func visit(_ folder: String, depth: Int) throws {
       for name in try FileSystem.list(path + "/" + folder) {
         let entry = folder.isEmpty ? name : folder + "/" + name
-        let isMemo = depth == 1 && name == ContractMemo.name
+        let isMemo = depth == 1 && memos.contains(name)
         if isMemo || ownFiles.contains(entry) || listed.contains(entry) { continue }
         guard try FileSystem.isDirectory(path + "/" + entry) else {
           found.append(entry)
@@ -112,6 +112,11 @@ package struct SnapshotVerification: Equatable, Sendable {
     try visit("", depth: 0)
     return found
   }
+
+  /// The files in the folder of a dataset that are made of its parts.
+  private static let memos: Set<String> = [
+    ContractMemo.name, RepeatedRowsMemo.name, UsageMemo.name,
+  ]
 
   /// The files of a data directory beside the parts.
   private static let ownFiles: Set<String> = [

@@ -1,6 +1,6 @@
 import AlmanacCore
+import Codecs
 package import Columns
-import Synchronization
 
 /// Leaves out rows that repeat the key of another row of the same UTC day, keeping the one
 /// recorded first.
@@ -73,38 +73,6 @@ extension Batch {
   }
 }
 
-/// Which rows of days repeat others, as far as it was found out.
-///
-/// Parts never change, so what was found of a day holds for as long as it has the same ones: several
-/// stages read the same days, and all but the first need neither the key nor its comparison
-/// (DECISIONS.md, D-563).
-final class RepeatedRowsMemo: Sendable {
-  private struct State {
-    var left: [String: [[Int]]] = [:]
-    var count = 0
-  }
-
-  private let state = Mutex(State())
-
-  /// Rows that are kept in mind at the most.
-  private static let maximumRows = 4_000_000
-
-  /// The rows to leave out of each part of a day; `nil` where it was not looked at.
-  func rows(of day: String) -> [[Int]]? { state.withLock { $0.left[day] } }
-
-  /// Keeps the rows to leave out of each part of a day in mind.
-  func keep(_ rows: [[Int]], of day: String) {
-    let count = rows.reduce(0) { $0 + $1.count }
-    state.withLock { state in
-      guard state.left[day] == nil, state.count + count <= RepeatedRowsMemo.maximumRows else {
-        return
-      }
-      state.left[day] = rows
-      state.count += count
-    }
-  }
-}
-
 extension PartReader {
   /// Some columns of the rows of some UTC days, each key once a day, and how many rows were left out.
   ///
@@ -133,10 +101,11 @@ extension PartReader {
       let batches = try read(dataset.name, days: days, columns: all)
       return chosen(batches, once(batches).left)
     }
+    memo.load(dataset.name, in: path)
     let marks = Dictionary(grouping: parts) { $0.part.date ?? "" }.mapValues { parts in
       mark(parts, of: dataset)
     }
-    let known = marks.compactMapValues { memo.rows(of: $0) }
+    let known = marks.compactMapValues { memo.rows(of: $0, in: dataset.name) }
     if known.count == marks.count {
       var next: [String: Int] = [:]
       var left: [[Int]] = []
@@ -155,7 +124,7 @@ extension PartReader {
       byDay[parts[index].part.date ?? "", default: []].append(rows)
     }
     for (date, rows) in byDay {
-      if let mark = marks[date] { memo.keep(rows, of: mark) }
+      if let mark = marks[date] { memo.keep(rows, of: mark, in: dataset.name) }
     }
     return chosen(batches, left)
   }
@@ -177,15 +146,41 @@ extension PartReader {
     return found
   }
 
-  /// What tells a day with its parts, and how its rows are told apart, from others.
+  /// What tells a day with its parts, and how its rows are told apart, from others: a digest.
   func mark(
     _ parts: [(entry: Manifest.Dataset, part: Manifest.Part)], of dataset: DatasetDefinition
-  ) -> String {
-    var lines = dataset.key + [dataset.timeColumn ?? "", dataset.recordedColumn ?? ""]
-    for (entry, part) in parts {
+  ) -> RepeatedRowsMemo.Mark {
+    mark(
+      parts.map { ($0.part, repeats(of: $0.part, in: $0.entry)) }, of: dataset)
+  }
+
+  private func mark(
+    _ parts: [(part: Manifest.Part, repeats: [Manifest.Part])], of dataset: DatasetDefinition
+  ) -> RepeatedRowsMemo.Mark {
+    var lines = ["repeats 1"] + dataset.key
+    lines += [dataset.timeColumn ?? "", dataset.recordedColumn ?? ""]
+    for (part, repeats) in parts {
       lines += ["\(part.path) \(part.sha256)"]
-      lines += repeats(of: part, in: entry).map { "without \($0.path) \($0.sha256)" }
+      lines += repeats.map { "without \($0.path) \($0.sha256)" }
     }
-    return lines.joined(separator: "\n")
+    return SHA256.digest(of: lines.joined(separator: "\n"))
+  }
+
+  /// Keeps what was found out of a dataset's repeated rows for the next run, with the directory's lock.
+  ///
+  /// It only saves time, so a disk that does not take it is no reason to stop.
+  func keepRepeatedRows(of dataset: DatasetDefinition) {
+    guard let memo = repeatedRows, makesIndexes, memo.hasNews(of: dataset.name) else { return }
+    var days: [String: [(part: Manifest.Part, repeats: [Manifest.Part])]] = [:]
+    for entry in manifest.entries(of: dataset.name) {
+      let repeats = Dictionary(grouping: entry.parts.filter { $0.kind == .repeats }) {
+        $0.date ?? ""
+      }
+      for part in rowParts(of: entry, days: nil) {
+        guard let date = part.date else { continue }
+        days[date, default: []].append((part, repeats[date] ?? []))
+      }
+    }
+    memo.write(dataset.name, in: path, keeping: Set(days.values.map { mark($0, of: dataset) }))
   }
 }

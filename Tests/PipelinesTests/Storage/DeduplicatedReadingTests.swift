@@ -1,5 +1,6 @@
 import AlmanacCore
 import Columns
+import Files
 import TestSupport
 import Testing
 
@@ -70,7 +71,7 @@ struct DeduplicatedReadingTests {
       let first = try reader.readDeduplicated(definition, days: day...day, columns: ["text"])
       #expect(first.dropped == 1)
       let parts = try #require(reader.parts(of: definition, on: day...day))
-      let kept = try #require(memo.rows(of: reader.mark(parts, of: definition)))
+      let kept = try #require(memo.rows(of: reader.mark(parts, of: definition), in: "d"))
       #expect(kept.reduce(0) { $0 + $1.count } == 1)
       #expect(first.batches.map { $0.fields.map(\.name) } == [["text"]])
       let again = try reader.readDeduplicated(definition, days: day...day, columns: ["recorded"])
@@ -83,6 +84,61 @@ struct DeduplicatedReadingTests {
       }
       #expect(
         recorded.sorted() == (0..<3).map { Timestamp(microseconds: $0).description }.sorted())
+    }
+  }
+
+  @Test(
+    "are the same with what an earlier run kept, and where its file is damaged or older",
+    arguments: UInt64(0)..<8)
+  func file(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let definition = try StoreSample.definition(mode: "append", isWide: seed % 2 == 0)
+    let days = CalendarDate(daysSinceEpoch: 0)...CalendarDate(daysSinceEpoch: 3)
+    try StoreSample.with(definition) { store in
+      var parts: [Manifest.Part] = []
+      func rows() -> [StoreSample.Row] {
+        StoreSample.rows(40, keys: 25, days: 4, using: &random)
+      }
+      func read(_ memo: RepeatedRowsMemo) throws -> PartReader {
+        var reader = store.reader(parts)
+        reader.repeatedRows = memo
+        for day in days {
+          let expected = try plain(reader, day...day, definition)
+          let found = try reader.readDeduplicated(
+            definition, days: day...day, columns: DeduplicatedReadingTests.columns)
+          #expect(values(found.batches) == values(expected.batches), "seed \(seed)")
+        }
+        reader.keepRepeatedRows(of: definition)
+        return reader
+      }
+      let path = "\(store.path)/d/\(RepeatedRowsMemo.name)"
+      for night in 0..<3 {
+        parts += try store.parts(rows(), batchSize: 15)
+        let memo = RepeatedRowsMemo()
+        let reader = try read(memo)
+        #expect(!memo.hasNews(of: "d"))
+        // What the next program finds are all days as they are now, and no other.
+        let next = RepeatedRowsMemo()
+        next.load("d", in: store.path)
+        for day in days {
+          let known = try #require(reader.parts(of: definition, on: day...day))
+          #expect(
+            known.isEmpty || next.rows(of: reader.mark(known, of: definition), in: "d") != nil,
+            "seed \(seed), night \(night)")
+        }
+        _ = try read(next)
+      }
+      let sound = try FileSystem.read(path)
+      let place = Int.random(in: 0..<sound.count, using: &random)
+      for bytes in [
+        sound.enumerated().map { $0 == place ? $1 ^ 4 : $1 }, Array(sound.prefix(place)), [],
+      ] {
+        try FileSystem.write(bytes, to: path)
+        let memo = RepeatedRowsMemo()
+        memo.load("d", in: store.path)
+        _ = try read(memo)
+        #expect(try FileSystem.read(path) == sound, "seed \(seed), byte \(place)")
+      }
     }
   }
 }
