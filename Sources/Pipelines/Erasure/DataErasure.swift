@@ -73,8 +73,11 @@ struct DataErasure {
     }
     try directory.commitMaintenance(manifest)
     for dataset in manifest.datasets.keys {
-      // It holds keys of bad rows; without it everything is checked again.
-      try FileSystem.removeTree("\(directory.path)/\(dataset)/\(ContractMemo.name)")
+      // They hold keys of bad rows, and digests that the name of a company goes into; without them
+      // everything is checked and computed again.
+      for memo in [ContractMemo.name, UsageMemo.name] {
+        try FileSystem.removeTree("\(directory.path)/\(dataset)/\(memo)")
+      }
     }
     return counts
   }
