@@ -5,7 +5,7 @@ import Glibc
 /// The lock is advisory (`flock` on the file `.lock` in the directory), ends with the process
 /// however that ends, and leaves the file behind on purpose: removing it would let two processes
 /// lock two files of one name.
-package struct DirectoryLock: ~Copyable {
+package struct DirectoryLock: ~Copyable, Sendable {
   private let file: FileDescriptor
 
   /// Takes the lock of a directory without waiting.

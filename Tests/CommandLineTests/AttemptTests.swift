@@ -55,6 +55,39 @@ struct AttemptTests {
     #expect(try place.digest() == whole)
   }
 
+  @Test("have nothing to do with each other where they do not read from each other")
+  func besideEachOther() throws {
+    let whole = try undisturbed()
+    for (words, widths) in [(["--jobs", "1"], 1...1), (["--jobs", "4"], 2...4)] {
+      let place = try Workplace()
+      let run = try place.night(Self.date, words)
+      #expect(run.status == 0, "\(run.stderr)")
+      #expect(try place.digest() == whole)
+      // How many stages were at work when one began, at the most.
+      let most = try place.value(
+        """
+        SELECT max((SELECT count(*) FROM almanac.stage_runs AS b
+          WHERE b.started_at <= a.started_at AND b.finished_at > a.started_at))
+        FROM almanac.stage_runs AS a
+        """)
+      #expect(most.flatMap { Int($0) }.map(widths.contains) == true, "\(most ?? "none")")
+      // What each stage reads was there before it began.
+      let early = try place.value(
+        """
+        SELECT string_agg(b.stage || ' before ' || a.stage, ', ') FROM almanac.stage_runs AS a
+        JOIN almanac.stage_runs AS b ON b.started_at < a.finished_at
+        JOIN (VALUES ('extract', 'check'), ('check', 'rollup'), ('check', 'metrics'),
+          ('rollup', 'usage'), ('rollup', 'fit'), ('metrics', 'anomalies'), ('fit', 'predict'),
+          ('predict', 'publish')) AS r (first, second)
+          ON r.first = a.stage AND r.second = b.stage
+        """)
+      #expect(early == nil, "\(early ?? "")")
+      #expect(
+        try place.value("SELECT count(*) FROM almanac.stage_runs WHERE memory_bytes >= 0") == "11")
+      try place.sql("DROP SCHEMA almanac, analytics, predictions, api, app, billing CASCADE")
+    }
+  }
+
   @Test("are finished by the next run, whichever table could not be written")
   func eachTable() throws {
     let whole = try undisturbed()
@@ -122,7 +155,15 @@ struct AttemptTests {
     let place = try Workplace()
     try place.edit("pipelines/nightly.yaml", "currency: GBP", "currency: GBP\non_failure: stop")
     try place.sql("ALTER TABLE analytics.funnels RENAME TO elsewhere")
-    #expect(try place.night(Self.date).status == 66)
+    // What is at work beside it is brought to its end.
+    #expect(try place.night(Self.date, "--jobs", "4").status == 66)
+    #expect(
+      try place.value(
+        """
+        SELECT string_agg(DISTINCT status, ' ') || ' ' || count(*) FILTER (WHERE stage = 'publish')
+        FROM almanac.stage_runs WHERE stage <> 'funnels'
+        """) == "succeeded 0")
+    #expect(try place.night(Self.date, "--jobs", "1").status == 66)
     #expect(
       try stages(place)
         == "extract succeeded, check succeeded, rollup succeeded, metrics succeeded, "

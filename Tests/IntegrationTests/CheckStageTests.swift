@@ -1,6 +1,7 @@
 import AlmanacCore
 import Columns
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -320,14 +321,15 @@ struct CheckStageTests {
     let context = try place.context(run: RunPlace.firstRun)
     try place.extract(in: context)
     #expect(
-      context.findings["payments"]?.sourceCounts?.keysByDay == [
+      context.memo.findings.withLock { $0["payments"]?.sourceCounts?.keysByDay } == [
         "2025-12-30": 2, "2025-12-31": 2, "2026-01-01": 2,
       ])
     _ = try CheckStage(datasets: nil).run(in: context)
     #expect(try results(place).first?.contains("all 6 keys of the source") == true)
-    context.findings["payments"]?.sourceCounts?.keysByDay["2025-12-31"] = 3
+    var findings = context.memo.findings.withLock { $0 }
+    findings["payments"]?.sourceCounts?.keysByDay["2025-12-31"] = 3
     let again = next(after: context)
-    again.findings = context.findings
+    again.memo.findings.withLock { $0 = findings }
     let error = try #require(throws: ContractError.self) {
       try CheckStage(datasets: nil).run(in: again)
     }

@@ -3,6 +3,7 @@ import Columns
 import Files
 import Foundation
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -162,7 +163,7 @@ struct ModeTests {
     #expect(try source.held() == ["a", "b", "c", "late"])
     #expect(source.entry?.missedByBound == 1)
     #expect(source.entry?.watermark.unboundedHorizon == nil)
-    #expect(source.context.findings["events"]?.missedByBound == 1)
+    #expect(source.context.memo.findings.withLock { $0["events"] }?.missedByBound == 1)
     #expect(try source.extract().new == 0)
     #expect(source.entry?.missedByBound == 1)
   }

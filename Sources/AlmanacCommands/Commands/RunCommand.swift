@@ -21,7 +21,10 @@ package struct RunCommand: Command {
       --target URL   the database to write (default: $ALMANAC_TARGET, else the
                      source)
       --data DIR     the folder of snapshots (default: var/data)
-      --jobs N       threads and connections (default: the processors)
+      --jobs N       threads at work at the same time, shared by the stages that do
+                     not read from each other (default: the processors)
+      --memory SIZE  such as 4GB: while more is in use, no stage or thread begins
+                     beside others (default: three quarters of the machine's)
       --only STAGES  only these stages, separated by commas; STAGE+ is a stage
                      with all that read from it, +STAGE with all it reads from
       --skip STAGES  not these stages, named in the same way

@@ -15,7 +15,7 @@ final class LogLines: Sendable {
 
   private let format: Format
   private let clock: @Sendable () -> Timestamp
-  private let position = Mutex(RunPosition())
+  private let run = Mutex<String?>(nil)
 
   /// Lines of a form; `clock` tells the time.
   init(_ format: Format, clock: @escaping @Sendable () -> Timestamp = currentTime) {
@@ -36,21 +36,21 @@ final class LogLines: Sendable {
 
   /// Says where the run is from now on.
   func follow(_ new: RunPosition) {
-    position.withLock { $0 = new }
+    run.withLock { $0 = new.run }
   }
 
-  /// A line.
+  /// A line, of the stage that the calling thread works for.
   func line(_ level: LogLevel, _ message: String) -> String {
-    let position = position.withLock { $0 }
+    let (run, stage) = (run.withLock { $0 }, StageScope.currentStage)
     let time = clock().description
     switch format {
     case .text:
       let text = CellText.escaped(message, keeping: [])
-      return "\(time) \(level) \(position.run ?? "-") \(position.stage ?? "-"): \(text)"
+      return "\(time) \(level) \(run ?? "-") \(stage ?? "-"): \(text)"
     case .json:
       return JSONTree.object([
-        ("time", .text(time)), ("level", .text("\(level)")), ("run", .optional(position.run)),
-        ("stage", .optional(position.stage)), ("message", .text(message)),
+        ("time", .text(time)), ("level", .text("\(level)")), ("run", .optional(run)),
+        ("stage", .optional(stage)), ("message", .text(message)),
       ]).line()
     }
   }

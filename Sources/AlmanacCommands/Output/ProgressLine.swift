@@ -19,7 +19,10 @@ final class ProgressLine: Sendable {
     var lastWritten: Double?
     var isShown = false
     var position = RunPosition()
-    var stageStart = 0.0
+    /// When each stage at work began.
+    var starts: [RunPosition.Stage: Double] = [:]
+    /// When the first stage of the run began.
+    var runStart: Double?
   }
 
   private let console: Console
@@ -71,11 +74,14 @@ final class ProgressLine: Sendable {
     let now = seconds()
     state.withLock { state in
       state.position = position
-      state.stageStart = now
+      var starts: [RunPosition.Stage: Double] = [:]
+      for stage in position.stages { starts[stage] = state.starts[stage] ?? now }
+      state.starts = starts
+      if !starts.isEmpty, state.runStart == nil { state.runStart = now }
     }
   }
 
-  /// Shows the stage at work on a terminal, until the ticker is stopped; `nil` where nobody looks.
+  /// Shows the stages at work on a terminal, until the ticker is stopped; `nil` where nobody looks.
   func showStages() -> Ticker? {
     guard console.reportsToTerminal, !isQuiet else { return nil }
     let pause = UInt32(ProgressLine.secondsBetweenRewritings * 1_000)
@@ -86,8 +92,11 @@ final class ProgressLine: Sendable {
     let now = seconds()
     state.withLock { state in
       // What the extraction says of its rows is worth more.
-      if let last = state.lastWritten, last >= state.stageStart { return }
-      let text = StageProgressText(state.position, seconds: now - state.stageStart)
+      let newest = state.starts.values.max() ?? 0
+      if let last = state.lastWritten, last >= newest { return }
+      let text = StageProgressText(
+        state.position, seconds: state.starts.mapValues { now - $0 },
+        sinceStart: now - (state.runStart ?? now))
       guard let line = text.line(width: width) else { return }
       console.reportPart(ProgressLine.erasure + line)
       state.isShown = true

@@ -14,6 +14,7 @@ struct RunOptions {
   let dataPath: String
   private let projectPath: String
   private let jobs: Int?
+  private let memory: Int?
   private let selection: StageSelection
   private let redo: Redo
   private let environment: [String: String]
@@ -36,6 +37,7 @@ struct RunOptions {
     dataPath = try scanner.value("--data") ?? "var/data"
     projectPath = try scanner.value("--project") ?? "."
     jobs = try scanner.integer("--jobs", in: 1...256)
+    memory = try RunOptions.memory(&scanner)
     func terms(_ option: String) throws -> [String]? {
       try scanner.value(option)?.split(separator: ",", omittingEmptySubsequences: false)
         .map(String.init)
@@ -46,6 +48,20 @@ struct RunOptions {
       throw UsageError("name the pipeline to \(command), such as `almanac \(command) nightly`")
     }
     self.pipeline = pipeline
+  }
+
+  /// The bytes of `--memory`, `nil` where it is not given.
+  private static func memory(_ scanner: inout ArgumentScanner) throws(UsageError) -> Int? {
+    guard let text = try scanner.value("--memory") else { return nil }
+    for (unit, bytes) in [("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40)]
+    where text.hasSuffix(unit) {
+      let digits = text.dropLast(unit.count)
+      guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }),
+        let count = Int(digits), (1...(1 << 50) / bytes).contains(count)
+      else { break }
+      return count * bytes
+    }
+    throw UsageError("--memory takes a size such as 512MB or 8GB, found \(shown(text))")
   }
 
   /// What is to be done again: everything with `--force`, some days with `--from` and `--to`, of these
@@ -92,7 +108,9 @@ struct RunOptions {
   ) throws -> PipelineRunner {
     var request = RunRequest(
       pipeline: pipeline, date: date, source: source, target: target, dataPath: dataPath,
-      jobs: jobs ?? setting.processors, redo: redo, selection: selection,
+      jobs: jobs ?? setting.processors,
+      memory: memory ?? MachineMemory.total.map { $0 / 4 * 3 } ?? .max, redo: redo,
+      selection: selection,
       programVersion: ProgramVersion.text, host: setting.host, processID: setting.processID)
     request.words = words
     return PipelineRunner(

@@ -80,11 +80,13 @@ extension Diagnosis {
         fix: "ALTER ROLE \(quoteIdentifier(try side.role())) SET statement_timeout = 0;")
     }
     // One holds the lock or the snapshot, the others work.
-    if number("free") < jobs + 1 {
+    // A thread has one, and so has each stage that is at work beside others.
+    let needed = jobs + min(jobs, PipelineRunner.maximumStages)
+    if number("free") < needed {
       add(
         check, .warning,
-        "\(max(0, number("free"))) connections are free, a run takes \(jobs + 1)",
-        fix: "almanac run nightly --jobs \(max(1, number("free") - 1))")
+        "\(max(0, number("free"))) connections are free, a run takes \(needed)",
+        fix: "almanac run nightly --jobs \(max(1, number("free") / 2))")
     }
     if side.name == "target", rows[0, "standby"] == "t" {
       add(

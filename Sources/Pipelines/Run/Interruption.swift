@@ -32,8 +32,6 @@ package enum Interruption {
     var onEnd: (@Sendable (PipelineError) -> Void)?
     var isGivenUp = false
     var isOver = false
-    /// The number of limits that were set so far; only the newest is watched.
-    var limits = 0
   }
 
   private static let state = Mutex(State())
@@ -55,16 +53,16 @@ package enum Interruption {
       state.withLock { $0.reasons = [.interrupted(signal)] }
       onSignal(signal)
       pause(milliseconds: patience.run)
-      endUnlessOver(.interrupted(signal)) { _ in true }
+      endUnlessOver(.interrupted(signal)) { true }
     }
   }
 
   /// Gives up on a run that has not come to its end, and ends the process.
   private static func endUnlessOver(
-    _ reason: PipelineError, _ isWanted: @Sendable (State) -> Bool
+    _ reason: PipelineError, _ isWanted: @Sendable () -> Bool
   ) {
     let actions = state.withLock { state -> [@Sendable (PipelineError) -> Void]? in
-      if state.isOver || !isWanted(state) { return nil }
+      if state.isOver || !isWanted() { return nil }
       state.isGivenUp = true
       return [state.giveUp, state.onEnd].compactMap(\.self)
     }
@@ -77,64 +75,46 @@ package enum Interruption {
     endProcess(reason.exitStatus)
   }
 
-  /// Says what to do where the run does not end by itself in time; a signal that has arrived holds, the
-  /// limit of an earlier attempt does not.
+  /// Says what to do where the run does not end by itself in time; a signal that has arrived holds.
   static func prepare(giveUp: @escaping @Sendable (PipelineError) -> Void) {
     state.withLock { state in
       state.giveUp = giveUp
       state.isOver = false
-      if case .timedOut? = state.reasons.first { state.reasons = [] }
     }
   }
 
-  /// Gives what is done from now on a limit, up to the next call of ``lift()``.
+  /// Gives a stage a limit, up to its end.
   ///
-  /// When it is reached the run begins no further piece of work; if it has not ended after 2.5 seconds,
-  /// it is given up on as after a signal.
+  /// When it is reached the stage begins no further piece of work; if it has not ended after 2.5 seconds,
+  /// the run is given up on as after a signal.
   ///
   /// - Parameters:
   ///   - limit: how long it may take.
-  ///   - stage: what it is, for the error.
-  static func setLimit(_ limit: Duration, on stage: String) {
-    let number = state.withLock { state in
-      state.limits += 1
-      return state.limits
-    }
+  ///   - scope: the stage.
+  static func setLimit(_ limit: Duration, on scope: StageScope) {
     let end = ContinuousClock.now + limit
     startThread {
-      func isInForce() -> Bool { state.withLock { $0.limits == number && !$0.isOver } }
       while ContinuousClock.now < end {
-        if !isInForce() { return }
+        if scope.isOver { return }
         pause(milliseconds: 50)
       }
-      let reason = PipelineError.timedOut(stage: stage, seconds: limit.components.seconds)
-      let isReached = state.withLock { state in
-        guard state.limits == number, !state.isOver, state.reasons.isEmpty else { return false }
-        state.reasons = [reason]
-        return true
-      }
-      guard isReached else { return }
+      let reason = PipelineError.timedOut(stage: scope.stage, seconds: limit.components.seconds)
+      guard scope.stop(reason) else { return }
       pause(milliseconds: patience.run)
-      endUnlessOver(reason) { $0.limits == number }
+      endUnlessOver(reason) { !scope.isOver }
     }
   }
 
-  /// Lifts the limit that was set last, also where it is reached.
-  static func lift() {
-    state.withLock { state in
-      state.limits += 1
-      if case .timedOut? = state.reasons.first { state.reasons = [] }
-    }
-  }
-
-  /// Throws once a signal has arrived or a limit is reached.
+  /// Throws once a signal has arrived, or the limit of the stage is reached that the thread works for.
   package static func check() throws(PipelineError) {
-    if let reason = state.withLock({ $0.reasons }).first { throw reason }
+    if let reason { throw reason }
   }
 
   /// What an error means: after a signal that the run was interrupted, and so for a limit.
-  package static func explain(_ error: any Error) -> any Error {
-    state.withLock { $0.reasons }.first ?? error
+  package static func explain(_ error: any Error) -> any Error { reason ?? error }
+
+  private static var reason: PipelineError? {
+    state.withLock { $0.reasons }.first ?? StageScope.current?.reason
   }
 
   /// Says that the run has come to its end.

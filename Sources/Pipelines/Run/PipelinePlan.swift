@@ -125,6 +125,9 @@ struct StageHistory: Sendable, Equatable {
   var rows: Int
   /// How long it took.
   var seconds: Double
+  /// By how many bytes the process grew at the most while the stage was at work in one of them; `nil`
+  /// where none tells.
+  var memory: Int?
 }
 
 extension LedgerReading {
@@ -133,9 +136,11 @@ extension LedgerReading {
     let rows = try connection.query(
       """
       SELECT stage, percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(rows_in, 0)) AS rows,
-        percentile_disc(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds,
+        max(memory_bytes) AS memory
       FROM (
-        SELECT s.stage, s.rows_in, extract(epoch FROM s.finished_at - s.started_at)::float8 AS seconds,
+        SELECT s.stage, s.rows_in, s.memory_bytes,
+          extract(epoch FROM s.finished_at - s.started_at)::float8 AS seconds,
           row_number() OVER (PARTITION BY s.stage ORDER BY s.started_at DESC) AS age
         FROM almanac.stage_runs AS s JOIN almanac.runs AS r ON r.run_id = s.run_id
         WHERE r.pipeline = $1 AND s.status = 'succeeded') AS newest
@@ -146,7 +151,8 @@ extension LedgerReading {
       guard let stage = rows[row, "stage"] else { continue }
       history[stage] = StageHistory(
         rows: rows[row, "rows"].flatMap { Int($0) } ?? 0,
-        seconds: rows[row, "seconds"].flatMap { Double($0) } ?? 0)
+        seconds: rows[row, "seconds"].flatMap { Double($0) } ?? 0,
+        memory: rows[row, "memory"].flatMap { Int($0) })
     }
     return history
   }

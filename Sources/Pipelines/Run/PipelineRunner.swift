@@ -14,8 +14,10 @@ package struct RunRequest: Sendable {
   package var target: ConnectionSettings
   /// The folder of snapshots.
   package var dataPath: String
-  /// Threads and connections.
+  /// The threads at work at the same time.
   package var jobs: Int
+  /// The bytes of memory above which no further stage or thread begins beside others.
+  package var memory: Int
   /// What is done again though it is done.
   package var redo: Redo
   /// The stages to run.
@@ -32,7 +34,7 @@ package struct RunRequest: Sendable {
   /// A request of the given parts.
   package init(
     pipeline: String, date: CalendarDate?, source: ConnectionSettings, target: ConnectionSettings,
-    dataPath: String, jobs: Int, redo: Redo = .nothing,
+    dataPath: String, jobs: Int, memory: Int = .max, redo: Redo = .nothing,
     selection: StageSelection = StageSelection(),
     programVersion: String, host: String, processID: Int32
   ) {
@@ -42,6 +44,7 @@ package struct RunRequest: Sendable {
     self.target = target
     self.dataPath = dataPath
     self.jobs = jobs
+    self.memory = memory
     self.redo = redo
     self.selection = selection
     self.programVersion = programVersion
@@ -88,29 +91,43 @@ package struct RunReport: Sendable {
 package struct RunPosition: Sendable, Equatable {
   /// The run's identifier, `nil` before it has one.
   package var run: String?
-  /// The stage at work, `nil` between stages.
-  package var stage: String?
-  /// The number of that stage among those of the run, from 1; 0 between stages.
-  package var number = 0
+  /// The stages at work, in the run's order; none between stages.
+  package var stages: [Stage] = []
+  /// The numbers of the stages that have ended.
+  package var finished: Set<Int> = []
   /// The seconds that each stage of the run takes by the last runs, `nil` where none tells.
   package var usualSeconds: [Double?] = []
 
+  /// A stage at work.
+  package struct Stage: Sendable, Hashable {
+    /// Its name.
+    package var name: String
+    /// Its number among the stages of the run, from 1.
+    package var number: Int
+
+    /// A stage of the given name and number.
+    package init(name: String, number: Int) {
+      self.name = name
+      self.number = number
+    }
+  }
+
   /// A position of the given parts.
   package init(
-    run: String? = nil, stage: String? = nil, number: Int = 0, usualSeconds: [Double?] = []
+    run: String? = nil, stages: [Stage] = [], finished: Set<Int> = [], usualSeconds: [Double?] = []
   ) {
     self.run = run
-    self.stage = stage
-    self.number = number
+    self.stages = stages
+    self.finished = finished
     self.usualSeconds = usualSeconds
   }
 }
 
 /// Runs the stages of a pipeline for one date.
-package struct PipelineRunner {
+package struct PipelineRunner: Sendable {
   let project: Project
   let request: RunRequest
-  let zones: (String) -> ZoneRules?
+  let zones: @Sendable (String) -> ZoneRules?
   let log: LogSink
   let progress: ProgressSink
   let follow: @Sendable (RunPosition) -> Void
@@ -127,8 +144,9 @@ package struct PipelineRunner {
   ///   - follow: told of each change of position.
   ///   - clock: the time by this machine, for a message where no database tells the time.
   package init(
-    project: Project, request: RunRequest, zones: @escaping (String) -> ZoneRules?, log: LogSink,
-    progress: ProgressSink = .silent, follow: @escaping @Sendable (RunPosition) -> Void = { _ in },
+    project: Project, request: RunRequest, zones: @escaping @Sendable (String) -> ZoneRules?,
+    log: LogSink, progress: ProgressSink = .silent,
+    follow: @escaping @Sendable (RunPosition) -> Void = { _ in },
     clock: @escaping @Sendable () -> Timestamp = { Timestamp(microseconds: 0) }
   ) {
     self.project = project

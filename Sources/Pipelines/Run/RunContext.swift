@@ -1,8 +1,11 @@
 package import AlmanacCore
 import Billing
 package import Postgres
+import Synchronization
 
 /// What the stages of one run share.
+///
+/// Stages beside each other have one each, with sessions of their own: what else is in it is shared.
 package final class RunContext {
   /// The run's identifier.
   package let run: UUIDValue
@@ -32,26 +35,31 @@ package final class RunContext {
   package let log: LogSink
   /// Where the extraction reports how far it is.
   package let progress: ProgressSink
-  /// What the extract stage noticed of each dataset, for the check stage of the same run.
-  var findings: [String: DatasetFindings] = [:]
-  /// What the fit stage found, for the predict stage of the same run.
-  var fits: [String: FittedModel] = [:]
-  /// The same of models of what may happen to companies.
-  var riskFits: [String: FittedRisk] = [:]
-  /// The billing records, for the stages of the same run that share them.
-  var billingRecords: (settings: LedgerSettings, end: Timestamp, records: BillingRecords)?
-  /// The zones of companies, once they were read.
-  var ownedZones: OwnedZones?
+  /// What stages of the run found for those behind and beside them.
+  let memo: RunMemo
   /// Finds the rules of a time zone.
-  let findZone: (String) -> ZoneRules?
+  let findZone: @Sendable (String) -> ZoneRules?
 
   /// A context of the given parts.
-  package init(
+  package convenience init(
     run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
     zone: ZoneRules, jobs: Int, redo: Redo = .nothing, backfill: Backfill? = nil,
     source: ConnectionSettings, lock: RunLock, ledger: Ledger, directory: DataDirectory,
     log: LogSink,
-    progress: ProgressSink = .silent, findZone: @escaping (String) -> ZoneRules? = { _ in nil }
+    progress: ProgressSink = .silent,
+    findZone: @escaping @Sendable (String) -> ZoneRules? = { _ in nil }
+  ) {
+    self.init(
+      run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: jobs,
+      redo: redo, backfill: backfill, source: source, lock: lock, ledger: ledger,
+      directory: directory, log: log, progress: progress, memo: RunMemo(), findZone: findZone)
+  }
+
+  private init(
+    run: UUIDValue, project: Project, pipeline: PipelineDefinition, date: CalendarDate,
+    zone: ZoneRules, jobs: Int, redo: Redo, backfill: Backfill?, source: ConnectionSettings,
+    lock: RunLock, ledger: Ledger, directory: DataDirectory, log: LogSink, progress: ProgressSink,
+    memo: RunMemo, findZone: @escaping @Sendable (String) -> ZoneRules?
   ) {
     self.run = run
     self.pipeline = pipeline
@@ -67,6 +75,7 @@ package final class RunContext {
     self.directory = directory
     self.log = log
     self.progress = progress
+    self.memo = memo
     self.findZone = findZone
   }
 
@@ -79,9 +88,25 @@ package final class RunContext {
 
   /// What a person should know of the zones of companies, once.
   func takeZoneNotices() -> [String] {
-    let notices = ownedZones?.notices ?? []
-    ownedZones?.notices = []
-    return notices
+    memo.zones.withLock { zones in
+      let notices = zones?.notices ?? []
+      zones?.notices = []
+      return notices
+    }
+  }
+
+  /// Makes the contexts of stages on other threads: as this one, but with another way to the target.
+  func branching() -> @Sendable (RunLock) -> RunContext {
+    let (run, project, pipeline, date, zone, jobs) = (run, project, pipeline, date, zone, jobs)
+    let (redo, backfill, source, directory) = (redo, backfill, source, directory)
+    let (log, progress, memo, findZone) = (log, progress, memo, findZone)
+    return { lock in
+      RunContext(
+        run: run, project: project, pipeline: pipeline, date: date, zone: zone, jobs: jobs,
+        redo: redo, backfill: backfill, source: source, lock: lock,
+        ledger: Ledger(lock, run: run), directory: directory, log: log, progress: progress,
+        memo: memo, findZone: findZone)
+    }
   }
 
   /// The watermark of a dataset.

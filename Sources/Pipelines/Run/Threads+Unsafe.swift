@@ -1,20 +1,51 @@
 import AlmanacCore
 import Glibc
+import Synchronization
 
-/// Runs `body` on `count` threads at once, one of which is the caller's own; returns when all ended.
+/// Threads that work on one thing until it is done, as many as they find use for.
 ///
 /// Work that waits for a server needs more threads than there are processors, which a pool of the
-/// system does not give. Where no further thread can be had, there are fewer.
-func onThreads(_ count: Int, _ body: @Sendable () -> Void) {
-  withoutActuallyEscaping(body) { body in
-    var threads: [pthread_t] = []
-    for _ in 1..<max(1, count) {
-      guard let thread = startThread(body) else { break }
-      threads.append(thread)
+/// system does not give.
+final class ThreadCrew: Sendable {
+  private let body: @Sendable (ThreadCrew) -> Void
+  private let threads = Mutex<[pthread_t]>([])
+
+  private init(_ body: @escaping @Sendable (ThreadCrew) -> Void) { self.body = body }
+
+  /// Does something on the caller's thread, and `body` on each thread that is asked for meanwhile.
+  ///
+  /// - Parameters:
+  ///   - first: what the caller's thread does.
+  ///   - body: what each further one does.
+  /// - Returns: what `first` returns, once every thread has ended.
+  static func work<Result>(
+    _ first: (ThreadCrew) -> Result, beside body: @Sendable (ThreadCrew) -> Void
+  ) -> Result {
+    withoutActuallyEscaping(body) { body in
+      let crew = ThreadCrew(body)
+      let result = first(crew)
+      // Nothing that `body` captures may go before the last thread has ended.
+      crew.join()
+      return result
     }
-    body()
-    // Nothing that `body` captures may go before the last thread has ended.
-    for thread in threads { pthread_join(thread, nil) }
+  }
+
+  /// Waits until every further thread has ended; for the thread that made the crew.
+  func join() {
+    while let thread = threads.withLock({ $0.popLast() }) { pthread_join(thread, nil) }
+  }
+
+  /// Starts one more thread, for the stage that the caller's works for.
+  ///
+  /// - Returns: whether one could be had.
+  func recruit() -> Bool {
+    let scope = StageScope.current
+    return threads.withLock { threads in
+      let thread = startThread { StageScope.$current.withValue(scope) { self.body(self) } }
+      guard let thread else { return false }
+      threads.append(thread)
+      return true
+    }
   }
 }
 

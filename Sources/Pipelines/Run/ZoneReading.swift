@@ -1,5 +1,6 @@
 package import AlmanacCore
 import Columns
+import Synchronization
 
 /// The zones of a pipeline, and what its companies' own left to be wished for.
 package struct OwnedZones: Sendable, Equatable {
@@ -95,12 +96,14 @@ extension RunContext {
   ///
   /// - Throws: what ``Project/zones(of:in:_:find:)`` throws.
   package func zones() throws -> CompanyZones {
-    if let ownedZones { return ownedZones.zones }
     guard pipeline.countsCompanyDays else { return CompanyZones(zone) }
-    let found = try project.zones(
-      of: pipeline, in: directory.manifest, directory.reader, find: findZone)
-    ownedZones = found
-    return found.zones
+    return try memo.zones.withLock { zones in
+      if let zones { return zones.zones }
+      let found = try project.zones(
+        of: pipeline, in: directory.manifest, directory.reader, find: findZone)
+      zones = found
+      return found.zones
+    }
   }
 
   /// The name of the zone for digests of settings.

@@ -2,6 +2,7 @@ import AlmanacCore
 import Billing
 import Codecs
 import Columns
+import Synchronization
 
 /// The billing records of a run, read once for all stages that need them.
 struct BillingRecords {
@@ -58,12 +59,14 @@ extension RunContext {
     _ settings: LedgerSettings, through date: CalendarDate
   ) throws -> BillingRecords {
     let end = end(of: date)
-    if let known = billingRecords, known.settings == settings, known.end == end {
-      return known.records
+    return try memo.billing.withLock { billing in
+      if let known = billing, known.settings == settings, known.end == end {
+        return known.records
+      }
+      let records = try BillingRecords(try inputs(), settings, end: end)
+      billing = RunMemo.Billing(settings: settings, end: end, records: records)
+      return records
     }
-    let records = try BillingRecords(try inputs(), settings, end: end)
-    billingRecords = (settings, end, records)
-    return records
   }
 }
 

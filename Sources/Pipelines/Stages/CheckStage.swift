@@ -1,4 +1,5 @@
 import AlmanacCore
+import Synchronization
 
 /// Evaluates the contracts of datasets: a broken one stops the run before anything is aggregated.
 ///
@@ -57,7 +58,8 @@ package struct CheckStage: Stage {
       dataset: definition.name, in: context.directory.path, isEmpty: isForced)
     let contract = DatasetContract(
       definition: definition, project: context.project, reader: context.directory.reader, cut: cut,
-      knowledgeEnd: context.knowledgeEnd, findings: context.findings[definition.name],
+      knowledgeEnd: context.knowledgeEnd,
+      findings: context.memo.findings.withLock { $0[definition.name] },
       memory: isForced
         ? DatasetContract.Memory() : try ledger.memory(of: definition.name), memo: memo,
       jobs: context.jobs)

@@ -1,6 +1,7 @@
 import AlmanacCore
 import Columns
 import Postgres
+import Synchronization
 
 /// Brings the data directory to one instant of the source.
 ///
@@ -49,7 +50,7 @@ package struct ExtractStage: Stage {
       }
       manifest[load: result.definition.name] = nil
       reports.append(report)
-      context.findings[result.definition.name] = result.findings
+      context.memo.findings.withLock { $0[result.definition.name] = result.findings }
     }
     try context.directory.commit(manifest)
     try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)

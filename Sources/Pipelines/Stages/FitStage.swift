@@ -3,6 +3,7 @@ import Codecs
 import Columns
 import Forecasting
 import Predictions
+import Synchronization
 
 /// Fits the models and records each version with its scores and what its gate decided.
 package struct FitStage: Stage {
@@ -48,10 +49,12 @@ extension RunContext {
   ///
   /// Fitting is a pure function of the data and the definition, so both are the same.
   func fit(_ model: ModelDefinition) throws -> FittedModel {
-    if let known = fits[model.name] { return known }
-    let fitted = try model.fit == .ensemble ? fitScopes(model) : fitTotal(model)
-    fits[model.name] = fitted
-    return fitted
+    try memo.fits.withLock { fits in
+      if let known = fits[model.name] { return known }
+      let fitted = try model.fit == .ensemble ? fitScopes(model) : fitTotal(model)
+      fits[model.name] = fitted
+      return fitted
+    }
   }
 
   private func fitTotal(_ model: ModelDefinition) throws -> FittedModel {

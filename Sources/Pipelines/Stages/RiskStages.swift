@@ -3,6 +3,7 @@ import Columns
 import Documents
 import Postgres
 import Predictions
+import Synchronization
 
 extension RunContext {
   /// The fitted model, from the fit stage of this run or fitted now.
@@ -10,12 +11,14 @@ extension RunContext {
   /// Fitting is a pure function of the data and the definition, and a champion that met it once is
   /// met with the same result, so both are the same.
   func fit(_ model: RiskDefinition) throws -> FittedRisk {
-    if let known = riskFits[model.name] { return known }
-    let reading = try riskReading(model)
-    let fitted = try meetChampion(
-      try FittedRisk(model, reading, date: date), model, reading.panel)
-    riskFits[model.name] = fitted
-    return fitted
+    try memo.riskFits.withLock { fits in
+      if let known = fits[model.name] { return known }
+      let reading = try riskReading(model)
+      let fitted = try meetChampion(
+        try FittedRisk(model, reading, date: date), model, reading.panel)
+      fits[model.name] = fitted
+      return fitted
+    }
   }
 
   /// Lets what was fitted meet the version that serves, if there is one and it can be compared.

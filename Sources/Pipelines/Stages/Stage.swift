@@ -1,5 +1,5 @@
 /// One step of a pipeline: reads what earlier stages wrote and writes only its own outputs.
-package protocol Stage {
+package protocol Stage: Sendable {
   /// The name as pipelines write it.
   var name: String { get }
   /// Does the stage's work for the run.

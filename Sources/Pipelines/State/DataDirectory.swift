@@ -1,25 +1,28 @@
 package import AlmanacCore
 import Codecs
 import Files
+import Synchronization
 
 /// The folder of snapshots: Parquet parts under a manifest.
 ///
 /// Parts are named after their content, so a new extraction writes beside the old one and the
-/// manifest, replaced atomically, decides which of them count.
-package final class DataDirectory {
+/// manifest, replaced atomically, decides which of them count. Stages on several threads may read it; the
+/// one that changes it runs alone.
+package final class DataDirectory: Sendable {
   /// The path of the folder.
   package let path: String
   /// The identity of the folder.
   package let identity: UUIDValue
   /// What the folder holds.
-  package private(set) var manifest: Manifest
+  package var manifest: Manifest { current.withLock { $0 } }
+  private let current: Mutex<Manifest>
   /// The digest of the manifest as it was found, `nil` where there was none.
   package let foundDigest: String?
   /// The digest of the manifest that the last extraction left, before commands changed it; `nil`
   /// where there was none.
   package let extractedDigest: String?
   /// What was noticed on opening, in words.
-  package private(set) var notices: [String] = []
+  package let notices: [String]
   /// `nil` where the folder is only looked at.
   private let lock: DirectoryLock?
   /// The rows that repeat others, as far as they were looked for.
@@ -39,6 +42,7 @@ package final class DataDirectory {
     try FileSystem.createDirectories(path)
     try DataDirectory.checkIsOurs(path)
     lock = try DirectoryLock(directory: path)
+    var notices: [String] = []
     let identityPath = path + "/" + DataDirectory.identityName
     var identity: UUIDValue?
     if try FileSystem.exists(identityPath) {
@@ -81,7 +85,8 @@ package final class DataDirectory {
     self.identity = settled
     foundDigest = try found?.digest()
     extractedDigest = found?.maintainedFrom ?? foundDigest
-    manifest = found ?? Manifest(directoryID: settled.description)
+    current = Mutex(found ?? Manifest(directoryID: settled.description))
+    self.notices = notices
   }
 
   /// A folder as a plan sees it: nothing is created, locked or written; a folder that is not there,
@@ -92,6 +97,7 @@ package final class DataDirectory {
   init(reading path: String) throws {
     self.path = path
     lock = nil
+    var notices: [String] = []
     var found: Manifest?
     if try FileSystem.exists(path + "/" + DataDirectory.manifestName) {
       let reading = try DataDirectoryReading(path: path)
@@ -101,7 +107,8 @@ package final class DataDirectory {
     identity = found.flatMap { UUIDValue($0.directoryID) } ?? .zero
     foundDigest = try found?.digest()
     extractedDigest = found?.maintainedFrom ?? foundDigest
-    manifest = found ?? Manifest(directoryID: UUIDValue.zero.description)
+    current = Mutex(found ?? Manifest(directoryID: UUIDValue.zero.description))
+    self.notices = notices
   }
 
   /// Throws if a folder holds files but nothing that says it is a data directory.
@@ -117,7 +124,7 @@ package final class DataDirectory {
     precondition(lock != nil, "the folder is only looked at")
     try FileSystem.synchronizeAll(path)
     try DataDirectory.write(next, in: path)
-    manifest = next
+    current.withLock { $0 = next }
     try removeStrayFiles()
   }
 
@@ -141,7 +148,7 @@ package final class DataDirectory {
 
   /// Takes over a manifest that differs in its loads.
   func adopt(_ manifest: Manifest) {
-    self.manifest = manifest
+    current.withLock { $0 = manifest }
   }
 
   /// Removes the Parquet files that the manifest does not list, and indexes of such: what a crash or

@@ -130,9 +130,14 @@ package struct Ledger {
     }
   }
 
-  /// Records that a stage ended well.
-  package func finishStage(_ stage: String, _ outcome: StageOutcome) throws {
-    try lock.write { try finishStage(stage, outcome, on: $0) }
+  /// Records that a stage ended well, and by how many bytes the process grew at the most meanwhile.
+  package func finishStage(_ stage: String, _ outcome: StageOutcome, memory: Int? = nil) throws {
+    try lock.write { connection in
+      try finishStage(stage, outcome, on: connection)
+      try connection.run(
+        "UPDATE almanac.stage_runs SET memory_bytes = $3 WHERE run_id = $1 AND stage = $2",
+        [run.description, stage, memory.map(String.init)])
+    }
   }
 
   /// Records that a stage ended well, within a transaction that passed the fence.

@@ -57,6 +57,17 @@ package final class RunLock {
     self.settings = settings
   }
 
+  /// The way of a run to the target on a session of its own, for a stage beside others.
+  ///
+  /// The lock stays with the session that took it; the fence is the same for all.
+  ///
+  /// - Throws: what connecting throws.
+  init(joining fence: Fence, settings: ConnectionSettings) throws {
+    connection = try Connection(settings, purpose: .target)
+    token = fence.token
+    self.settings = settings
+  }
+
   /// Whether this is the lock of a run, which may write.
   var isHeld: Bool { token > 0 }
 
