@@ -15,7 +15,7 @@ final class LogLines: Sendable {
 
   private let format: Format
   private let clock: @Sendable () -> Timestamp
-  private let run = Mutex<String?>(nil)
+  private let position = Mutex(RunPosition())
 
   /// Lines of a form; `clock` tells the time.
   init(_ format: Format, clock: @escaping @Sendable () -> Timestamp = currentTime) {
@@ -36,12 +36,13 @@ final class LogLines: Sendable {
 
   /// Says where the run is from now on.
   func follow(_ new: RunPosition) {
-    run.withLock { $0 = new.run }
+    position.withLock { $0 = new }
   }
 
-  /// A line, of the stage that the calling thread works for.
+  /// A line, of the stage that the calling thread works for, or that ended the run.
   func line(_ level: LogLevel, _ message: String) -> String {
-    let (run, stage) = (run.withLock { $0 }, StageScope.currentStage)
+    let position = position.withLock { $0 }
+    let (run, stage) = (position.run, StageScope.currentStage ?? position.endedBy)
     let time = clock().description
     switch format {
     case .text:

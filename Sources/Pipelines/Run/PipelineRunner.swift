@@ -97,6 +97,8 @@ package struct RunPosition: Sendable, Equatable {
   package var finished: Set<Int> = []
   /// The seconds that each stage of the run takes by the last runs, `nil` where none tells.
   package var usualSeconds: [Double?] = []
+  /// The stage whose error ends the run, `nil` as long as it goes on.
+  package var endedBy: String?
 
   /// A stage at work.
   package struct Stage: Sendable, Hashable {

@@ -23,9 +23,11 @@ struct RunAttempt {
     (done, failed, left) = ([], [], [])
   }
 
-  /// The error of several that decides: the first that trying again does not mend, else the first.
-  static func decisive(_ errors: [any Error]) -> (any Error)? {
-    errors.first { !$0.mayPass } ?? errors.first
+  /// The failure of several that decides: the first that trying again does not mend, else the first.
+  static func decisive(
+    _ failed: [(name: String, error: any Error)]
+  ) -> (name: String, error: any Error)? {
+    failed.first { !$0.error.mayPass } ?? failed.first
   }
 
   /// What to say in front of the error that ends the run: what else failed, what is kept, what is not

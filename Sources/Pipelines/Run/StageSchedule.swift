@@ -286,7 +286,10 @@ extension PipelineRunner {
 
   /// Does stages one after the other on the caller's thread, until none may begin.
   ///
-  /// - Parameter hire: called when one has begun, for those that may begin beside it.
+  /// - Parameters:
+  ///   - schedule: the stages.
+  ///   - context: what those on this thread work in.
+  ///   - hire: called when one has begun, for those that may begin beside it.
   private func perform(_ schedule: StageSchedule, in context: RunContext, hire: () -> Void) {
     while true {
       do {
@@ -352,12 +355,18 @@ extension PipelineRunner {
     attempt.done = outcome.done.map(\.name)
     attempt.failed = outcome.failed.map { ($0.name, $0.error.words) }
     attempt.left = outcome.left
-    if let error = outcome.fatal.first { throw error }
-    for (name, number, input) in outcome.skipped {
-      try context.ledger.skipStage(
-        name, sequence: number, reason: "it reads what \(input) writes, which was not done")
+    if outcome.fatal.isEmpty {
+      for (name, number, input) in outcome.skipped {
+        try context.ledger.skipStage(
+          name, sequence: number, reason: "it reads what \(input) writes, which was not done")
+      }
     }
-    if let error = RunAttempt.decisive(outcome.failed.map(\.error)) { throw error }
+    let decisive = RunAttempt.decisive(outcome.failed)
+    guard let error = outcome.fatal.first ?? decisive?.error else { return }
+    var position = RunPosition(run: context.run.description)
+    position.endedBy = decisive?.name
+    follow(position)
+    throw error
   }
 
   /// Whether other stages can be done after an error of one.
