@@ -55,12 +55,33 @@ extension Double {
   }
 
   /// A whole number over a power of ten of at most 18, rounded to the nearest double.
-  private static func quotient(_ digits: UInt64, ofPowerOfTen power: Int) -> Double {
+  package static func quotient(_ digits: UInt64, ofPowerOfTen power: Int) -> Double {
     guard digits > 0 else { return 0 }
-    var divisor: UInt64 = 1
-    for _ in 0..<power { divisor *= 10 }
+    let divisor = powersOfTen[power]
     // Both are exact, and one operation rounds once.
     if digits < 1 << 53, divisor < 1 << 53 { return Double(digits) / Double(divisor) }
+    return nearQuotient(digits, ofPowerOfTen: power) ?? exactQuotient(digits, divisor)
+  }
+
+  /// The same by a product with the reciprocal, which is several times as fast as a division of 128
+  /// bits; `nil` where that is too near the middle between two doubles to tell.
+  private static func nearQuotient(_ digits: UInt64, ofPowerOfTen power: Int) -> Double? {
+    guard power > 0 else { return nil }
+    let up = digits.leadingZeroBitCount
+    // Less than 2 below the quotient, which then takes 62 to 64 bits.
+    let product = (digits << up).multipliedFullWidth(by: reciprocals[power]).high
+    let shift = product.leadingZeroBitCount
+    let bits = product << shift
+    let rest = bits & 0x7FF
+    // After at most two doublings the quotient is less than 8 above.
+    guard rest < 0x400 - 8 || rest > 0x400 else { return nil }
+    let significand = (bits >> 11) + (rest > 0x400 ? 1 : 0)
+    let exponent = powersOfTen[power].leadingZeroBitCount - up - shift - 52
+    return Double(significand) * Double(bitPattern: UInt64(1023 + exponent) << 52)
+  }
+
+  /// The same by a division, for a divisor of 18 digits at most.
+  private static func exactQuotient(_ digits: UInt64, _ divisor: UInt64) -> Double {
     let (up, down) = (digits.leadingZeroBitCount, divisor.leadingZeroBitCount)
     let (left, right) = (digits << up, divisor << down)
     // The quotient's first bit is set, so that eleven bits more than a double's are known; whether
@@ -70,5 +91,19 @@ extension Double {
     let bits = found.quotient | (found.remainder == 0 ? 0 : 1)
     let exponent = down - up - 64 + (isHalved ? 1 : 0)
     return Double(sign: .plus, exponent: exponent, significand: Double(bits))
+  }
+
+  /// The powers of ten of 0 to 18.
+  private static let powersOfTen: [UInt64] = [
+    1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+    10_000_000_000, 100_000_000_000, 1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000,
+    1_000_000_000_000_000, 10_000_000_000_000_000, 100_000_000_000_000_000,
+    1_000_000_000_000_000_000,
+  ]
+
+  /// 2¹²⁷ over each power of ten that is shifted to have its first bit set, rounded down; unused for 1.
+  private static let reciprocals: [UInt64] = powersOfTen.map { power in
+    let right = power << power.leadingZeroBitCount
+    return right > 1 << 63 ? right.dividingFullWidth((1 << 63, 0)).quotient : 0
   }
 }

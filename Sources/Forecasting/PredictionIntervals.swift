@@ -103,7 +103,8 @@ package struct PredictionIntervals: Equatable, Sendable {
   }
 
   private static func quantile(_ errors: [Double], level: Double) -> Double {
-    errors.sorted()[rank(count: errors.count, level: level) - 1]
+    var errors = errors
+    return errors.selected(rank(count: errors.count, level: level) - 1)
   }
 }
 

@@ -29,16 +29,31 @@ extension Matrix {
     guard right.rowCount == columnCount else {
       throw .shapeMismatch(expected: columnCount, actual: right.rowCount)
     }
-    var product = Matrix(zeroRowCount: rowCount, columnCount: right.columnCount)
+    return gemm(CblasNoTrans, right, resultRows: rowCount)
+  }
+
+  /// The product of the transposed matrix and another.
+  ///
+  /// Throws `.shapeMismatch` unless `right` has as many rows as this matrix. Calls BLAS `dgemm`.
+  package func transposedTimes(_ right: Matrix) throws(LinearAlgebraError) -> Matrix {
+    guard right.rowCount == rowCount else {
+      throw .shapeMismatch(expected: rowCount, actual: right.rowCount)
+    }
+    return gemm(CblasTrans, right, resultRows: columnCount)
+  }
+
+  private func gemm(_ transpose: CBLAS_TRANSPOSE, _ right: Matrix, resultRows: Int) -> Matrix {
+    var product = Matrix(zeroRowCount: resultRows, columnCount: right.columnCount)
     guard rowCount > 0, columnCount > 0, right.columnCount > 0 else { return product }
     BLASLibrary.useOneThread
+    let inner = right.rowCount
     unsafe columnMajor.withUnsafeBufferPointer { left in
       unsafe right.columnMajor.withUnsafeBufferPointer { right in
         unsafe product.columnMajor.withUnsafeMutableBufferPointer { result in
           unsafe cblas_dgemm(
-            CblasColMajor, CblasNoTrans, CblasNoTrans, Int32(rowCount),
-            Int32(product.columnCount), Int32(columnCount), 1, left.baseAddress, Int32(rowCount),
-            right.baseAddress, Int32(columnCount), 0, result.baseAddress, Int32(rowCount))
+            CblasColMajor, transpose, CblasNoTrans, Int32(resultRows),
+            Int32(product.columnCount), Int32(inner), 1, left.baseAddress, Int32(rowCount),
+            right.baseAddress, Int32(inner), 0, result.baseAddress, Int32(resultRows))
         }
       }
     }
@@ -83,5 +98,21 @@ extension Matrix {
       }
     }
     return product
+  }
+}
+
+/// The sums of products of values with those so many places before them, one per lag from 0 through
+/// `last`; zero for a lag that no pair has.
+///
+/// Calls BLAS `ddot`.
+///
+/// - Precondition: `last` is not negative.
+package func laggedProducts(_ values: [Double], through last: Int) -> [Double] {
+  BLASLibrary.useOneThread
+  return unsafe values.withUnsafeBufferPointer { values in
+    (0...last).map { lag in
+      guard lag < values.count, let start = values.baseAddress else { return 0 }
+      return unsafe cblas_ddot(Int32(values.count - lag), start, 1, start + lag, 1)
+    }
   }
 }

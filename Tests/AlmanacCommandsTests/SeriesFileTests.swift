@@ -261,6 +261,58 @@ struct SeriesFileTests {
     let label = try #require(SeriesLabel([UInt8](text.utf8)[...]))
     #expect(label.kind == kind && label.value == value)
     #expect(SeriesLabel.text(value, kind: kind, style: label.style) == written)
+    var bytes: [UInt8] = []
+    SeriesLabel.append(value, kind: kind, style: label.style, to: &bytes)
+    #expect(String(decoding: bytes, as: UTF8.self) == written)
+  }
+
+  /// Columns in another order are read field by field, which is the oracle.
+  @Test("plain lines are read as fields are", arguments: UInt64(0)..<8)
+  func plainLines(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    func any(_ texts: [String]) -> String { texts[Int(random.next() % UInt64(texts.count))] }
+    var (plain, fields) = ("unique_id,ds,y\n", "ds,y,unique_id\n")
+    for _ in 0..<400 {
+      let id = any(["a", "ab", "a b", "", "ä", "\"q\"", "a\"b"])
+      let month = 1 + random.next() % 13
+      let ds = any([
+        "2024-02-29", "2023-02-29", "2024-0\(month % 10)-31", "2024-01-0\(random.next() % 10)",
+        "0000-01-01", "2024-1-1", "17", "2024-01-01 10:00", "20x4-01-01", "",
+      ])
+      let y = any([
+        "\(random.nextNormal())", "-\(random.next() % 1_000)", "1.5e3", "", "nan", ".5", "5.",
+        "12345678901234567890", "1234567890.123456789", "--1", "x", "-", "7 ", "inf",
+      ])
+      let end = any(["\n", "\n", "\n", "\r\n"])
+      plain += "\(id),\(ds),\(y)\(end)"
+      fields += "\(ds),\(y),\(id)\(end)"
+    }
+    let found = try LongFormFile([UInt8](plain.utf8), path: "x.csv").series
+    let expected = try LongFormFile([UInt8](fields.utf8), path: "x.csv").series
+    #expect(found.map(\.id) == expected.map(\.id), "seed \(seed)")
+    #expect(found.map(\.labels) == expected.map(\.labels), "seed \(seed)")
+    #expect(found.map(\.problem) == expected.map(\.problem), "seed \(seed)")
+    for (one, other) in zip(found, expected) {
+      #expect(
+        one.values.map(\.bitPattern) == other.values.map(\.bitPattern), "seed \(seed): \(one.id)")
+    }
+  }
+
+  @Test("harmonic regressions of blocks of series are the same bytes for any number of threads")
+  func harmonicBlocks() throws {
+    let start = try #require(CalendarDate("2024-01-01"))
+    let lines = (0..<37).map { id in
+      (0..<(200 + id / 20)).map { day in
+        let week = Double((day * (id + 3)) % 7)
+        return "s\(id),\(start.adding(days: day)),\(100 + week + Double((day * 31 + id) % 11))\n"
+      }.joined()
+    }
+    let text = "unique_id,ds,y\n" + lines.joined() + "bad,2024-01-01,many\n"
+    let words = ["forecast", "--horizon", "9", "--models", "harmonic", "--jobs"]
+    let one = try run(text, words + ["1"])
+    let three = try run(text, words + ["3"])
+    #expect(one.out == three.out && one.out.count == 37 * 9 + 2)
+    #expect(one.out.contains { $0.contains(",harmonic,") })
   }
 
   @Test(

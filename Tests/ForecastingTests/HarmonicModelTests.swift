@@ -92,6 +92,46 @@ struct HarmonicModelTests {
     #expect(FittedHarmonics([1, 2, 3], waves: [], horizon: 5, bases: bases) == nil)
   }
 
+  @Test("beside other series, of other lengths too, a series has the forecast that it has alone")
+  func blocks() throws {
+    var settings = EnsembleSettings(horizon: 28, seasonLengths: [7])
+    settings.members = [.harmonic]
+    var inputs = (UInt64(0)..<21).map { seed in
+      var values = TimeSeries.seasonalDays(700 + Int(seed % 3), seed: seed).values
+      // A new level, a gap and values without logarithms take their own ways.
+      if seed % 5 == 1 { for day in 400..<values.count { values[day] += 500 } }
+      if seed % 5 == 2 { values[300] = .nan }
+      if seed % 5 == 3 { values[100] = -1 }
+      return SeriesInput(values: values, seasonLengths: [7], waves: [7, 365.25])
+    }
+    inputs.append(SeriesInput(values: [.nan, .nan], seasonLengths: []))
+    inputs.append(SeriesInput(values: [Double](repeating: 3, count: 60), seasonLengths: [7]))
+    let found = seriesEnsembles(
+      inputs, settings: settings, poolSizes: inputs.map { _ in 100 })
+    #expect(found.count == inputs.count)
+    for (position, (input, result)) in zip(inputs, found).enumerated() {
+      guard let alone = try? seriesEnsemble(input, settings: settings, poolSize: 100) else {
+        #expect(throws: ForecastingError.self) { _ = try result.get() }
+        continue
+      }
+      let beside = try result.get()
+      #expect(beside.0.origins.count == alone.0.origins.count && beside.model == alone.model)
+      #expect(beside.0.pulses == alone.0.pulses)
+      let pairs = zip(
+        beside.0.points + beside.0.scales + beside.0.origins.flatMap { $0.predicted + $0.scales },
+        alone.0.points + alone.0.scales + alone.0.origins.flatMap { $0.predicted + $0.scales })
+      for (one, other) in pairs {
+        #expect(abs(one - other) <= 1e-8 * max(1, abs(other)), "series \(position)")
+      }
+    }
+    // What stands beside a series changes no bit of it, as long as something does.
+    let reversed = seriesEnsembles(
+      inputs.reversed(), settings: settings, poolSizes: inputs.map { _ in 100 })
+    for (one, other) in zip(found, reversed.reversed()) {
+      #expect((try? one.get().0.points) == (try? other.get().0.points))
+    }
+  }
+
   @Test("its errors on days with a week and a year are below those of seasonal naive")
   func skill() throws {
     var (ours, naive) = (0.0, 0.0)

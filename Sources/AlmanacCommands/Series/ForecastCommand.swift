@@ -167,11 +167,11 @@ package struct ForecastCommand: Command {
     text.reserveCapacity(forecast.points.count * (40 + end.utf8.count + 40 * levels.count))
     let comma = UInt8(ascii: ",")
     for ahead in forecast.points.indices {
-      let label = SeriesLabel.text(
-        found.axis.label(found.values.count + ahead), kind: found.axis.kind, style: series.style)
       text.append(contentsOf: id.utf8)
       text.append(comma)
-      text.append(contentsOf: label.utf8)
+      SeriesLabel.append(
+        found.axis.label(found.values.count + ahead), kind: found.axis.kind, style: series.style,
+        to: &text)
       text.append(comma)
       text.append(contentsOf: forecast.points[ahead].description.utf8)
       for level in levels.indices {

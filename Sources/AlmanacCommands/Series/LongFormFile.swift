@@ -57,19 +57,27 @@ struct LongFormFile {
     let columns = try Columns(header, path: path)
     let body = lines.position..<bytes.count
     let linesBefore = lines.number
-    // A line end between quotes is none, so that a file with quotes is read from the start.
-    let parts = bytes.contains(UInt8(ascii: "\"")) ? [body] : LongFormFile.parts(bytes, body, jobs)
+    let parts = LongFormFile.parts(bytes, body, jobs)
     if parts.count > 1 {
-      let counts = inParallel(parts.count, jobs: jobs) { part in
-        bytes[parts[part]].reduce(0) { $0 + ($1 == 10 ? 1 : 0) }
+      var found = inParallel(parts.count, jobs: jobs) { part in
+        SeriesCollector(bytes, in: parts[part], linesBefore: linesBefore, columns)
       }
-      let read = inParallel(parts.count, jobs: jobs) { part in
-        let before = counts[..<part].reduce(linesBefore, +)
-        return SeriesCollector(bytes, in: parts[part], linesBefore: before, columns).series
-      }
-      if let joined = LongFormFile.joined(read) {
-        series = joined
-        return
+      // A line end between quotes is none, so that a file with quotes is read from the start.
+      if !found.contains(where: \.hasQuotes) {
+        var before = linesBefore
+        for part in found.indices {
+          let lineCount = found[part].lineCount
+          // What is wrong is named by its line, which is known only now.
+          if part > 0, found[part].series.contains(where: { $0.problem != nil }) {
+            found[part] = SeriesCollector(
+              bytes, in: parts[part], linesBefore: before, columns)
+          }
+          before += lineCount
+        }
+        if let joined = LongFormFile.joined(found.map(\.series)) {
+          series = joined
+          return
+        }
       }
     }
     series = SeriesCollector(bytes, in: body, linesBefore: linesBefore, columns).series
@@ -124,6 +132,8 @@ struct Columns {
   let value: Int
   /// The last of them.
   var last: Int { max(id, label, value) }
+  /// Whether they come first, in this order.
+  var areFirst: Bool { id == 0 && label == 1 && value == 2 }
 
   init(_ header: [ArraySlice<UInt8>], path: String) throws(LongFormFile.Problem) {
     let names = header.map { String(decoding: $0, as: UTF8.self).lowercased() }
@@ -135,92 +145,7 @@ struct Columns {
   }
 }
 
-/// Collects the series of lines.
-private struct SeriesCollector {
-  private(set) var series: [LongSeries] = []
-
-  init(_ bytes: [UInt8], in range: Range<Int>, linesBefore: Int, _ columns: Columns) {
-    var lines = LineReader(bytes, in: range, linesBefore: linesBefore)
-    var fields: [ArraySlice<UInt8>] = []
-    var positions: [String: Int] = [:]
-    var last = -1
-    var lastID: ArraySlice<UInt8> = []
-    while lines.next(&fields) {
-      if fields.count == 1, fields[0].isEmpty { continue }
-      let id = columns.id < fields.count ? fields[columns.id] : []
-      if last < 0 || id != lastID {
-        lastID = id
-        let name = String(decoding: id, as: UTF8.self)
-        if let known = positions[name] {
-          last = known
-        } else {
-          last = series.count
-          positions[name] = last
-          series.append(LongSeries(id: name))
-        }
-      }
-      guard fields.count > columns.last else {
-        series[last].note("line \(lines.number) has \(fields.count) fields")
-        continue
-      }
-      guard let label = SeriesLabel(fields[columns.label]) else {
-        series[last].note("line \(lines.number): ds is no whole number, date or moment")
-        continue
-      }
-      guard let value = SeriesCollector.value(fields[columns.value]) else {
-        series[last].note("line \(lines.number): y is no number")
-        continue
-      }
-      series[last].add(label, value, line: lines.number)
-    }
-  }
-
-  /// The number of a field; NaN for an empty one and the usual words for it.
-  private static func value(_ field: ArraySlice<UInt8>) -> Double? {
-    if let number = Double(plainDecimal: field) { return number }
-    let text = String(decoding: field, as: UTF8.self)
-    if let number = Double(text) { return number }
-    let word = text.filter { !$0.isWhitespace }.lowercased()
-    if ["", "na", "nan", "null", "none"].contains(word) { return .nan }
-    return Double(word)
-  }
-}
-
 extension LongSeries {
-  /// Keeps the first problem.
-  fileprivate mutating func note(_ text: String) {
-    if problem == nil { problem = text }
-  }
-
-  /// Takes what later lines say of the same series.
-  fileprivate mutating func append(_ later: LongSeries) {
-    if kind == nil {
-      kind = later.kind
-      style = later.style
-    }
-    labels += later.labels
-    values += later.values
-    if let text = later.problem { note(text) }
-  }
-
-  fileprivate mutating func add(_ label: SeriesLabel, _ value: Double, line: Int) {
-    if let kind, kind != label.kind {
-      note("line \(line): ds is of another kind than before")
-      return
-    }
-    if kind == nil {
-      kind = label.kind
-      style = label.style
-    }
-    guard label.style.hasOffset == style.hasOffset else {
-      // The moments of one would be those of the other by chance only.
-      note("line \(line): moments with an offset from UTC and without one cannot be compared")
-      return
-    }
-    labels.append(label.value)
-    values.append(value)
-  }
-
   /// The values on the spine of their periods.
   ///
   /// - Throws: ``SeriesProblem`` for what is wrong with it.
@@ -263,65 +188,4 @@ struct SeriesProblem: Error, Equatable {
   let text: String
 
   init(_ text: String) { self.text = text }
-}
-
-/// Takes lines of comma-separated fields from bytes.
-struct LineReader {
-  private let bytes: [UInt8]
-  private let end: Int
-  /// Where the next line begins.
-  private(set) var position: Int
-  /// The number of the line last taken; the first of the file is 1.
-  private(set) var number: Int
-
-  /// A reader of the lines in a range that begins with a line, after so many others.
-  init(_ bytes: [UInt8], in range: Range<Int>, linesBefore: Int = 0) {
-    self.bytes = bytes
-    end = range.upperBound
-    position = range.lowerBound
-    number = linesBefore
-    // A byte order mark is no part of the first name.
-    if position == 0, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
-  }
-
-  /// Puts the fields of the next line in place of `fields`; `false` after the last.
-  mutating func next(_ fields: inout [ArraySlice<UInt8>]) -> Bool {
-    guard position < end else { return false }
-    number += 1
-    fields.removeAll(keepingCapacity: true)
-    while true {
-      if position < end, bytes[position] == UInt8(ascii: "\"") {
-        fields.append(quoted())
-      } else {
-        let start = position
-        while position < end, bytes[position] != 10, bytes[position] != 44 { position += 1 }
-        var last = position
-        if last > start, bytes[last - 1] == 13 { last -= 1 }
-        fields.append(bytes[start..<last])
-      }
-      guard position < end else { return true }
-      let byte = bytes[position]
-      position += 1
-      if byte == 10 { return true }
-    }
-  }
-
-  /// A field in quotes, where a doubled quote stands for one.
-  ///
-  /// Ends before the comma or the line's end.
-  private mutating func quoted() -> ArraySlice<UInt8> {
-    position += 1
-    var field: [UInt8] = []
-    while position < end {
-      let byte = bytes[position]
-      position += 1
-      if byte == UInt8(ascii: "\"") {
-        guard position < end, bytes[position] == byte else { break }
-        position += 1
-      }
-      field.append(byte)
-    }
-    while position < end, bytes[position] != 10, bytes[position] != 44 { position += 1 }
-    return field[...]
-  }
 }

@@ -75,10 +75,36 @@ struct SeriesLabel: Equatable {
     self.init(kind: .moment, value: seconds, style: style)
   }
 
+  /// The label of a date, in days since 1970-01-01.
+  init(days: Int) { self.init(kind: .date, value: days, style: Style()) }
+
   private init(kind: AxisKind, value: Int, style: Style) {
     self.kind = kind
     self.value = value
     self.style = style
+  }
+
+  /// Appends the text of a label in a style, in UTF-8.
+  static func append(_ value: Int, kind: AxisKind, style: Style, to text: inout [UInt8]) {
+    guard kind == .date, let days = Int32(exactly: value),
+      CalendarDate.earliest.daysSinceEpoch <= days, days <= CalendarDate.latest.daysSinceEpoch
+    else {
+      text.append(contentsOf: SeriesLabel.text(value, kind: kind, style: style).utf8)
+      return
+    }
+    func appendDigits(_ number: Int, _ count: Int) {
+      var power = count == 4 ? 1_000 : 10
+      while power > 0 {
+        text.append(UInt8(ascii: "0") + UInt8(number / power % 10))
+        power /= 10
+      }
+    }
+    let (year, month, day) = CalendarDate(daysSinceEpoch: days).parts
+    appendDigits(year, 4)
+    text.append(UInt8(ascii: "-"))
+    appendDigits(month, 2)
+    text.append(UInt8(ascii: "-"))
+    appendDigits(day, 2)
   }
 
   /// The text of a label in a style.

@@ -77,23 +77,13 @@ struct SeriesRun {
     settings.members = members
     let base = settings
     let sizes = groups.mapValues(\.count)
-    let ensembles = inParallel(prepared.count, jobs: jobs) {
-      position -> Result<Ensemble, SeriesProblem> in
-      switch prepared[position] {
-      case .failure(let problem): return .failure(problem)
-      case .success(let series):
-        do throws(ForecastingError) {
-          let found = try seriesEnsemble(
-            SeriesInput(
-              values: series.values, seasonLengths: series.seasonLengths, special: series.special,
-              months: series.months, waves: series.axis.step.waves(of: series.seasonLengths)),
-            settings: base, poolSize: sizes[series.group] ?? 1)
-          return .success(Ensemble(forecast: found.0, model: found.model, reason: found.reason))
-        } catch {
-          return .failure(SeriesProblem(error.description))
-        }
-      }
-    }
+    // In the order of the file and of one size, so that threads have no say in what goes together.
+    let size = members == [.harmonic] ? harmonicBlockSize : 1
+    let starts = Array(stride(from: 0, to: prepared.count, by: size))
+    let ensembles = inParallel(starts.count, jobs: jobs) { block in
+      let part = prepared[starts[block]..<min(starts[block] + size, prepared.count)]
+      return SeriesRun.ensembles(Array(part), settings: base, sizes: sizes)
+    }.flatMap { $0 }
     var results = ensembles.map { entry -> Result<SeriesResult, SeriesProblem> in
       switch entry {
       case .failure(let problem): .failure(problem)
@@ -104,7 +94,10 @@ struct SeriesRun {
       let entries = positions.map { position in
         (try? ensembles[position].get()).map { ($0.forecast, model: $0.model, reason: $0.reason) }
       }
-      let finished = withIntervals(entries, levels: levels, horizon: horizon)
+      let pool = PooledIntervals(entries.compactMap { $0?.0 }, levels: levels, horizon: horizon)
+      let finished = inParallel(positions.count, jobs: jobs) { index in
+        entries[index].map { withIntervals($0, pool: pool, levels: levels, horizon: horizon) }
+      }
       for (position, forecast) in zip(positions, finished) {
         guard let forecast, case .success(let series) = prepared[position] else { continue }
         results[position] = .success(
@@ -114,6 +107,27 @@ struct SeriesRun {
       }
     }
     return results
+  }
+
+  /// The combinations of a block of series.
+  private static func ensembles(
+    _ block: [Result<Prepared, SeriesProblem>], settings: EnsembleSettings, sizes: [Group: Int]
+  ) -> [Result<Ensemble, SeriesProblem>] {
+    let sound = block.compactMap { try? $0.get() }
+    var found = seriesEnsembles(
+      sound.map { series in
+        SeriesInput(
+          values: series.values, seasonLengths: series.seasonLengths, special: series.special,
+          months: series.months, waves: series.axis.step.waves(of: series.seasonLengths))
+      }, settings: settings, poolSizes: sound.map { sizes[$0.group] ?? 1 }
+    )[...]
+    return block.map { series in
+      series.flatMap { _ in
+        found.removeFirst()
+          .map { Ensemble(forecast: $0.0, model: $0.model, reason: $0.reason) }
+          .mapError { SeriesProblem($0.description) }
+      }
+    }
   }
 
   private struct Ensemble: Sendable {

@@ -70,56 +70,8 @@ enum SeriesKind: Equatable {
   }
 }
 
-/// The first half of a forecast of many series, each for itself: points, weights and origins.
-///
-/// - Parameters:
-///   - input: the series.
-///   - settings: the horizon and members; seasons and origins are set from the other arguments.
-///   - poolSize: the number of series whose errors are pooled; with few, a series has more
-///     origins, since it must find its intervals by itself.
-/// - Returns: the combination and what was used.
-/// - Throws: `.tooFewValues` without a known value; `.valueOutOfRange` for an infinite value or one
-///   beyond 1e100 in size.
-package func seriesEnsemble(
-  _ input: SeriesInput, settings: EnsembleSettings, poolSize: Int
-) throws(ForecastingError) -> (EnsembleForecast, model: String, reason: String?) {
-  if let position = input.values.firstIndex(where: { abs($0) > 1e100 }) {
-    throw .valueOutOfRange(position: position)
-  }
-  guard input.values.contains(where: { !$0.isNaN }) else {
-    throw .tooFewValues(known: 0, needed: 1)
-  }
-  var settings = settings
-  settings.seasonLengths = input.seasonLengths
-  settings.special = input.special
-  settings.months = input.months
-  settings.waves = input.waves
-  settings.origins = originCount(poolSize: poolSize, settings: settings)
-  let isStandard = settings.members == EnsembleMember.standard
-  var model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"
-  var reason: String?
-  if isStandard, case .simple(let member, let why) = SeriesKind(input.values) {
-    settings.members = [member]
-    settings.masksPulses = false
-    model = member.rawValue
-    reason = why
-  } else if isStandard {
-    settings.members = EnsembleMember.usual(
-      count: input.values.count, seasonLengths: input.seasonLengths)
-    if settings.members.starts(with: EnsembleMember.manySeasons) {
-      // A whole season apart, so that each position of it is judged at every origin.
-      settings.origins = max(settings.origins, manySeasonsOrigins)
-      settings.originStep = max(input.seasonLengths[0], settings.horizon / 3)
-    }
-  }
-  guard let forecast = ensembleForecast(input.values, settings: settings) else {
-    throw .tooFewValues(known: 0, needed: 1)
-  }
-  return (forecast, model, reason)
-}
-
 /// The origins of a series of many seasons.
-private let manySeasonsOrigins = 4
+let manySeasonsOrigins = 4
 
 /// Three origins where a hundred series or more share their errors, up to twelve where a series
 /// is alone.
@@ -135,27 +87,40 @@ func originCount(poolSize: Int, settings: EnsembleSettings) -> Int {
 ///   - horizon: the number of periods ahead.
 /// - Returns: the whole forecasts, in the same order.
 package func withIntervals(
-  _ ensembles: [(EnsembleForecast, model: String, reason: String?)?], levels: [Double],
+  _ ensembles: [SeriesEnsemble?], levels: [Double],
   horizon: Int
 ) -> [SeriesForecast?] {
   let pool = PooledIntervals(
     ensembles.compactMap { $0?.0 }, levels: levels, horizon: horizon)
   return ensembles.map { entry in
-    guard let (ensemble, model, reason) = entry else { return nil }
-    let widths =
-      pool?.halfWidths(ensemble)
-      ?? unjudgedWidths(ensemble, levels: levels, horizon: horizon)
-    let floor = ensemble.isNonnegative ? 0 : -Double.infinity
-    return SeriesForecast(
-      points: ensemble.points,
-      lower: widths.map { width in
-        ensemble.points.indices.map { max(floor, ensemble.points[$0] - width[$0]) }
-      },
-      upper: widths.map { width in ensemble.points.indices.map { ensemble.points[$0] + width[$0] }
-      },
-      modelUsed: model, fallbackReason: reason, ensemble: ensemble,
-      intervalMethod: pool?.method ?? .studentT)
+    entry.map { withIntervals($0, pool: pool, levels: levels, horizon: horizon) }
   }
+}
+
+/// The second half for one series.
+///
+/// - Parameters:
+///   - entry: the first half.
+///   - pool: the errors of its group; `nil` where no series of it has an origin.
+///   - levels: ascending, each between 0 and 1.
+///   - horizon: the number of periods ahead.
+/// - Returns: the whole forecast.
+package func withIntervals(
+  _ entry: SeriesEnsemble, pool: PooledIntervals?, levels: [Double], horizon: Int
+) -> SeriesForecast {
+  let (ensemble, model, reason) = entry
+  let widths =
+    pool?.halfWidths(ensemble)
+    ?? unjudgedWidths(ensemble, levels: levels, horizon: horizon)
+  let floor = ensemble.isNonnegative ? 0 : -Double.infinity
+  return SeriesForecast(
+    points: ensemble.points,
+    lower: widths.map { width in
+      ensemble.points.indices.map { max(floor, ensemble.points[$0] - width[$0]) }
+    },
+    upper: widths.map { width in ensemble.points.indices.map { ensemble.points[$0] + width[$0] } },
+    modelUsed: model, fallbackReason: reason, ensemble: ensemble,
+    intervalMethod: pool?.method ?? .studentT)
 }
 
 /// Half-widths where no series has an origin: Student's t times the one-step error, which grows

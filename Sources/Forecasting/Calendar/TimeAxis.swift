@@ -101,6 +101,22 @@ package struct TimeAxis: Equatable, Sendable {
       throw labels[index] == labels[index - 1] ? .duplicate(position: index) : .irregular
     }
     self.kind = kind
+    // Most series have no gap, and their step needs no search.
+    if labels.count > 1, let distance = TimeAxis.onlyDistance(labels),
+      kind != .date || distance < 28
+    {
+      step =
+        switch kind {
+        case .number: .count(distance)
+        case .moment: .seconds(distance)
+        case .date: .days(distance)
+        }
+      first = labels[0]
+      monthDay = 1
+      count = labels.count
+      periods = Array(0..<labels.count)
+      return
+    }
     var positions = labels
     var isMonthly = false
     var monthDay = 1
@@ -136,6 +152,15 @@ package struct TimeAxis: Equatable, Sendable {
     self.monthDay = monthDay
     count = span
     periods = positions.map { ($0 - positions[0]) / step }
+  }
+
+  /// The distance of each label from the one before; `nil` where they differ.
+  private static func onlyDistance(_ labels: [Int]) -> Int? {
+    let distance = labels[1] - labels[0]
+    for index in labels.indices.dropFirst() where labels[index] - labels[index - 1] != distance {
+      return nil
+    }
+    return distance
   }
 
   private static func divisor(_ left: Int, _ right: Int) -> Int {

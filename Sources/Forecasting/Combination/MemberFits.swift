@@ -47,6 +47,8 @@ struct MemberFits {
     let horizon: Int
     let adjustment: SeasonalAdjustment
     let adjusted: [Double]
+    /// The series for harmonic regressions, where the caller has it.
+    let levelled: [Double]?
     /// The season modelled by states, and the indices it starts from; 1 without.
     let length: Int
     let additive: SeasonalIndices?
@@ -63,21 +65,29 @@ struct MemberFits {
   ///   - horizon: the number of periods ahead.
   ///   - parent: values of a series that this one is a part of, of the same periods; `nil` for none.
   ///   - supplied: what was forecast from more than the values, for as many periods or more.
+  ///   - known: the same values without their seasons; not looked at where there is a parent, whose
+  ///     seasons are others; `nil` to find them.
+  ///   - harmonics: the fit of the harmonic regression, where it was made beside others; `nil` to make
+  ///     it.
   /// - Returns: the forecasts, in the order of the members.
   mutating func forecasts(
     _ values: [Double], members: [EnsembleMember], horizon: Int, parent: [Double]? = nil,
-    supplied: [Double]? = nil
+    supplied: [Double]? = nil, known: AdjustedSeries? = nil, harmonics: FittedHarmonics?? = nil
   ) -> [[Double]] {
-    let adjustment = SeasonalAdjustment(
-      values, lengths: seasonLengths,
-      parent: parent.map { SeasonalAdjustment($0, lengths: seasonLengths) })
+    let known = parent == nil ? known : nil
+    let adjustment =
+      known?.adjustment
+      ?? SeasonalAdjustment(
+        values, lengths: seasonLengths,
+        parent: parent.map { SeasonalAdjustment($0, lengths: seasonLengths) })
     let isPositive = values.allSatisfy { $0 > 0 }
     let only = adjustment.parts.count == 1 ? adjustment.parts[0].indices.count : 1
     let length = only <= MemberFits.longestModelled ? only : 1
     let hasStates = members.contains { $0 == .exponentialSmoothing || $0 == .complexSmoothing }
     let origin = Origin(
       values: values, horizon: horizon, adjustment: adjustment,
-      adjusted: adjustment.adjusted(values), length: length,
+      adjusted: known?.adjusted ?? adjustment.adjusted(values),
+      levelled: members.contains(.harmonic) ? known?.levelled : nil, length: length,
       additive: hasStates
         ? SeasonalIndices(values, length: length, kind: .additive, isShrunk: false) : nil,
       multiplicative: hasStates && isPositive
@@ -93,7 +103,7 @@ struct MemberFits {
       case .complexSmoothing: complexSmoothed(origin)
       case .aggregatedSmoothing: aggregated(origin, isTheta: false)
       case .aggregatedTheta: aggregated(origin, isTheta: true)
-      case .harmonic: harmonic(origin)
+      case .harmonic: harmonic(origin, harmonics)
       case .seasonalNaive:
         SimpleForecasts.seasonalNaive(values, length: seasonLengths.last ?? 1, horizon: horizon)
       case .shortSeasonalNaive:
@@ -227,13 +237,16 @@ struct MemberFits {
       from: origin.values.count)
   }
 
-  private mutating func harmonic(_ origin: Origin) -> [Double] {
-    // A regression on slopes and waves cannot jump: what lies before a shift is raised to it. Where
-    // jumps follow one another within the reach of the rule, that is how the series is.
-    let changes = LevelChanges(origin.adjusted)
-    let areLevels = changes.shifts.count * 2 * LevelChanges.window <= origin.values.count
-    let values = areLevels ? changes.levelled(origin.values) : origin.values
-    let fit = FittedHarmonics(values, waves: waves, horizon: origin.horizon, bases: bases)
+  private mutating func harmonic(_ origin: Origin, _ made: FittedHarmonics??) -> [Double] {
+    let fit: FittedHarmonics?
+    if let made {
+      fit = made
+    } else {
+      let values =
+        origin.levelled
+        ?? AdjustedSeries.levelled(origin.values, by: LevelChanges(origin.adjusted))
+      fit = FittedHarmonics(values, waves: waves, horizon: origin.horizon, bases: bases)
+    }
     harmonicDeviation = fit?.deviation
     return fit?.forecast(horizon: origin.horizon) ?? theta(origin)
   }

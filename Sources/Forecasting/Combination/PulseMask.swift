@@ -9,6 +9,8 @@ struct PulseMask {
   let values: [Double]
   /// The periods of the pulses, ascending.
   let pulses: [Int]
+  /// The same series without its seasons, which the search for pulses needed.
+  let adjusted: AdjustedSeries
 
   /// One value in as many may be masked, and one in any case.
   private static let rarity = 100
@@ -19,31 +21,35 @@ struct PulseMask {
   /// out as well: pulses are taken one by one, the farthest first, and the season is found anew.
   init(_ values: [Double], seasonLengths: [Int]) {
     let most = max(1, values.count / PulseMask.rarity)
-    var rest = values
+    let original = AdjustedSeries(values, seasonLengths: seasonLengths)
+    var rest = original
     var found: [Int] = []
     while found.count <= most {
       let changes = PulseMask.changes(rest, seasonLengths)
-      let open = changes.pulses.indices.filter { !found.contains(changes.pulses[$0]) }
-      guard let farthest = open.max(by: { changes.sizes[$0] < changes.sizes[$1] }) else { break }
+      let others = changes.pulses.indices.filter { !found.contains(changes.pulses[$0]) }
+      guard let farthest = others.max(by: { changes.sizes[$0] < changes.sizes[$1] }) else { break }
       found.append(changes.pulses[farthest])
-      rest = values
-      for period in found { rest[period] = .nan }
-      rest = filled(rest, seasonLength: seasonLengths.first ?? 1)
+      var open = values
+      for period in found { open[period] = .nan }
+      rest = AdjustedSeries(
+        filled(open, seasonLength: seasonLengths.first ?? 1), seasonLengths: seasonLengths)
     }
     found.sort()
     let isException =
       found.count <= most && !PulseMask.recur(found, seasonLengths: seasonLengths)
     pulses = isException ? found : []
-    self.values = isException ? rest : values
+    adjusted = isException ? rest : original
+    self.values = adjusted.values
   }
 
   /// The jumps of a series without its seasons, which are found with all levels raised to the last:
   /// across a shift the moving average bends them.
-  private static func changes(_ values: [Double], _ seasonLengths: [Int]) -> LevelChanges {
-    let first = LevelChanges(
-      SeasonalAdjustment(values, lengths: seasonLengths).adjusted(values))
+  private static func changes(
+    _ series: AdjustedSeries, _ seasonLengths: [Int]
+  ) -> LevelChanges {
+    let first = series.changes
     guard !first.shifts.isEmpty, !seasonLengths.isEmpty else { return first }
-    let level = first.levelled(values)
+    let level = first.levelled(series.values)
     return LevelChanges(SeasonalAdjustment(level, lengths: seasonLengths).adjusted(level))
   }
 

@@ -53,15 +53,19 @@ package struct SeasonalIndices: Equatable, Sendable {
     var sums = [Double](repeating: 0, count: length)
     var squares = sums
     var counts = [Int](repeating: 0, count: length)
-    for index in values.indices where !trend[index].isNaN {
+    var position = -1
+    for index in values.indices {
+      // Counted on, since a division for each value would cost more than all else here.
+      position = position + 1 == length ? 0 : position + 1
+      if trend[index].isNaN { continue }
       let deviation: Double
       switch kind {
       case .additive: deviation = values[index] - trend[index]
       case .multiplicative: deviation = values[index] / trend[index]
       }
-      sums[index % length] += deviation
-      squares[index % length] += deviation * deviation
-      counts[index % length] += 1
+      sums[position] += deviation
+      squares[position] += deviation * deviation
+      counts[position] += 1
     }
     guard counts.allSatisfy({ $0 > 0 }) else { return nil }
     var means = sums.indices.map { sums[$0] / Double(counts[$0]) }
@@ -99,21 +103,31 @@ package struct SeasonalIndices: Equatable, Sendable {
 
   /// The series without its season.
   package func adjusted(_ values: [Double]) -> [Double] {
-    values.indices.map { period in
-      switch kind {
-      case .additive: values[period] - index(period)
-      case .multiplicative: values[period] / index(period)
-      }
+    switch kind {
+    case .additive: combined(values, from: 0) { $0 - $1 }
+    case .multiplicative: combined(values, from: 0) { $0 / $1 }
     }
   }
 
   /// Values of the periods from `first` on with the season put back.
   package func seasonal(_ values: [Double], from first: Int) -> [Double] {
-    values.indices.map { ahead in
-      switch kind {
-      case .additive: values[ahead] + index(first + ahead)
-      case .multiplicative: values[ahead] * index(first + ahead)
-      }
+    switch kind {
+    case .additive: combined(values, from: first) { $0 + $1 }
+    case .multiplicative: combined(values, from: first) { $0 * $1 }
+    }
+  }
+
+  /// Values of the periods from `first` on, each with its index.
+  @inline(__always)
+  private func combined(
+    _ values: [Double], from first: Int, _ combine: (Double, Double) -> Double
+  ) -> [Double] {
+    guard !values.isEmpty else { return [] }
+    var position = first % indices.count
+    return values.map { value in
+      let index = indices[position]
+      position = position + 1 == indices.count ? 0 : position + 1
+      return combine(value, index)
     }
   }
 }

@@ -15,22 +15,19 @@ struct HarmonicBasis: Sendable {
     let waves: [Double]
   }
 
-  /// One pair of penalties with what it leaves.
-  struct Choice: Sendable {
-    /// The inverse of `XᵀX` with the penalties on its diagonal.
-    let inverse: Matrix
-    /// The penalty of each column.
-    let penalties: [Double]
-    /// The degrees of freedom it leaves to the fit.
-    let freedom: Double
-  }
-
   /// One row per value.
   let training: Matrix
   /// One row per period ahead.
   let future: Matrix
-  /// The pairs, stronger penalties first.
-  let choices: [Choice]
+  /// The inverses of `XᵀX` with each pair of penalties on its diagonal, stronger penalties first.
+  ///
+  /// The first row of every pair comes before the second ones, so that the product with moments holds the
+  /// solutions for one coefficient side by side.
+  let inverses: Matrix
+  /// The penalties in the order of the rows of ``inverses``.
+  let penalties: [Double]
+  /// The degrees of freedom that each pair leaves to the fit.
+  let freedoms: [Double]
 
   /// The places at which the slope may change, at most.
   private static let changepoints = 12
@@ -94,22 +91,28 @@ struct HarmonicBasis: Sendable {
     training = try Matrix(columns: columns.map { Array($0[..<count]) })
     future = try Matrix(columns: columns.map { Array($0[count...]) })
     let gram = try training.gram()
-    var choices: [Choice] = []
+    var choices: [(inverse: Matrix, penalties: [Double])] = []
     for first in HarmonicBasis.slopePenalties {
       for second in lengths.isEmpty ? [0] : HarmonicBasis.wavePenalties {
         let penalties = zip(slope, wave).map { Double(count) * (first * $0 + second * $1) }
         var system = gram
         for column in penalties.indices { system[column, column] += penalties[column] }
-        let inverse = try CholeskyFactor(system).inverse()
-        // tr(S XᵀX) = p − tr(S D)
-        var freedom = Double(penalties.count)
-        for (column, share) in inverse.diagonal.enumerated() {
-          freedom -= share * penalties[column]
-        }
-        choices.append(Choice(inverse: inverse, penalties: penalties, freedom: freedom))
+        choices.append((try CholeskyFactor(system).inverse(), penalties))
       }
     }
-    self.choices = choices
+    freedoms = choices.map { choice in
+      // tr(S XᵀX) = p − tr(S D)
+      var freedom = Double(columns.count)
+      for (column, share) in choice.inverse.diagonal.enumerated() {
+        freedom -= share * choice.penalties[column]
+      }
+      return freedom
+    }
+    penalties = columns.indices.flatMap { row in choices.map { $0.penalties[row] } }
+    inverses = try Matrix(
+      columns: columns.indices.map { column in
+        columns.indices.flatMap { row in choices.map { $0.inverse[row, column] } }
+      })
   }
 }
 

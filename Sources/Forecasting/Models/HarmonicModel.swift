@@ -25,7 +25,7 @@ struct FittedHarmonics {
   private let forecasts: [Double]
 
   /// What a degree of freedom costs.
-  private static let costOfFreedom = 1.4
+  static let costOfFreedom = 1.4
   /// The largest order of the autoregression, and the values for each.
   private static let largestOrder = 14
   private static let valuesPerOrder = 10
@@ -34,96 +34,79 @@ struct FittedHarmonics {
 
   /// Fits values without gaps; `nil` where there are too few for a wave, or LAPACK fails.
   init?(_ values: [Double], waves: [Double], horizon: Int, bases: HarmonicBases) {
-    guard let shortest = waves.first, Double(values.count) >= max(12, 2 * shortest - 1),
+    let fits = FittedHarmonics.fits(
+      [values], waves: waves, horizon: horizon, bases: bases, width: 1)
+    guard let fit = fits[0] else { return nil }
+    self = fit
+  }
+
+  /// Fits several series of one length, each for itself, with products of matrices that hold all of
+  /// them (D-590).
+  ///
+  /// - Parameters:
+  ///   - series: values without gaps, as many of each.
+  ///   - waves: the lengths of the waves, ascending.
+  ///   - horizon: the number of periods ahead.
+  ///   - bases: what series of one shape share.
+  ///   - width: the number of series that the matrices are made for, at least those there are: the
+  ///     order in which a product is summed may depend on its size, and so does not on how many there
+  ///     are.
+  /// - Returns: the fits in the order of the series; `nil` as for one alone.
+  static func fits(
+    _ series: [[Double]], waves: [Double], horizon: Int, bases: HarmonicBases, width: Int
+  ) -> [FittedHarmonics?] {
+    let count = series.first?.count ?? 0
+    precondition(
+      series.count <= width && series.allSatisfy { $0.count == count }, "series of other shapes")
+    guard let shortest = waves.first, Double(count) >= max(12, 2 * shortest - 1),
       let basis = bases.basis(
-        HarmonicBasis.Shape(count: values.count, horizon: horizon, waves: waves))
-    else { return nil }
-    var best: (score: Double, fit: Fit, isLogarithmic: Bool)?
-    for isLogarithmic in [false, true] {
-      if isLogarithmic, !values.allSatisfy({ $0 > 0 }) { continue }
-      let image = isLogarithmic ? values.map { log($0) } : values
-      guard let fit = Fit(image, basis: basis) else { continue }
-      // The density of a value is that of its logarithm over the value.
-      let jacobian = isLogarithmic ? 2 * image.reduce(0, +) / Double(image.count) : 0
-      let score = log(max(fit.score, .leastNormalMagnitude)) + jacobian
-      if best.map({ score < $0.score }) ?? true { best = (score, fit, isLogarithmic) }
-    }
-    guard let best, let fitted = try? basis.training.times(best.fit.coefficients),
-      let ahead = try? basis.future.times(best.fit.coefficients)
-    else { return nil }
-    isLogarithmic = best.isLogarithmic
-    freedom = best.fit.freedom
-    let image = best.isLogarithmic ? values.map { log($0) } : values
-    let residuals = image.indices.map { image[$0] - best.fit.mean - fitted[$0] }
-    autoregression = FittedHarmonics.autoregression(residuals)
-    let square = residuals.reduce(0) { $0 + $1 * $1 } / Double(residuals.count)
+        HarmonicBasis.Shape(count: count, horizon: horizon, waves: waves)),
+      let fits = try? HarmonicBatch(series, basis: basis, width: width).fits()
+    else { return series.map { _ in nil } }
+    return fits
+  }
+
+  /// The rest of a fit, from its regression.
+  ///
+  /// - Parameters:
+  ///   - image: the image of the series with the chosen regression.
+  ///   - residuals: what the regression leaves of the image.
+  ///   - ahead: the regression in the periods ahead, less the mean.
+  init(_ image: HarmonicBatch.Image, residuals: [Double], ahead: [Double]) {
+    isLogarithmic = image.isLogarithmic
+    freedom = image.freedom
+    let products = laggedProducts(
+      residuals,
+      through: min(FittedHarmonics.largestOrder, residuals.count / FittedHarmonics.valuesPerOrder))
+    let autoregression = FittedHarmonics.autoregression(products, count: residuals.count)
+    self.autoregression = autoregression
     // An error on logarithms is a share of the level.
-    deviation = square.squareRoot() * (best.isLogarithmic ? exp(best.fit.mean) : 1)
-    var errors = residuals
-    let highest = (image.max() ?? 0) + FittedHarmonics.headroom
-    var forecasts: [Double] = []
-    for value in ahead {
+    deviation =
+      (products[0] / Double(residuals.count)).squareRoot()
+      * (image.isLogarithmic ? exp(image.mean) : 1)
+    var errors = Array(residuals.suffix(autoregression.count))
+    errors.reserveCapacity(errors.count + ahead.count)
+    let highest = image.highest + FittedHarmonics.headroom
+    forecasts = ahead.map { value in
       var error = 0.0
       for (lag, share) in autoregression.enumerated() {
         error += share * errors[errors.count - 1 - lag]
       }
       errors.append(error)
-      let sum = best.fit.mean + value + error
-      forecasts.append(best.isLogarithmic ? exp(min(sum, highest)) : sum)
+      let sum = image.mean + value + error
+      return image.isLogarithmic ? exp(min(sum, highest)) : sum
     }
-    self.forecasts = forecasts
   }
 
   /// The forecasts of the periods after the values, as many as were asked for.
   func forecast(horizon: Int) -> [Double] { Array(forecasts.prefix(horizon)) }
 
-  /// The best of a basis' penalties for a series.
-  private struct Fit {
-    let mean: Double
-    let coefficients: [Double]
-    let freedom: Double
-    let score: Double
-
-    init?(_ values: [Double], basis: HarmonicBasis) {
-      let count = Double(values.count)
-      let mean = values.reduce(0, +) / count
-      let centred = values.map { $0 - mean }
-      let square = centred.reduce(0) { $0 + $1 * $1 }
-      // What is left of equal values is rounding.
-      guard square > count * mean * mean * 1e-26,
-        let moments = try? basis.training.transposedTimes(centred)
-      else {
-        return nil
-      }
-      var best: (score: Double, coefficients: [Double], freedom: Double)?
-      for choice in basis.choices {
-        let left = count - FittedHarmonics.costOfFreedom * choice.freedom
-        guard left > 1, let coefficients = try? choice.inverse.times(moments) else { continue }
-        // |y − Xβ|² = y'y − m'β − β'Dβ at the penalised solution.
-        var residual = square
-        for column in moments.indices {
-          let value = coefficients[column]
-          residual -= value * (moments[column] + choice.penalties[column] * value)
-        }
-        let score = count * max(residual, square * 1e-14) / (left * left)
-        if best.map({ score < $0.score }) ?? true { best = (score, coefficients, choice.freedom) }
-      }
-      guard let best, best.score.isFinite else { return nil }
-      self.mean = mean
-      (score, coefficients, freedom) = best
-    }
-  }
-
-  /// The autoregression of residuals by the recursion of Levinson and Durbin.
-  private static func autoregression(_ residuals: [Double]) -> [Double] {
-    let count = residuals.count
-    let most = min(largestOrder, count / valuesPerOrder)
+  /// The autoregression of residuals by the recursion of Levinson and Durbin, from their sums of lagged
+  /// products.
+  private static func autoregression(_ products: [Double], count: Int) -> [Double] {
+    let most = products.count - 1
     guard most > 0 else { return [] }
-    let covariances = (0...most).map { lag -> Double in
-      var sum = 0.0
-      for index in lag..<count { sum += residuals[index] * residuals[index - lag] }
-      return sum / Double(count)
-    }
+    let covariances = products.map { $0 / Double(count) }
     guard covariances[0] > 0 else { return [] }
     var coefficients: [Double] = []
     var variance = covariances[0]
