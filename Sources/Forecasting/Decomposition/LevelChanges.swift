@@ -109,8 +109,8 @@ private func selectedValue(_ values: inout MutableSpan<Double>, _ place: Int) ->
       high = middle
       continue
     }
-    // Where few are below the pivot many may equal it.
-    if middle - low < (high - low) / 8 {
+    // Where few or none are below the pivot many may equal it, and one at least is taken off.
+    if middle - low <= (high - low) / 8 {
       let end = partition(&values, middle, high) { $0 <= pivot }
       if place < end { return pivot }
       low = end
