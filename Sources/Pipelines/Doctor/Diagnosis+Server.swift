@@ -79,14 +79,15 @@ extension Diagnosis {
         "statement_timeout is \(number("timeout") / 1_000) s, which a first extraction may exceed",
         fix: "ALTER ROLE \(quoteIdentifier(try side.role())) SET statement_timeout = 0;")
     }
-    // One holds the lock or the snapshot, the others work.
-    // A thread has one, and so has each stage that is at work beside others.
-    let needed = jobs + min(jobs, PipelineRunner.maximumStages)
+    // One holds the lock or the snapshot, each thread has one to work with, and in the target so has
+    // each stage that is at work beside others.
+    let stages = jobs > 1 && side.name == "target" ? min(jobs, PipelineRunner.maximumStages) : 0
+    let needed = jobs + 1 + stages
     if number("free") < needed {
       add(
         check, .warning,
         "\(max(0, number("free"))) connections are free, a run takes \(needed)",
-        fix: "almanac run nightly --jobs \(max(1, number("free") / 2))")
+        fix: "almanac run nightly --jobs \(max(1, (number("free") - 1) / 2))")
     }
     if side.name == "target", rows[0, "standby"] == "t" {
       add(

@@ -71,14 +71,14 @@ struct DataErasure {
         dataset, members, moved.filter { $0.dataset == dataset }, disguise, in: &manifest)
       counts.append((dataset, members.reduce(0) { $0 + $1.rows.count }))
     }
-    try directory.commitMaintenance(manifest)
     for dataset in manifest.datasets.keys {
       // They hold keys of bad rows, and digests that the name of a company goes into; without them
-      // everything is checked and computed again.
+      // everything is checked and computed again. Before the manifest: nobody looks for them afterwards.
       for memo in [ContractMemo.name, UsageMemo.name] {
         try FileSystem.removeTree("\(directory.path)/\(dataset)/\(memo)")
       }
     }
+    try directory.commitMaintenance(manifest)
     return counts
   }
 

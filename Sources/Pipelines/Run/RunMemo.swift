@@ -4,8 +4,8 @@ import Synchronization
 
 /// What the stages of a run find out once for all of them.
 ///
-/// Whoever asks first finds it out, and others wait for that: each lock is held for as long as it
-/// takes. They are taken in the order in which they stand here, if more than one is.
+/// Whoever asks first finds it out, and others wait for that, unless they are to end: each lock is held
+/// for as long as it takes. They are taken in the order in which they stand here, if more than one is.
 final class RunMemo: Sendable {
   /// The billing records up to an instant.
   struct Billing: Sendable {
@@ -27,4 +27,17 @@ final class RunMemo: Sendable {
   let billing = Mutex<Billing?>(nil)
   /// The zones of companies, once they were read.
   let zones = Mutex<OwnedZones?>(nil)
+
+  /// Finds something out where nobody has, or waits for whoever is about it.
+  ///
+  /// - Throws: what `body` throws; ``PipelineError`` where the stage that waits is to end.
+  static func once<Value: Sendable, Result: Sendable>(
+    _ memo: borrowing Mutex<Value>, _ body: (inout Value) throws -> Result
+  ) throws -> Result {
+    while true {
+      if let result = try memo.withLockIfAvailable({ try body(&$0) }) { return result }
+      try Interruption.check()
+      Interruption.pause(milliseconds: 2)
+    }
+  }
 }

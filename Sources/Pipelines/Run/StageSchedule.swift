@@ -60,6 +60,10 @@ final class StageSchedule: Sendable {
   private struct State {
     var progress: [Progress]
     var isStopped = false
+    /// The threads on their way to a stage.
+    var coming = 0
+    /// Whether a session was refused since a stage ended.
+    var lacksSessions = false
     var fatal: [any Error] = []
 
     var atWork: [StageScope] {
@@ -85,13 +89,15 @@ final class StageSchedule: Sendable {
     state = Mutex(State(progress: items.map { _ in .waiting }))
   }
 
-  /// The next stage that may begin, which counts as at work from now on; `nil` where none may now.
-  func next() -> Turn? {
+  /// Takes the next stage that may begin, which counts as at work from now on.
+  ///
+  /// - Parameter isComing: whether the thread that asks was on its way to a stage until now.
+  /// - Returns: the stage; `nil` where none may begin now.
+  func next(isComing: Bool = false) -> Turn? {
     state.withLock { state in
-      guard let index = ready(state) else {
-        budget.wantNone()
-        return nil
-      }
+      if isComing { state.coming -= 1 }
+      defer { settleWant(state) }
+      guard let index = ready(state).first else { return nil }
       let scope = StageScope(stage: items[index].stage.name, budget: budget)
       state.progress[index] = .atWork(scope)
       tell(state)
@@ -99,8 +105,30 @@ final class StageSchedule: Sendable {
     }
   }
 
-  /// Whether a stage may begin now.
-  var hasReady: Bool { state.withLock { ready($0) != nil } }
+  /// Whether there is a stage for one more thread, which counts as on its way from now on.
+  func expectThread() -> Bool {
+    state.withLock { state in
+      guard wantsThread(state) else { return false }
+      state.coming += 1
+      return true
+    }
+  }
+
+  /// Says that a thread that was expected does not come.
+  ///
+  /// - Parameter lacksSession: whether it got no session, which keeps others from trying until a
+  ///   stage has ended.
+  /// - Returns: whether that is news.
+  @discardableResult
+  func dismissThread(lacksSession: Bool = false) -> Bool {
+    state.withLock { state in
+      state.coming -= 1
+      let isNews = lacksSession && !state.lacksSessions
+      if lacksSession { state.lacksSessions = true }
+      settleWant(state)
+      return isNews
+    }
+  }
 
   /// Records that a stage is done.
   func finish(_ turn: Turn, _ report: RunReport.StageReport) {
@@ -113,7 +141,7 @@ final class StageSchedule: Sendable {
   func fail(_ turn: Turn, _ error: any Error) -> Bool {
     end(turn) { state in
       state.progress[turn.number - 1] = .failed(error)
-      guard turn.item.isContinued else {
+      guard turn.item.isContinued, !state.isStopped else {
         state.isStopped = true
         return false
       }
@@ -172,16 +200,27 @@ final class StageSchedule: Sendable {
     turn.scope.end()
     return state.withLock { state in
       let result = record(&state)
+      state.lacksSessions = false
       tell(state)
       return result
     }
   }
 
-  /// The first stage that may begin: all it reads from is done, and there is memory for it.
-  private func ready(_ state: State) -> Int? {
-    if state.isStopped { return nil }
+  /// Whether more stages may begin than threads are on their way.
+  private func wantsThread(_ state: State) -> Bool {
+    !state.lacksSessions && ready(state).count > state.coming
+  }
+
+  /// Has lent threads back only as long as a stage waits for one.
+  private func settleWant(_ state: State) {
+    if !wantsThread(state) { budget.wantNone() }
+  }
+
+  /// The stages that may begin: all they read from is done, and there is memory for each.
+  private func ready(_ state: State) -> [Int] {
+    if state.isStopped { return [] }
     let isAlone = state.atWork.isEmpty
-    return items.indices.first { index in
+    return items.indices.filter { index in
       guard case .waiting = state.progress[index],
         items[index].inputs.allSatisfy({ isDone($0, state) })
       else { return false }
@@ -226,8 +265,9 @@ final class StageSchedule: Sendable {
 }
 
 extension PipelineRunner {
-  /// The most stages that are at work at the same time: those that read what `check` lets through.
-  static let maximumStages = 4
+  /// The most stages that are at work at the same time: what reads what `check` lets through, and once
+  /// rollups are done what reads them.
+  static let maximumStages = 5
 
   /// Does the stages of a run, those that do not read from each other at the same time.
   ///
@@ -248,9 +288,15 @@ extension PipelineRunner {
     }
     let (fence, settings, branch) = (context.lock.fence, request.target, context.branching())
     let hire: @Sendable (ThreadCrew) -> Void = { crew in
-      while schedule.hasReady {
-        guard budget.takeForStage() else { return }
-        guard crew.recruit() else { return budget.give() }
+      while schedule.expectThread() {
+        guard budget.takeForStage() else {
+          schedule.dismissThread()
+          return
+        }
+        guard crew.recruit() else {
+          schedule.dismissThread()
+          return budget.give()
+        }
       }
     }
     ThreadCrew.work { crew in
@@ -260,11 +306,19 @@ extension PipelineRunner {
         crew.join()
       }
     } beside: { crew in
-      // Without a session of its own it leaves the stage to the others.
-      if let lock = try? RunLock(joining: fence, settings: settings) {
-        perform(schedule, in: branch(lock)) { hire(crew) }
+      // It may have been asked for by a thread of another stage, whose limit is not its own.
+      StageScope.$current.withValue(nil) {
+        do {
+          let lock = try RunLock(joining: fence, settings: settings)
+          perform(schedule, in: branch(lock), isComing: true) { hire(crew) }
+        } catch {
+          // It leaves the stage to the others.
+          if schedule.dismissThread(lacksSession: true) {
+            log(.warning, "no session for a further stage, others are waited for: \(error.words)")
+          }
+        }
+        budget.give()
       }
-      budget.give()
     }
     sampling.stop()
     try conclude(schedule.outcome, in: context, &attempt, &report)
@@ -289,15 +343,20 @@ extension PipelineRunner {
   /// - Parameters:
   ///   - schedule: the stages.
   ///   - context: what those on this thread work in.
+  ///   - isComing: whether the schedule expects this thread.
   ///   - hire: called when one has begun, for those that may begin beside it.
-  private func perform(_ schedule: StageSchedule, in context: RunContext, hire: () -> Void) {
+  private func perform(
+    _ schedule: StageSchedule, in context: RunContext, isComing: Bool = false, hire: () -> Void
+  ) {
+    var isComing = isComing
     while true {
       do {
         try Interruption.check()
       } catch {
         return schedule.stop(error)
       }
-      guard let turn = schedule.next() else { return }
+      guard let turn = schedule.next(isComing: isComing) else { return }
+      isComing = false
       hire()
       StageScope.$current.withValue(turn.scope) {
         do {
@@ -361,8 +420,11 @@ extension PipelineRunner {
           name, sequence: number, reason: "it reads what \(input) writes, which was not done")
       }
     }
-    let decisive = RunAttempt.decisive(outcome.failed)
-    guard let error = outcome.fatal.first ?? decisive?.error else { return }
+    // A signal and a lost lock come first; that a failure could not be recorded changes nothing.
+    let decisive =
+      outcome.failed.first { !leavesRunAlive($0.error) } ?? RunAttempt.decisive(outcome.failed)
+    let ending = outcome.fatal.first { !leavesRunAlive($0) }
+    guard let error = ending ?? decisive?.error ?? outcome.fatal.first else { return }
     var position = RunPosition(run: context.run.description)
     position.endedBy = decisive?.name
     follow(position)

@@ -97,7 +97,7 @@ extension RunContext {
   /// - Throws: what ``Project/zones(of:in:_:find:)`` throws.
   package func zones() throws -> CompanyZones {
     guard pipeline.countsCompanyDays else { return CompanyZones(zone) }
-    return try memo.zones.withLock { zones in
+    return try RunMemo.once(memo.zones) { zones in
       if let zones { return zones.zones }
       let found = try project.zones(
         of: pipeline, in: directory.manifest, directory.reader, find: findZone)

@@ -59,7 +59,7 @@ extension RunContext {
     _ settings: LedgerSettings, through date: CalendarDate
   ) throws -> BillingRecords {
     let end = end(of: date)
-    return try memo.billing.withLock { billing in
+    return try RunMemo.once(memo.billing) { billing in
       if let known = billing, known.settings == settings, known.end == end {
         return known.records
       }

@@ -1,4 +1,5 @@
 import Files
+import Synchronization
 
 /// The parts of a data directory that somebody found damaged, in a file beside the manifest.
 ///
@@ -22,13 +23,18 @@ package struct DamageList {
     return Set(text.split(separator: "\n").map(String.init)).sorted()
   }
 
+  /// One stage at a time adds to it.
+  private static let adding = Mutex(())
+
   /// Adds the paths of parts.
   package func add(_ paths: [String]) throws {
-    let known = try self.paths()
-    let all = Set(known + paths).sorted()
-    if all == known { return }
-    let text = all.map { $0 + "\n" }.joined()
-    try FileSystem.writeAtomically(Array(text.utf8), to: file)
+    try DamageList.adding.withLock { _ in
+      let known = try self.paths()
+      let all = Set(known + paths).sorted()
+      if all == known { return }
+      let text = all.map { $0 + "\n" }.joined()
+      try FileSystem.writeAtomically(Array(text.utf8), to: file)
+    }
   }
 
   /// Forgets everything; no file is fine.

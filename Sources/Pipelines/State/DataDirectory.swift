@@ -159,6 +159,7 @@ package final class DataDirectory: Sendable {
     for dataset in try FileSystem.list(path) {
       let datasetPath = path + "/" + dataset
       guard try FileSystem.isDirectory(datasetPath) else { continue }
+      _ = try FileSystem.removeTemporaries(in: datasetPath)
       for entry in try FileSystem.list(datasetPath) {
         let entryPath = datasetPath + "/" + entry
         if try FileSystem.isDirectory(entryPath) {

@@ -73,12 +73,11 @@ struct StageScheduleTests {
     // The pipeline's order, whatever the order of their ends.
     #expect(schedule.outcome.done.map(\.name) == StageKind.allCases.map(\.rawValue))
     #expect(schedule.outcome.failed.isEmpty && schedule.outcome.left.isEmpty)
-    let widest = waves.map(\.count).max()
-    #expect(widest == PipelineRunner.maximumStages)
   }
 
   @Test("never has a stage at work beside one that it reads from, in any order of ends")
   func anyOrder() throws {
+    var widest = 0
     for seed in UInt64(0)..<200 {
       var random = SplitMix64(seed: seed)
       let (schedule, _) = Place().schedule()
@@ -94,12 +93,14 @@ struct StageScheduleTests {
         for turn in atWork {
           #expect(done.isSuperset(of: turn.item.inputs), "seed \(seed), \(turn.item.kind)")
         }
+        widest = max(widest, atWork.count)
         let turn = atWork.remove(at: Int(random.next() % UInt64(atWork.count)))
         schedule.finish(turn, Self.report(turn))
         done.insert(turn.item.kind)
       }
       #expect(done.count == StageKind.allCases.count, "seed \(seed)")
     }
+    #expect(widest == PipelineRunner.maximumStages)
   }
 
   @Test("skips what reads from a failed stage, and does the rest")
@@ -143,9 +144,42 @@ struct StageScheduleTests {
     let (schedule, _) = Place().schedule()
     let turn = try #require(schedule.next())
     schedule.stop(PipelineError.interrupted(.terminate), during: turn)
-    #expect(schedule.next() == nil && !schedule.hasReady)
+    #expect(schedule.next() == nil && !schedule.expectThread())
     #expect(schedule.outcome.failed.map(\.name) == ["extract"])
     #expect(schedule.outcome.fatal.count == 1)
+  }
+
+  @Test("expects one thread for each stage that may begin, and none while sessions are refused")
+  func threads() throws {
+    let (schedule, budget) = Place().schedule(
+      [.rollup, .metrics, .cohorts], threads: 2)
+    let first = try #require(schedule.next())
+    #expect(schedule.expectThread() && schedule.expectThread() && !schedule.expectThread())
+    // Both are on their way; the budget has one thread for them.
+    #expect(budget.takeForStage() && !budget.takeForStage())
+    #expect(budget.isWanted)
+    schedule.dismissThread()
+    #expect(budget.isWanted, "one stage still has nobody")
+    let second = try #require(schedule.next(isComing: true))
+    #expect(budget.isWanted && schedule.expectThread())
+    #expect(schedule.dismissThread(lacksSession: true))
+    #expect(!budget.isWanted && !schedule.expectThread())
+    schedule.finish(second, Self.report(second))
+    #expect(schedule.expectThread() && !schedule.expectThread())
+    #expect(schedule.next(isComing: true)?.item.kind == .cohorts)
+    #expect(!schedule.expectThread() && !budget.isWanted)
+    schedule.finish(first, Self.report(first))
+  }
+
+  @Test("says of a failure beside one that stops the run that nothing goes on")
+  func stoppingTwice() throws {
+    let (schedule, _) = Place().schedule(
+      [.rollup, .metrics, .anomalies, .usage], stopping: [.rollup])
+    let turns = begin(schedule)
+    #expect(!schedule.fail(turns[0], Failure()))
+    #expect(!schedule.fail(turns[1], Failure()))
+    #expect(schedule.outcome.skipped.isEmpty)
+    #expect(schedule.outcome.failed.map(\.name) == ["rollup", "metrics"])
   }
 
   @Test("holds a stage back for which there is no memory, unless it is alone")
@@ -241,6 +275,21 @@ struct ThreadBudgetTests {
     budget.wantNone()
     for _ in 1..<threads { #expect(budget.takeForPart()) }
     #expect(!budget.takeForPart())
+  }
+
+  @Test("find out once what several ask for, and need not wait where they are to end")
+  func memo() throws {
+    let memo = Mutex<Int?>(nil)
+    let budget = ThreadBudget(threads: 4, memory: .max) { 0 }
+    let scope = StageScope(stage: "slow", budget: budget)
+    #expect(scope.stop(.timedOut(stage: "slow", seconds: 1)))
+    try RunMemo.once(memo) { value in
+      value = 7
+      StageScope.$current.withValue(scope) {
+        #expect(throws: PipelineError.self) { try RunMemo.once(memo) { $0 } }
+      }
+    }
+    #expect(try RunMemo.once(memo) { $0 } == 7)
   }
 
   @Test("begin no further piece of a stage whose time is over, and go on with others")
