@@ -10,14 +10,9 @@ package enum RadixOrder {
   static func sort(_ rows: inout [UInt32], by keys: [UInt64]) {
     precondition(rows.allSatisfy { Int($0) < keys.count }, "a row without a key")
     let shifts = digits(of: keys)
-    if shifts.isEmpty { return }
-    var source = rows
-    var target = rows
-    for shift in shifts {
-      unsafe pass(source, by: keys, shift, to: &target)
-      swap(&source, &target)
+    unsafe keys.withUnsafeBufferPointer { keys in
+      unsafe sort(&rows, by: shifts) { row in unsafe keys[Int(row)] }
     }
-    rows = source
   }
 
   /// Sorts numbers, ascending.
@@ -28,16 +23,34 @@ package enum RadixOrder {
       numbers.sort()
       return
     }
-    let shifts = digits(of: numbers)
+    unsafe sort(&numbers, by: digits(of: numbers)) { $0 }
+  }
+
+  /// Sorts numbers, ascending, and takes out repetitions; see ``sort(_:)``.
+  package static func sortUnique(_ numbers: inout [UInt64]) {
+    sort(&numbers)
+    var kept = 0
+    for index in numbers.indices where index == 0 || numbers[index] != numbers[kept - 1] {
+      numbers[kept] = numbers[index]
+      kept += 1
+    }
+    numbers.removeLast(numbers.count - kept)
+  }
+
+  /// Sorts by the digits, which begin at `shifts`, of the number that each element stands for.
+  @inline(__always)
+  @unsafe private static func sort<Element>(
+    _ elements: inout [Element], by shifts: [UInt64], number: (Element) -> UInt64
+  ) {
     if shifts.isEmpty { return }
-    var source = numbers
-    numbers = []
+    var source = elements
+    elements = []
     var target = source
     for shift in shifts {
-      unsafe pass(source, shift, to: &target)
+      unsafe pass(source, shift, to: &target, number: number)
       swap(&source, &target)
     }
-    numbers = source
+    elements = source
   }
 
   /// Where the digits begin that are not the same in all numbers, the lowest first.
@@ -53,48 +66,17 @@ package enum RadixOrder {
     return shifts
   }
 
-  /// Sorts rows by one digit; every row has a key, and `target` as many rows as `source`.
-  @unsafe private static func pass(
-    _ source: [UInt32], by keys: [UInt64], _ shift: UInt64, to target: inout [UInt32]
-  ) {
-    let mask = UInt64(digitCount - 1)
-    unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: digitCount) { places in
-      unsafe places.initialize(repeating: 0)
-      unsafe keys.withUnsafeBufferPointer { keys in
-        unsafe source.withUnsafeBufferPointer { source in
-          for position in 0..<source.count {
-            let key = unsafe keys[Int(source[position])]
-            unsafe places[Int(key &>> shift & mask)] += 1
-          }
-          var start = 0
-          for digit in 0..<digitCount {
-            let count = unsafe places[digit]
-            unsafe places[digit] = start
-            start += count
-          }
-          unsafe target.withUnsafeMutableBufferPointer { target in
-            for position in 0..<source.count {
-              let row = unsafe source[position]
-              let digit = unsafe Int(keys[Int(row)] &>> shift & mask)
-              unsafe target[places[digit]] = row
-              unsafe places[digit] += 1
-            }
-          }
-        }
-      }
-    }
-  }
-
-  /// Sorts numbers by one digit; `target` has as many as `source`.
-  @unsafe private static func pass(
-    _ source: [UInt64], _ shift: UInt64, to target: inout [UInt64]
+  /// Sorts by one digit of the number that each element stands for; `target` has as many as `source`.
+  @inline(__always)
+  @unsafe private static func pass<Element>(
+    _ source: [Element], _ shift: UInt64, to target: inout [Element], number: (Element) -> UInt64
   ) {
     let mask = UInt64(digitCount - 1)
     unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: digitCount) { places in
       unsafe places.initialize(repeating: 0)
       unsafe source.withUnsafeBufferPointer { source in
         for position in 0..<source.count {
-          unsafe places[Int(source[position] &>> shift & mask)] += 1
+          unsafe places[Int(number(source[position]) &>> shift & mask)] += 1
         }
         var start = 0
         for digit in 0..<digitCount {
@@ -104,9 +86,9 @@ package enum RadixOrder {
         }
         unsafe target.withUnsafeMutableBufferPointer { target in
           for position in 0..<source.count {
-            let number = unsafe source[position]
-            let digit = Int(number &>> shift & mask)
-            unsafe target[places[digit]] = number
+            let element = unsafe source[position]
+            let digit = Int(number(element) &>> shift & mask)
+            unsafe target[places[digit]] = element
             unsafe places[digit] += 1
           }
         }

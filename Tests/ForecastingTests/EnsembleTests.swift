@@ -187,3 +187,13 @@ struct SeasonalIndicesTests {
     #expect(isClose(filled(values, seasonLength: 4)[9], 95, absolute: 1))
   }
 }
+
+/// The second halves of all series of one group, in the same order; `nil` where a series failed.
+private func withIntervals(
+  _ ensembles: [SeriesEnsemble?], levels: [Double], horizon: Int
+) -> [SeriesForecast?] {
+  let pool = PooledIntervals(ensembles.compactMap { $0?.0 }, levels: levels, horizon: horizon)
+  return ensembles.map { entry in
+    entry.map { withIntervals($0, pool: pool, levels: levels, horizon: horizon) }
+  }
+}

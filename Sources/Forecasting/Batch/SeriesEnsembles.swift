@@ -60,6 +60,9 @@ package func seriesEnsembles(
   }
 }
 
+/// The origins of a series of many seasons.
+private let manySeasonsOrigins = 4
+
 /// What a series is combined of.
 private struct SeriesPlan {
   var settings: EnsembleSettings

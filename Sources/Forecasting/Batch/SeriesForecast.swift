@@ -70,34 +70,13 @@ enum SeriesKind: Equatable {
   }
 }
 
-/// The origins of a series of many seasons.
-let manySeasonsOrigins = 4
-
 /// Three origins where a hundred series or more share their errors, up to twelve where a series
 /// is alone.
 func originCount(poolSize: Int, settings: EnsembleSettings) -> Int {
   min(12, max(settings.origins, 100 / max(1, poolSize)))
 }
 
-/// The second half: intervals from the pooled errors.
-///
-/// - Parameters:
-///   - ensembles: the first halves of all series of one group; `nil` where a series failed.
-///   - levels: ascending, each between 0 and 1.
-///   - horizon: the number of periods ahead.
-/// - Returns: the whole forecasts, in the same order.
-package func withIntervals(
-  _ ensembles: [SeriesEnsemble?], levels: [Double],
-  horizon: Int
-) -> [SeriesForecast?] {
-  let pool = PooledIntervals(
-    ensembles.compactMap { $0?.0 }, levels: levels, horizon: horizon)
-  return ensembles.map { entry in
-    entry.map { withIntervals($0, pool: pool, levels: levels, horizon: horizon) }
-  }
-}
-
-/// The second half for one series.
+/// The second half for one series: intervals from the pooled errors.
 ///
 /// - Parameters:
 ///   - entry: the first half.

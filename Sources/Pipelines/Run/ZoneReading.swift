@@ -1,6 +1,5 @@
 package import AlmanacCore
 import Columns
-import Synchronization
 
 /// The zones of a pipeline, and what its companies' own left to be wished for.
 package struct OwnedZones: Sendable, Equatable {

@@ -2,7 +2,6 @@ import AlmanacCore
 import Billing
 import Codecs
 import Columns
-import Synchronization
 
 /// The billing records of a run, read once for all stages that need them.
 struct BillingRecords {

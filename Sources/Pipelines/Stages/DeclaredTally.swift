@@ -142,7 +142,7 @@ struct DeclaredTally {
       }
       collected.sums[place.bits, default: 0] += value
     }
-    if collected.sightings.count > 4_000_000 { collected.compact() }
+    if collected.sightings.count > 4_000_000 { RadixOrder.sortUnique(&collected.sightings) }
   }
 
   /// What a row adds to a sum; `nil` for nothing.
@@ -288,7 +288,7 @@ extension DeclaredTally {
     _ byMonth: inout [CalendarDate: [MetricTableRow]]
   ) {
     var collected = collected
-    collected.compact()
+    RadixOrder.sortUnique(&collected.sightings)
     let window = collected.metric.windowDays
     let length = days.count
     // Changes from day to day of how many are seen, for each company and, at the end, for all.
@@ -359,19 +359,6 @@ extension DeclaredTally {
         }
       }
     }
-  }
-}
-
-extension DeclaredTally.Collected {
-  /// Each sighting once, in order.
-  fileprivate mutating func compact() {
-    RadixOrder.sort(&sightings)
-    var kept = 0
-    for index in sightings.indices where index == 0 || sightings[index] != sightings[kept - 1] {
-      sightings[kept] = sightings[index]
-      kept += 1
-    }
-    sightings.removeLast(sightings.count - kept)
   }
 }
 

@@ -3,7 +3,6 @@ import Codecs
 import Columns
 import Forecasting
 import Predictions
-import Synchronization
 
 /// Fits the models and records each version with its scores and what its gate decided.
 package struct FitStage: Stage {
@@ -49,7 +48,7 @@ extension RunContext {
   ///
   /// Fitting is a pure function of the data and the definition, so both are the same.
   func fit(_ model: ModelDefinition) throws -> FittedModel {
-    try memo.fits.withLock { fits in
+    try RunMemo.once(memo.fits) { fits in
       if let known = fits[model.name] { return known }
       let fitted = try model.fit == .ensemble ? fitScopes(model) : fitTotal(model)
       fits[model.name] = fitted

@@ -3,7 +3,6 @@ import Columns
 import Documents
 import Postgres
 import Predictions
-import Synchronization
 
 extension RunContext {
   /// The fitted model, from the fit stage of this run or fitted now.
@@ -11,7 +10,7 @@ extension RunContext {
   /// Fitting is a pure function of the data and the definition, and a champion that met it once is
   /// met with the same result, so both are the same.
   func fit(_ model: RiskDefinition) throws -> FittedRisk {
-    try memo.riskFits.withLock { fits in
+    try RunMemo.once(memo.riskFits) { fits in
       if let known = fits[model.name] { return known }
       let reading = try riskReading(model)
       let fitted = try meetChampion(

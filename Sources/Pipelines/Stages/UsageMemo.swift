@@ -1,7 +1,6 @@
 import AlmanacCore
 import Billing
 import Codecs
-import Files
 
 /// From what the periods of each month were computed that a target holds, so that of a month only the
 /// periods are computed again whose days changed (DECISIONS.md, D-611).
@@ -28,15 +27,12 @@ struct UsageMemo {
   /// The bytes of a mark.
   static let markSize = 16
 
-  private static let magic = Array("ALMUSAG1".utf8)
-  private static let digestSize = 32
+  private static let form = "ALMUSAG1"
 
   /// The memo of a dataset of events; empty if there is none, or if it is damaged.
   init(dataset: String, in directory: String) {
     path = "\(directory)/\(dataset)/\(UsageMemo.name)"
-    if (try? FileSystem.exists(path)) == true, let bytes = try? FileSystem.read(path) {
-      months = UsageMemo.decode(bytes) ?? [:]
-    }
+    months = MemoFile.read(path, form: UsageMemo.form).flatMap { UsageMemo.decode($0) } ?? [:]
   }
 
   /// The periods of a month that were written with an input; none where that is not known.
@@ -46,10 +42,7 @@ struct UsageMemo {
   }
 
   /// Replaces what is known by the months of a run.
-  ///
-  /// It only saves time, so a disk that does not take it is no reason to stop.
   func write(_ months: [UsageMonth]) {
-    guard (try? FileSystem.isDirectory(FileSystem.directory(of: path))) == true else { return }
     var content: [UInt8] = []
     for month in months {
       content += Words.bytes(of: [
@@ -59,16 +52,11 @@ struct UsageMemo {
       content += month.entry.inputs.utf8
       for mark in month.marks { content += mark }
     }
-    let file = UsageMemo.magic + SHA256.digest(of: content) + content
-    if (try? FileSystem.exists(path)) == true, (try? FileSystem.read(path)) == file { return }
-    try? FileSystem.writeAtomically(file, to: path)
+    if MemoFile.read(path, form: UsageMemo.form) == content { return }
+    MemoFile.write(content, to: path, form: UsageMemo.form)
   }
 
-  private static func decode(_ file: [UInt8]) -> [CalendarDate: Month]? {
-    let start = magic.count + digestSize
-    guard file.count >= start, file.starts(with: magic) else { return nil }
-    let content = Array(file[start...])
-    guard file[magic.count..<start].elementsEqual(SHA256.digest(of: content)) else { return nil }
+  private static func decode(_ content: [UInt8]) -> [CalendarDate: Month]? {
     var months: [CalendarDate: Month] = [:]
     var rest = content[...]
     while rest.count >= 12 {

@@ -171,13 +171,7 @@ struct UsageTally: Sendable {
 
   /// Takes out repetitions.
   private mutating func compact() {
-    RadixOrder.sort(&sightings)
-    var kept = 0
-    for index in sightings.indices where index == 0 || sightings[index] != sightings[kept - 1] {
-      sightings[kept] = sightings[index]
-      kept += 1
-    }
-    sightings.removeLast(sightings.count - kept)
-    nextCompaction = max(UsageTally.maximumSightings, 2 * kept)
+    RadixOrder.sortUnique(&sightings)
+    nextCompaction = max(UsageTally.maximumSightings, 2 * sightings.count)
   }
 }

@@ -28,7 +28,7 @@ package final class DataDirectory: Sendable {
   /// The rows that repeat others, as far as they were looked for.
   private let repeatedRows = RepeatedRowsMemo()
 
-  private static let manifestName = "manifest.json"
+  static let manifestName = "manifest.json"
   private static let identityName = "directory-id"
 
   /// Opens a folder, creating it when it is missing, and locks it against other programs.
@@ -53,23 +53,16 @@ package final class DataDirectory: Sendable {
       }
     }
     let manifestPath = path + "/" + DataDirectory.manifestName
-    var found: Manifest?
+    var found: (manifest: Manifest, digest: String)?
     if try FileSystem.exists(manifestPath) {
-      let bytes = try FileSystem.read(manifestPath)
-      // The form of a newer manifest is unknown, so its version is read first.
-      if let version = Manifest.version(of: bytes), version > Manifest.currentVersion {
-        throw PipelineError.newerManifest(path: manifestPath, version: version)
-      }
-      found = Manifest.decode(bytes)
-      // Rows that the source no longer has are in files that only the manifest makes sense of.
-      guard found != nil else { throw DataDirectoryError.unreadableManifest(path: path) }
+      found = try DataDirectoryReading.readManifest(of: path)
     }
-    if let known = found, let identity, known.directoryID != identity.description {
+    if let known = found, let identity, known.manifest.directoryID != identity.description {
       notices.append("\(manifestPath) belongs to another folder; everything is extracted again")
       found = nil
     }
     // A manifest that is whole says itself whose it is.
-    if identity == nil, let known = found.flatMap({ UUIDValue($0.directoryID) }) {
+    if identity == nil, let known = found.flatMap({ UUIDValue($0.manifest.directoryID) }) {
       try FileSystem.writeAtomically(Array("\(known)\n".utf8), to: identityPath)
       identity = known
     }
@@ -83,9 +76,9 @@ package final class DataDirectory: Sendable {
     }
     let settled = identity ?? .zero
     self.identity = settled
-    foundDigest = try found?.digest()
-    extractedDigest = found?.maintainedFrom ?? foundDigest
-    current = Mutex(found ?? Manifest(directoryID: settled.description))
+    foundDigest = found?.digest
+    extractedDigest = found?.manifest.maintainedFrom ?? foundDigest
+    current = Mutex(found?.manifest ?? Manifest(directoryID: settled.description))
     self.notices = notices
   }
 
@@ -98,16 +91,16 @@ package final class DataDirectory: Sendable {
     self.path = path
     lock = nil
     var notices: [String] = []
-    var found: Manifest?
+    var found: DataDirectoryReading?
     if try FileSystem.exists(path + "/" + DataDirectory.manifestName) {
       let reading = try DataDirectoryReading(path: path)
       notices += reading.notice.map { [$0] } ?? []
-      found = reading.notice == nil ? reading.manifest : nil
+      found = reading.notice == nil ? reading : nil
     }
-    identity = found.flatMap { UUIDValue($0.directoryID) } ?? .zero
-    foundDigest = try found?.digest()
-    extractedDigest = found?.maintainedFrom ?? foundDigest
-    current = Mutex(found ?? Manifest(directoryID: UUIDValue.zero.description))
+    identity = found.flatMap { UUIDValue($0.manifest.directoryID) } ?? .zero
+    foundDigest = found?.digest
+    extractedDigest = found?.manifest.maintainedFrom ?? foundDigest
+    current = Mutex(found?.manifest ?? Manifest(directoryID: UUIDValue.zero.description))
     self.notices = notices
   }
 

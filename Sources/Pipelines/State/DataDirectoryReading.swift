@@ -1,4 +1,5 @@
 package import AlmanacCore
+import Codecs
 package import Columns
 import Files
 package import Parquet
@@ -11,6 +12,8 @@ package struct DataDirectoryReading: Sendable {
   package let path: String
   /// What the folder holds.
   package let manifest: Manifest
+  /// The digest of the manifest's file.
+  let digest: String
   /// What was noticed on opening, in words.
   package let notice: String?
 
@@ -18,20 +21,14 @@ package struct DataDirectoryReading: Sendable {
   ///
   /// - Throws: ``DataDirectoryError``, or ``PipelineError/newerManifest(path:version:)``.
   package init(path: String) throws {
-    let manifestPath = path + "/manifest.json"
+    let manifestPath = path + "/" + DataDirectory.manifestName
     guard try FileSystem.isDirectory(path) else {
       throw DataDirectoryError.missingFolder(path: path)
     }
     guard try FileSystem.exists(manifestPath) else {
       throw DataDirectoryError.missingManifest(path: path)
     }
-    let bytes = try FileSystem.read(manifestPath)
-    if let version = Manifest.version(of: bytes), version > Manifest.currentVersion {
-      throw PipelineError.newerManifest(path: manifestPath, version: version)
-    }
-    guard let manifest = Manifest.decode(bytes) else {
-      throw DataDirectoryError.unreadableManifest(path: path)
-    }
+    let (manifest, digest) = try DataDirectoryReading.readManifest(of: path)
     let identityPath = path + "/directory-id"
     let identity =
       try FileSystem.exists(identityPath)
@@ -39,10 +36,31 @@ package struct DataDirectoryReading: Sendable {
       : nil
     self.path = path
     self.manifest = manifest
+    self.digest = digest
     notice =
       identity?.description == manifest.directoryID
       ? nil
       : "\(manifestPath) belongs to another folder; the next run extracts everything again"
+  }
+
+  /// Reads the manifest of a folder that has one.
+  ///
+  /// - Returns: the manifest, and the SHA-256 of its file in hexadecimal.
+  /// - Throws: ``PipelineError/newerManifest(path:version:)``,
+  ///   ``DataDirectoryError/unreadableManifest(path:)``, `FileError`.
+  static func readManifest(of path: String) throws -> (manifest: Manifest, digest: String) {
+    let manifestPath = path + "/" + DataDirectory.manifestName
+    let bytes = try FileSystem.read(manifestPath)
+    let manifest = Manifest.decode(bytes)
+    // The form of a newer manifest is unknown, but it says its version.
+    if let version = manifest?.version ?? Manifest.version(of: bytes),
+      version > Manifest.currentVersion
+    {
+      throw PipelineError.newerManifest(path: manifestPath, version: version)
+    }
+    // Rows that the source no longer has are in files that only the manifest makes sense of.
+    guard let manifest else { throw DataDirectoryError.unreadableManifest(path: path) }
+    return (manifest, SHA256.hexadecimalDigest(of: bytes))
   }
 
   /// What the manifest says of each dataset, ordered by name.

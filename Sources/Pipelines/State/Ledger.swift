@@ -132,24 +132,22 @@ package struct Ledger {
 
   /// Records that a stage ended well, and by how many bytes the process grew at the most meanwhile.
   package func finishStage(_ stage: String, _ outcome: StageOutcome, memory: Int? = nil) throws {
-    try lock.write { connection in
-      try finishStage(stage, outcome, on: connection)
-      try connection.run(
-        "UPDATE almanac.stage_runs SET memory_bytes = $3 WHERE run_id = $1 AND stage = $2",
-        [run.description, stage, memory.map(String.init)])
-    }
+    try lock.write { try finishStage(stage, outcome, memory: memory, on: $0) }
   }
 
-  /// Records that a stage ended well, within a transaction that passed the fence.
-  func finishStage(_ stage: String, _ outcome: StageOutcome, on connection: Connection) throws {
+  /// The same within a transaction that passed the fence.
+  func finishStage(
+    _ stage: String, _ outcome: StageOutcome, memory: Int? = nil, on connection: Connection
+  ) throws {
     try connection.run(
       """
       UPDATE almanac.stage_runs SET status = 'succeeded', finished_at = now(), rows_in = $3,
-        rows_out = $4, bytes = $5, detail = $6 WHERE run_id = $1 AND stage = $2
+        rows_out = $4, bytes = $5, detail = $6, memory_bytes = $7
+      WHERE run_id = $1 AND stage = $2
       """,
       [
         run.description, stage, String(outcome.rowsIn), String(outcome.rowsOut),
-        String(outcome.bytes), outcome.detailJSON,
+        String(outcome.bytes), outcome.detailJSON, memory.map(String.init),
       ])
   }
 

@@ -141,37 +141,22 @@ package struct Manifest: Codable, Equatable, Sendable {
   package static let plainVersion = 2
 
   /// The version the file was written in.
-  package var version = Manifest.plainVersion { didSet { stored.digest = nil } }
+  package var version = Manifest.plainVersion
   /// The identity of the data directory, as in its `directory-id` file.
-  package var directoryID: String { didSet { stored.digest = nil } }
+  package var directoryID: String
   /// The datasets by name.
-  package var datasets: [String: Dataset] = [:] { didSet { stored.digest = nil } }
+  package var datasets: [String: Dataset] = [:]
   /// The loads that have not ended, by dataset.
-  package var loads: [String: Load]? { didSet { stored.digest = nil } }
+  package var loads: [String: Load]?
   /// Rows whose companies, or users that were their keys, were forgotten, by dataset: they count, and
   /// are not compared with the source (DECISIONS.md, D-557).
-  package var apart: [String: Dataset]? { didSet { stored.digest = nil } }
+  package var apart: [String: Dataset]?
   /// Who was forgotten: nothing of them is read again.
-  package var forgotten: [Forgotten]? { didSet { stored.digest = nil } }
+  package var forgotten: [Forgotten]?
   /// What stands for forgotten companies: nothing is predicted for them.
-  package var standIns: [String]? { didSet { stored.digest = nil } }
+  package var standIns: [String]?
   /// The digest of the manifest that the last extraction left, where commands changed it since.
-  package var maintainedFrom: String? { didSet { stored.digest = nil } }
-
-  /// The digest of the file that the manifest was read from, as long as nothing was changed: the
-  /// manifest of a large directory takes longer to encode than all else that a night without work does.
-  private var stored = StoredDigest()
-
-  private struct StoredDigest: Equatable, Sendable {
-    var digest: String?
-
-    /// It is no part of what a manifest says.
-    static func == (left: StoredDigest, right: StoredDigest) -> Bool { true }
-  }
-
-  private enum CodingKeys: CodingKey {
-    case version, directoryID, datasets, loads, apart, forgotten, standIns, maintainedFrom
-  }
+  package var maintainedFrom: String?
 
   /// A manifest of an empty directory.
   package init(directoryID: String) {
@@ -187,50 +172,20 @@ package struct Manifest: Codable, Equatable, Sendable {
 
   /// Reads a manifest, or `nil` if the bytes are none.
   package static func decode(_ bytes: [UInt8]) -> Manifest? {
-    var manifest = try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
-    manifest?.stored.digest = SHA256.hexadecimalDigest(of: bytes)
-    return manifest
+    try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
   }
 
   /// The version that the bytes of a manifest name, whatever else is in them; `nil` if they are
   /// none.
   package static func version(of bytes: [UInt8]) -> Int? {
-    // Without decoding the rest, whose form is not known yet: the number of the outermost object.
-    let name = Array("version".utf8)
-    let spaces = Array(" \n\r\t".utf8)
-    var depth = 0
-    var position = 0
-    while position < bytes.count {
-      let byte = bytes[position]
-      position += 1
-      switch byte {
-      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-      case UInt8(ascii: "\""):
-        let start = position
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-          position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
-        }
-        guard position < bytes.count else { return nil }
-        let text = bytes[start..<position]
-        position += 1
-        guard depth == 1, text.elementsEqual(name) else { continue }
-        let rest = bytes[position...].drop(while: spaces.contains)
-        guard rest.first == UInt8(ascii: ":") else { continue }
-        let number = rest.dropFirst().drop(while: spaces.contains)
-          .prefix { $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "}") && !spaces.contains($0) }
-        return Int(String(decoding: number, as: UTF8.self))
-      default: break
-      }
+    struct Versioned: Decodable {
+      var version: Int
     }
-    return nil
+    return try? JSONDecoder().decode(Versioned.self, from: Data(bytes)).version
   }
 
-  /// The SHA-256 of the encoded form in hexadecimal; of a manifest as it was read that of the file.
-  package func digest() throws -> String {
-    if let known = stored.digest { return known }
-    return SHA256.hexadecimalDigest(of: try encoded())
-  }
+  /// The SHA-256 of the encoded form in hexadecimal.
+  package func digest() throws -> String { SHA256.hexadecimalDigest(of: try encoded()) }
 
   /// The paths of all files that count, those of loads that have not ended among them.
   package var paths: Set<String> {

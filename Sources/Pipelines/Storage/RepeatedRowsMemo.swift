@@ -1,5 +1,3 @@
-import Codecs
-import Files
 import Synchronization
 
 /// Which rows of days repeat others, as far as it was found out.
@@ -40,8 +38,9 @@ final class RepeatedRowsMemo: Sendable {
   /// The name of the file in the folder of a dataset.
   static let name = ".repeats"
 
-  private static let magic = Array("ALMREPT1".utf8)
-  private static let digestSize = 32
+  private static let form = "ALMREPT1"
+  /// The bytes of a mark.
+  private static let markSize = 32
 
   /// The rows to leave out of each part of a day; `nil` where it was not looked at.
   func rows(of mark: Mark, in dataset: String) -> [[Int]]? {
@@ -62,11 +61,9 @@ final class RepeatedRowsMemo: Sendable {
   func load(_ dataset: String, in directory: String) {
     state.withLock { state in
       guard state.loaded.insert(dataset).inserted else { return }
-      let path = "\(directory)/\(dataset)/\(RepeatedRowsMemo.name)"
-      guard (try? FileSystem.exists(path)) == true, let bytes = try? FileSystem.read(path) else {
-        return
-      }
-      for (mark, rows) in RepeatedRowsMemo.decode(bytes) {
+      let path = RepeatedRowsMemo.path(dataset, in: directory)
+      let content = MemoFile.read(path, form: RepeatedRowsMemo.form) ?? []
+      for (mark, rows) in RepeatedRowsMemo.decode(content) {
         _ = state.keep(rows, of: mark, in: dataset)
       }
     }
@@ -78,14 +75,16 @@ final class RepeatedRowsMemo: Sendable {
       state.changed.remove(dataset)
       return (state.left[dataset] ?? [:]).filter { marks.contains($0.key) }
     }
-    let folder = "\(directory)/\(dataset)"
-    guard (try? FileSystem.isDirectory(folder)) == true else { return }
-    try? FileSystem.writeAtomically(
-      RepeatedRowsMemo.encoded(known), to: "\(folder)/\(RepeatedRowsMemo.name)")
+    MemoFile.write(
+      RepeatedRowsMemo.encoded(known), to: RepeatedRowsMemo.path(dataset, in: directory),
+      form: RepeatedRowsMemo.form)
   }
 
-  /// A name of the form, the digest of what follows, and of each day its mark, the number of parts, and
-  /// of each of these the number of rows and the rows.
+  private static func path(_ dataset: String, in directory: String) -> String {
+    "\(directory)/\(dataset)/\(name)"
+  }
+
+  /// Of each day its mark, the number of parts, and of each of these the number of rows and the rows.
   private static func encoded(_ known: [Mark: [[Int]]]) -> [UInt8] {
     var content: [UInt8] = []
     for (mark, parts) in known.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -97,15 +96,11 @@ final class RepeatedRowsMemo: Sendable {
       }
       content += Words.bytes(of: words)
     }
-    return magic + SHA256.digest(of: content) + content
+    return content
   }
 
-  /// What a file holds; nothing if it is damaged.
-  private static func decode(_ file: [UInt8]) -> [(mark: Mark, rows: [[Int]])] {
-    let start = magic.count + digestSize
-    guard file.count >= start, file.starts(with: magic) else { return [] }
-    let content = Array(file[start...])
-    guard file[magic.count..<start].elementsEqual(SHA256.digest(of: content)) else { return [] }
+  /// What a content says.
+  private static func decode(_ content: [UInt8]) -> [(mark: Mark, rows: [[Int]])] {
     var found: [(mark: Mark, rows: [[Int]])] = []
     var position = 0
     func words(_ count: Int) -> [Int]? {
@@ -113,9 +108,9 @@ final class RepeatedRowsMemo: Sendable {
       defer { position += 4 * count }
       return Words.words(of: content[position..<position + 4 * count]).map { Int($0) }
     }
-    while content.count - position > digestSize {
-      let mark = Array(content[position..<position + digestSize])
-      position += digestSize
+    while content.count - position > markSize {
+      let mark = Array(content[position..<position + markSize])
+      position += markSize
       guard let count = words(1)?[0] else { return [] }
       var parts: [[Int]] = []
       for _ in 0..<count {
