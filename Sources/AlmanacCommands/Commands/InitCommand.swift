@@ -7,10 +7,10 @@ package struct InitCommand: Command {
   package static let name = "init"
   package static let summary = "create or migrate the schemas in the target database"
   package static let help = """
-    Usage: almanac init [--target URL]
+    Usage: almanac init [--target URL] [--format json]
            almanac init --print
-           almanac init --check [--target URL]
-           almanac init --roles [--print] [--target URL]
+           almanac init --check [--target URL] [--format json]
+           almanac init --roles [--print] [--target URL] [--format json]
            almanac init --openapi
 
     Creates the schemas almanac, analytics, predictions and api in the target
@@ -36,6 +36,8 @@ package struct InitCommand: Command {
                     which also lets the role of the target use them
       --openapi     print the description of the functions of schema api as an
                     OpenAPI 3.1 document; needs no database
+      --format FORMAT
+                    text or json: what was done, or what differs (default: text)
 
     Examples:
       almanac init --target postgresql://almanac@db.example/shop
@@ -47,15 +49,20 @@ package struct InitCommand: Command {
   private let isRolesOnly: Bool
   private let isChecking: Bool
   private let isDescribing: Bool
+  private let format: ReportFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     isPrinting = try scanner.flag("--print")
     isRolesOnly = try scanner.flag("--roles")
     isChecking = try scanner.flag("--check")
     isDescribing = try scanner.flag("--openapi")
+    format = try ReportFormat.option(&scanner)
     let others = isPrinting || isRolesOnly
     guard ![isChecking, isDescribing, others].filter({ $0 }).dropFirst().contains(true) else {
       throw UsageError("--check and --openapi stand alone, without --print and --roles")
+    }
+    guard format == .text || !(isPrinting || isDescribing) else {
+      throw UsageError("--format json stands without --print and --openapi, which print documents")
     }
     target = try targetSettings(&scanner, environment: environment)
   }
@@ -77,35 +84,82 @@ package struct InitCommand: Command {
     }
     let connection = try Connection(target, purpose: .target)
     if isRolesOnly {
-      let created = try Migrator(connection).createRoles().map(\.rawValue)
-      setting.console.print(
-        created.isEmpty
-          ? "The roles exist already." : "Created the roles \(created.joined(separator: ", ")).")
+      report(roles: try Migrator(connection).createRoles().map(\.rawValue), setting.console)
       return
     }
     if isChecking {
       try check(connection, setting.console)
       return
     }
-    let applied = try Migrator(connection).migrate()
-    for migration in applied {
-      setting.console.print("applied migration \(migration.number): \(migration.name)")
+    report(applied: try Migrator(connection).migrate(), setting.console)
+  }
+
+  /// Tells which roles were created.
+  private func report(roles created: [String], _ console: Console) {
+    switch format {
+    case .text:
+      console.print(
+        created.isEmpty
+          ? "The roles exist already." : "Created the roles \(created.joined(separator: ", ")).")
+    case .json:
+      console.print(JSONTree.object([("created", .array(created.map { .text($0) }))]).lines())
     }
-    setting.console.print(
-      applied.isEmpty
-        ? "The schemas in \(target.display) are up to date, version \(Migrations.latestVersion)."
-        : "The schemas in \(target.display) are at version \(Migrations.latestVersion).")
+  }
+
+  /// Tells which migrations were applied.
+  private func report(applied: [Migration], _ console: Console) {
+    switch format {
+    case .text:
+      for migration in applied {
+        console.print("applied migration \(migration.number): \(migration.name)")
+      }
+      let state = applied.isEmpty ? "up to date, version" : "at version"
+      console.print("The schemas in \(target.display) are \(state) \(Migrations.latestVersion).")
+    case .json:
+      let migrations = applied.map { migration in
+        JSONTree.object([("number", .integer(migration.number)), ("name", .text(migration.name))])
+      }
+      console.print(
+        JSONTree.object([
+          ("target", .text(target.display)), ("version", .integer(Migrations.latestVersion)),
+          ("applied", .array(migrations)),
+        ]).lines())
+    }
   }
 
   /// Lists what differs from the migrations.
   private func check(_ connection: Connection, _ console: Console) throws {
     let drift = try SchemaDrift(Migrator(connection))
-    console.print(drift.differences.map(\.description))
+    switch format {
+    case .text: console.print(drift.differences.map(\.description))
+    case .json:
+      console.print(
+        JSONTree.object([
+          ("target", .text(target.display)), ("version", .integer(drift.version)),
+          ("differences", .array(drift.differences.map(InitCommand.json))),
+        ]).lines())
+    }
     guard drift.differences.isEmpty else {
       throw MigrationError.drift(differences: drift.differences.count)
     }
     try SchemaCheck.run(on: connection)
-    console.print(
-      "The schemas in \(target.display) are as version \(drift.version) makes them.")
+    if format == .text {
+      console.print(
+        "The schemas in \(target.display) are as version \(drift.version) makes them.")
+    }
+  }
+
+  /// A difference with what was found and what was expected, null where there is none.
+  private static func json(_ difference: SchemaDrift.Difference) -> JSONTree {
+    let (kind, object, found, expected): (String, String, String?, String?) =
+      switch difference {
+      case .missing(let object): ("missing", object, nil, nil)
+      case .foreign(let object): ("foreign", object, nil, nil)
+      case .changed(let object, let found, let expected): ("changed", object, found, expected)
+      }
+    return .object([
+      ("kind", .text(kind)), ("object", .text(object)), ("found", .optional(found)),
+      ("expected", .optional(expected)),
+    ])
   }
 }

@@ -25,6 +25,7 @@ package struct LoadCommand: Command {
       --from DIR      the folder of the files (default: datasets/online-retail)
       --rejects FILE  write the refused rows as CSV: file, line, invoice, reason,
                       amount
+      --format FORMAT text or json: what became of the rows (default: text)
 
     Example:
       almanac load online-retail --target service=shop --rejects refused.csv
@@ -34,6 +35,7 @@ package struct LoadCommand: Command {
   private let folder: String
   private let rejectsPath: String?
   private let schemaPath: String
+  private let format: ReportFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     target = try ConnectionOptions(environment: environment).settings(
@@ -41,6 +43,7 @@ package struct LoadCommand: Command {
     folder = try scanner.value("--from") ?? "datasets/online-retail"
     rejectsPath = try scanner.value("--rejects")
     schemaPath = "datasets/source-schema.sql"
+    format = try ReportFormat.option(&scanner)
     guard let dataset = scanner.operand() else {
       throw UsageError("name the dataset to load: online-retail")
     }
@@ -75,14 +78,57 @@ package struct LoadCommand: Command {
       try connection.runScript(schema)
       return try fill(load.tables, on: connection)
     }
-    setting.console.print(load.summary.lines())
-    if wasLoaded {
-      setting.console.print("The tables held these rows already; nothing was changed.")
-    }
     if let rejectsPath {
       try FileSystem.writeAtomically(Rejection.csv(load.rejections), to: rejectsPath)
-      setting.console.print("Refused rows are listed in \(rejectsPath).")
     }
+    switch format {
+    case .text:
+      setting.console.print(load.summary.lines())
+      if wasLoaded {
+        setting.console.print("The tables held these rows already; nothing was changed.")
+      }
+      if let rejectsPath { setting.console.print("Refused rows are listed in \(rejectsPath).") }
+    case .json: setting.console.print(json(load.summary, wasLoaded: wasLoaded).lines())
+    }
+  }
+
+  /// What became of the rows for programs; amounts are text, with all their decimals.
+  private func json(_ summary: OnlineRetailSummary, wasLoaded: Bool) -> JSONTree {
+    func tally(_ tally: OnlineRetailSummary.Tally) -> [(String, JSONTree)] {
+      [("rows", .integer(tally.rows)), ("amount", .text(Money.text(tally.amount)))]
+    }
+    let files = summary.files.map { file in
+      JSONTree.object([
+        ("file", .text(file.name)),
+        ("first_day", .optional(file.days.map { "\($0.lowerBound)" })),
+        ("last_day", .optional(file.days.map { "\($0.upperBound)" })),
+        ("read", .object(tally(file.read))), ("invoice_lines", .object(tally(file.invoiceLines))),
+        ("cancelled_lines", .object(tally(file.cancelledLines))),
+        ("partly_cancelled_lines", .integer(file.partlyCancelledLines)),
+        (
+          "refused",
+          .array(
+            RejectionReason.allCases.compactMap { reason in
+              file.rejected[reason].map {
+                .object([("reason", .text(reason.rawValue))] + tally($0))
+              }
+            })
+        ),
+      ])
+    }
+    return .object([
+      ("dataset", "online-retail"), ("currency", "GBP"), ("was_loaded", .truth(wasLoaded)),
+      ("is_reconciled", .truth(summary.isReconciled)), ("files", .array(files)),
+      (
+        "tables",
+        .array(
+          summary.tables.map {
+            .object([("table", .text($0.table)), ("rows", .integer($0.rows))])
+          })
+      ),
+      ("companies_without_country", .integer(summary.companiesWithoutCountry)),
+      ("rejects", .optional(rejectsPath)),
+    ])
   }
 
   /// The most bytes a file of the dataset may unpack to.

@@ -38,6 +38,7 @@ package struct SimulateCommand: Command {
                       truth, 0 for none (default: 1000)
       --jobs N        threads and connections (default: the processors)
       --quiet         no progress lines
+      --format FORMAT text or json: the world and its new rows (default: text)
 
     Example:
       almanac simulate --companies 500 --months 18 --seed 7 --target service=shop
@@ -54,6 +55,7 @@ package struct SimulateCommand: Command {
   private let jobs: Int?
   private let simulations: Int
   private let isQuiet: Bool
+  private let format: ReportFormat
   private let schemaPath = "datasets/source-schema.sql"
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
@@ -63,6 +65,7 @@ package struct SimulateCommand: Command {
     simulations =
       try scanner.integer("--simulations", in: 0...Int(UInt16.max)) ?? World.simulations
     isQuiet = try scanner.flag("--quiet")
+    format = try ReportFormat.option(&scanner)
     let step = try scanner.value("--continue")
     let companies = try scanner.integer("--companies", in: 1...10_000_000)
     let months = try scanner.integer("--months", in: 1...240)
@@ -108,13 +111,38 @@ package struct SimulateCommand: Command {
         isMonth ? SimulateCommand.monthAfter(end) : end.adding(days: 1)
       }
     }
-    let settings = summary.settings
-    setting.console.print(
-      "A \(settings.kind.rawValue) world of \(settings.companyCount) companies, "
-        + "\(settings.start) to \(settings.end), seed \(settings.seed)")
-    for (table, rows) in summary.rows where rows > 0 {
-      setting.console.print("  \(table): \(counted(rows, "row"))")
+    switch format {
+    case .text: setting.console.print(SimulateCommand.lines(summary))
+    case .json: setting.console.print(SimulateCommand.json(summary).lines())
     }
+  }
+
+  /// The world and the rows that were written, for people.
+  private static func lines(_ summary: WorldWriter.Summary) -> [String] {
+    let settings = summary.settings
+    let world =
+      "A \(settings.kind.rawValue) world of \(settings.companyCount) companies, "
+      + "\(settings.start) to \(settings.end), seed \(settings.seed)"
+    return [world]
+      + summary.rows.filter { $0.rows > 0 }.map { "  \($0.table): \(counted($0.rows, "row"))" }
+  }
+
+  /// The same for programs, with the tables that got no row; the seed is text, which may be beyond
+  /// what a number of JSON holds.
+  private static func json(_ summary: WorldWriter.Summary) -> JSONTree {
+    let settings = summary.settings
+    return .object([
+      ("world", .text(settings.kind.rawValue)), ("companies", .integer(settings.companyCount)),
+      ("start", .text("\(settings.start)")), ("end", .text("\(settings.end)")),
+      ("seed", .text("\(settings.seed)")),
+      (
+        "tables",
+        .array(
+          summary.rows.map {
+            .object([("table", .text($0.table)), ("rows", .integer($0.rows))])
+          })
+      ),
+    ])
   }
 
   /// The last day of the month of days that follows a last day.

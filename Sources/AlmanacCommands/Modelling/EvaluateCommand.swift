@@ -30,11 +30,11 @@ package struct EvaluateCommand: Command {
     """
 
   private let input: ScoringInput
-  private let format: ScoreFormat
+  private let format: ReportFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     input = try ScoringInput(&scanner, environment: environment)
-    format = try ScoreFormat.option(&scanner)
+    format = try ReportFormat.option(&scanner)
   }
 
   package func run(in setting: CommandSetting) throws {
@@ -180,12 +180,7 @@ private struct ModelEvaluation {
   private var members: [(String, JSONTree)] {
     switch scores {
     case .numbers(let scores, let intervals):
-      [
-        ("rmse", .number(scores.rootMeanSquaredError)), ("mae", .number(scores.meanAbsoluteError)),
-        ("r_squared", .number(scores.rSquared)),
-        ("mape", .optional(scores.meanAbsolutePercentageError)),
-        ("smape", .number(scores.symmetricPercentageError)),
-        ("wape", .optional(scores.weightedPercentageError)),
+      scores.members + [
         (
           "intervals",
           intervals.map {
@@ -194,22 +189,14 @@ private struct ModelEvaluation {
               "mean_width": .number($0.meanWidth), "winkler": .number($0.winkler),
             ]
           } ?? .null
-        ),
+        )
       ]
     case .probabilities(let found):
-      [
-        ("log_loss", .number(found.scores.logLoss)), ("brier", .number(found.scores.brierScore)),
+      found.scores.members + [
         ("brier_reliability", .number(found.parts.reliability)),
         ("brier_resolution", .number(found.parts.resolution)),
         ("brier_uncertainty", .number(found.parts.uncertainty)),
         ("brier_best_monotone", .number(found.bestBrierScore)),
-        ("prevalence", .number(found.scores.prevalence)),
-        ("roc_auc", .number(found.scores.rocAUC)),
-        ("roc_auc_95", .array(found.scores.rocAUCInterval.map { .number($0) })),
-        ("pr_auc", .number(found.scores.prAUC)), ("ks", .number(found.scores.kolmogorovSmirnov)),
-        ("calibration_error", .number(found.scores.expectedCalibrationError)),
-        ("calibration_slope", .number(found.scores.calibrationSlope)),
-        ("calibration_intercept", .number(found.scores.calibrationIntercept)),
         (
           "lift",
           .array(

@@ -8,7 +8,7 @@ package struct FitCommand: Command {
   package static let summary = "fit a model to a CSV or Parquet file or a query"
   package static let help = """
     Usage: almanac fit --data DATA (--target COLUMN | --model FILE) --out FILE
-                       [--time COLUMN] [--source URL] [--jobs N]
+                       [--time COLUMN] [--source URL] [--jobs N] [--format json]
 
     Fits a regression and writes it with its terms, coefficients, calibration and
     scores into one JSON file, for almanac predict, evaluate and show.
@@ -51,6 +51,7 @@ package struct FitCommand: Command {
       --out FILE       where to write the fitted model
       --source URL     the database of a query
       --jobs N         the most threads; the result does not depend on it
+      --format FORMAT  text or json: what was fitted and how well (default: text)
 
     Examples:
       almanac fit --data churn.csv --target Churn --out churn.json
@@ -65,6 +66,7 @@ package struct FitCommand: Command {
   private let outPath: String
   private let source: String?
   private let jobs: Int?
+  private let format: ReportFormat
   private let environment: [String: String]
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
@@ -78,6 +80,7 @@ package struct FitCommand: Command {
     outPath = out
     source = try scanner.value("--source")
     jobs = try scanner.integer("--jobs", in: 1...1024)
+    format = try ReportFormat.option(&scanner)
     self.environment = environment
     guard (target == nil) != (modelPath == nil) else {
       throw UsageError("give either --target COLUMN or --model FILE")
@@ -110,7 +113,11 @@ package struct FitCommand: Command {
     }
     let file = ModelFile(fitted, digest: loaded.digest)
     try file.write(to: outPath)
-    setting.console.print(ModelText(file: file).summary())
-    setting.console.print("written to \(outPath)")
+    switch format {
+    case .text:
+      setting.console.print(ModelText(file: file).summary())
+      setting.console.print("written to \(outPath)")
+    case .json: setting.console.print(ModelReport(file.model).json(path: outPath).lines())
+    }
   }
 }

@@ -30,25 +30,14 @@ struct ModelText {
         + (largest > model.penalty ? " to \(ModelText.number(largest)) by group of terms" : "")
         + (model.interactionPenalty.map { ", of interactions \(ModelText.number($0))" } ?? ""))
     if let scores = model.scores {
-      lines.append("\(judgement):")
+      lines.append("\(model.specification.judgement):")
       lines += ScoreText.lines(scores)
     }
     if let scores = model.numberScores {
-      lines.append("\(judgement):")
+      lines.append("\(model.specification.judgement):")
       lines += ScoreText.lines(scores)
     }
     return lines + model.notes.map { "note: \($0)" }
-  }
-
-  /// Which rows the scores are of.
-  private var judgement: String {
-    switch model.specification.validation {
-    case nil: "on rows left out, each by itself"
-    case .folds(let count, _): "on rows left out, in \(count) folds"
-    case .grouped(let column, let count, _):
-      "on rows left out, in \(count) folds by \(column)"
-    case .rolling(let column, _): "on rows later than those of the fit, by \(column)"
-    }
   }
 
   /// The table of coefficients.

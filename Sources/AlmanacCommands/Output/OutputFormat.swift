@@ -1,16 +1,16 @@
 import AlmanacCore
 
-/// How scores are printed, which are no rows of one table.
-enum ScoreFormat: String, CaseIterable, Sendable {
+/// How a report is printed that is no rows of one table.
+enum ReportFormat: String, CaseIterable, Sendable {
   /// Lines and aligned tables for people.
   case text
   /// One JSON object.
   case json
 
   /// The format that `--format` names, text where it is not given.
-  static func option(_ scanner: inout ArgumentScanner) throws(UsageError) -> ScoreFormat {
+  static func option(_ scanner: inout ArgumentScanner) throws(UsageError) -> ReportFormat {
     guard let text = try scanner.value("--format") else { return .text }
-    guard let format = ScoreFormat(rawValue: text) else {
+    guard let format = ReportFormat(rawValue: text) else {
       throw UsageError(
         "--format is text or json, found \(shown(text))"
           + Suggestion.didYouMean(text, among: allCases.map(\.rawValue)))

@@ -42,7 +42,7 @@ package struct BacktestCommand: Command {
   private let origins: Int
   private let levels: [Int]
   private let members: [EnsembleMember]
-  private let format: ScoreFormat
+  private let format: ReportFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     options = try SeriesOptions(&scanner)
@@ -50,7 +50,7 @@ package struct BacktestCommand: Command {
       throw UsageError("--horizon N is needed: the number of periods to forecast")
     }
     self.horizon = horizon
-    format = try ScoreFormat.option(&scanner)
+    format = try ReportFormat.option(&scanner)
     origins = try scanner.integer("--origins", in: 1...1_000) ?? 3
     let text = try scanner.value("--level") ?? "80,95"
     levels = Array(Set(try SeriesOptions.numbers(text, "--level", 1...99))).sorted()

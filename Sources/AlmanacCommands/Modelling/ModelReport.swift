@@ -1,0 +1,72 @@
+import Regression
+
+/// What was fitted, and how well it does on rows left out, for programs.
+struct ModelReport {
+  private let model: FittedModel
+
+  /// A report of a fitted model.
+  init(_ model: FittedModel) {
+    self.model = model
+  }
+
+  /// The model as one object.
+  ///
+  /// - Parameter path: The file the model was written to.
+  /// - Returns: A JSON object with all digits; what there is not is null, and shares are of 1.
+  func json(path: String) -> JSONTree {
+    .object([
+      ("family", .text(model.family.rawValue)), ("target", .text(model.specification.target)),
+      ("positive", .optional(model.positive)), ("rows", .integer(model.rowCount)),
+      ("terms", .array(model.terms.map { .text($0.name) })),
+      ("coefficients", .integer(model.coefficients.joined().count + 1)),
+      ("penalty", .number(model.penalty)),
+      ("interaction_penalty", .optional(model.interactionPenalty)),
+      ("judged", .text(model.specification.judgement)), ("scores", scores),
+      ("notes", .array(model.notes.map { .text($0) })), ("model", .text(path)),
+    ])
+  }
+
+  private var scores: JSONTree {
+    if let scores = model.scores { return .object(scores.members) }
+    if let scores = model.numberScores { return .object(scores.members) }
+    return .null
+  }
+}
+
+extension ModelSpecification {
+  /// Which rows the scores of a fit are of, in words.
+  var judgement: String {
+    switch validation {
+    case nil: "on rows left out, each by itself"
+    case .folds(let count, _): "on rows left out, in \(count) folds"
+    case .grouped(let column, let count, _):
+      "on rows left out, in \(count) folds by \(column)"
+    case .rolling(let column, _): "on rows later than those of the fit, by \(column)"
+    }
+  }
+}
+
+extension BinaryScores {
+  /// The scores of probabilities as members of a JSON object.
+  var members: [(String, JSONTree)] {
+    [
+      ("log_loss", .number(logLoss)), ("brier", .number(brierScore)),
+      ("prevalence", .number(prevalence)), ("roc_auc", .number(rocAUC)),
+      ("roc_auc_95", .array(rocAUCInterval.map { .number($0) })), ("pr_auc", .number(prAUC)),
+      ("ks", .number(kolmogorovSmirnov)), ("calibration_error", .number(expectedCalibrationError)),
+      ("calibration_slope", .number(calibrationSlope)),
+      ("calibration_intercept", .number(calibrationIntercept)),
+    ]
+  }
+}
+
+extension NumberScores {
+  /// The scores of numbers as members of a JSON object; what is not defined is null.
+  var members: [(String, JSONTree)] {
+    [
+      ("rmse", .number(rootMeanSquaredError)), ("mae", .number(meanAbsoluteError)),
+      ("r_squared", .number(rSquared)), ("mape", .optional(meanAbsolutePercentageError)),
+      ("smape", .number(symmetricPercentageError)), ("wape", .optional(weightedPercentageError)),
+    ]
+  }
+}
