@@ -16,10 +16,37 @@ package struct PipelinePlan: Sendable {
   /// What a person should know.
   package var notices: [String] = []
 
-  /// The seconds of all stages that earlier runs tell of, `nil` where none does.
+  /// How many stages are at work at the same time at the most.
+  var threads = 1
+  /// The names of the stages that each stage reads from, by name; those that are no stage of the plan
+  /// do not matter.
+  var inputs: [String: Set<String>] = [:]
+
+  /// About how many seconds all stages take, `nil` where no earlier run tells of any.
+  ///
+  /// Stages that do not read from each other are at work at the same time, as far as there are
+  /// threads, and each begins when it may, in the pipeline's order, as a run has it (DECISIONS.md,
+  /// D-565); that memory may keep some waiting is left out. A stage without an estimate takes no
+  /// time. What a stage took in earlier runs it took beside the others.
   package var seconds: Double? {
-    let known = stages.compactMap(\.seconds)
-    return known.isEmpty ? nil : known.reduce(0, +)
+    guard stages.contains(where: { $0.seconds != nil }) else { return nil }
+    var now = 0.0
+    var waiting = stages
+    var atWork: [(name: String, end: Double)] = []
+    while !waiting.isEmpty || !atWork.isEmpty {
+      let open = Set(waiting.map(\.name) + atWork.map(\.name))
+      let ready = waiting.firstIndex { inputs[$0.name, default: []].isDisjoint(with: open) }
+      if let index = ready, atWork.count < max(1, threads) {
+        let stage = waiting.remove(at: index)
+        atWork.append((stage.name, now + (stage.seconds ?? 0)))
+      } else if let next = atWork.indices.min(by: { atWork[$0].end < atWork[$1].end }) {
+        now = atWork.remove(at: next).end
+      } else {
+        // Stages that wait for each other, which no pipeline has.
+        waiting.removeFirst()
+      }
+    }
+    return now
   }
 
   /// Whether every stage that has work has an estimate of its time.
@@ -46,6 +73,7 @@ extension PipelineRunner {
   private func plan(_ opening: Opening, _ directory: DataDirectory) throws -> PipelinePlan {
     var plan = PipelinePlan(pipeline: opening.pipeline.name, date: opening.date, reason: "")
     plan.notices = directory.notices + opening.notices
+    plan.threads = min(request.jobs, PipelineRunner.maximumStages)
     let reading = LedgerReading(opening.connection)
     let digest = settingsDigest(opening.pipeline)
     let state = try nightState(reading, opening, settingsDigest: digest, directory: directory)
@@ -90,6 +118,8 @@ extension PipelineRunner {
       }
       if outlook.action == .run { working.insert(kind) }
       outlook.estimate(by: history[stage.name])
+      plan.inputs[stage.name] = Set(
+        opening.stages.filter { inputs.contains($0.kind) }.map(\.work.name))
       plan.stages.append(outlook)
     }
     return plan
