@@ -1,7 +1,7 @@
 import Glibc
 
 /// An open file that is read by ranges; whatever becomes of its name, it stays the same file.
-package final class RandomAccessFile {
+package final class RandomAccessFile: Sendable {
   /// The path by which it was opened.
   package let path: String
   /// Its size when it was opened.

@@ -85,7 +85,8 @@ package struct ForecastCommand: Command {
     run.holidays = try options.readHolidays()
     let jobs = options.jobs ?? setting.processors
     let results = run.forecasts(jobs: jobs)
-    try options.write(table(file, results, jobs: jobs), to: setting.console)
+    let table = ForecastTable(file.series, results, levels: levels)
+    try options.write(table.partCount, jobs: jobs, to: setting.console) { table.part($0) }
     options.reportUnusedHolidays(results, to: setting.console)
     reportPulses(file, results, to: setting.console)
     if isPlotted {
@@ -134,54 +135,5 @@ package struct ForecastCommand: Command {
       "almanac: \(count) value\(count == 1 ? " stands" : "s stand") alone and "
         + "\(count == 1 ? "was" : "were") left out of the fits: "
         + names.joined(separator: ", ") + rest + " (`almanac decompose` shows pulses)")
-  }
-
-  /// The result as CSV, in UTF-8.
-  private func table(
-    _ file: LongFormFile, _ results: [Result<SeriesResult, SeriesProblem>], jobs: Int
-  ) -> [UInt8] {
-    var header = "unique_id,ds,yhat"
-    for level in levels { header += ",lo_\(level),hi_\(level)" }
-    var text = [UInt8]((header + ",model_used,fallback_reason\n").utf8)
-    for lines in inParallel(results.count, jobs: jobs, { lines(file.series[$0], results[$0]) }) {
-      text += lines
-    }
-    return text
-  }
-
-  /// The lines of one series.
-  private func lines(
-    _ series: LongSeries, _ result: Result<SeriesResult, SeriesProblem>
-  ) -> [UInt8] {
-    let id = csvField(series.id)
-    let found: SeriesResult
-    switch result {
-    case .failure(let problem):
-      let empty = String(repeating: ",,", count: levels.count)
-      return [UInt8]("\(id),,\(empty),,\(csvField("no forecast: " + problem.text))\n".utf8)
-    case .success(let success): found = success
-    }
-    let forecast = found.forecast
-    let end = ",\(forecast.modelUsed),\(csvField(forecast.fallbackReason ?? ""))\n"
-    var text: [UInt8] = []
-    text.reserveCapacity(forecast.points.count * (40 + end.utf8.count + 40 * levels.count))
-    let comma = UInt8(ascii: ",")
-    for ahead in forecast.points.indices {
-      text.append(contentsOf: id.utf8)
-      text.append(comma)
-      SeriesLabel.append(
-        found.axis.label(found.values.count + ahead), kind: found.axis.kind, style: series.style,
-        to: &text)
-      text.append(comma)
-      text.append(contentsOf: forecast.points[ahead].description.utf8)
-      for level in levels.indices {
-        text.append(comma)
-        text.append(contentsOf: forecast.lower[level][ahead].description.utf8)
-        text.append(comma)
-        text.append(contentsOf: forecast.upper[level][ahead].description.utf8)
-      }
-      text.append(contentsOf: end.utf8)
-    }
-    return text
   }
 }

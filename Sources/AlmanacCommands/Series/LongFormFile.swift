@@ -1,4 +1,5 @@
 import AlmanacCore
+import Files
 import Forecasting
 
 /// One series of a file in long form, as it was read.
@@ -40,88 +41,67 @@ struct LongFormFile {
     var exitStatus: ExitStatus { .missingInput }
   }
 
-  /// Reads a file's bytes.
+  /// The bytes that a thread reads at a time.
+  static let usualPart = 1 << 19
+
+  /// Reads a file.
   ///
   /// Lines end with LF or CRLF, fields may be quoted, other columns are passed over. What is wrong
-  /// with one line is a problem of its series and does not stop the others.
+  /// with one line is a problem of its series and does not stop the others. What is read depends neither
+  /// on threads nor on parts.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - jobs: the threads to read with.
+  /// - Throws: ``Problem`` where there is no line, or a column is missing; `FileError`.
+  init(reading path: String, jobs: Int) throws {
+    // A pipe has no size, and may be opened once only. What cannot be opened is told of below.
+    if let size = try? FileSystem.size(of: path), size > LongFormFile.usualPart {
+      let file = try RandomAccessFile(path)
+      let parts = SeriesParts(byteCount: file.byteCount, partSize: LongFormFile.usualPart) {
+        try? file.read($0)
+      }
+      if let found = try parts.series(path: path, jobs: jobs) {
+        self.init(series: found)
+        return
+      }
+    }
+    try self.init(whole: FileSystem.read(path), path: path)
+  }
+
+  /// Reads a file's bytes, as ``init(reading:jobs:)`` reads those of a file.
   ///
   /// - Parameters:
   ///   - bytes: the file.
   ///   - path: its name, for messages.
-  ///   - jobs: the threads to read with; what is read does not depend on it.
+  ///   - jobs: the threads to read with.
+  ///   - partSize: the bytes that a thread reads at a time.
   /// - Throws: ``Problem`` where there is no line, or a column is missing.
-  init(_ bytes: [UInt8], path: String, jobs: Int = 1) throws(Problem) {
+  init(
+    _ bytes: [UInt8], path: String, jobs: Int = 1, partSize: Int = usualPart
+  ) throws(Problem) {
+    let parts = SeriesParts(byteCount: bytes.count, partSize: partSize) { range in
+      Array(bytes[range.clamped(to: 0..<bytes.count)])
+    }
+    if let found = try parts.series(path: path, jobs: jobs) {
+      self.init(series: found)
+    } else {
+      try self.init(whole: bytes, path: path)
+    }
+  }
+
+  private init(series: [LongSeries]) { self.series = series }
+
+  /// Reads all lines in order.
+  private init(whole bytes: [UInt8], path: String) throws(Problem) {
     var lines = LineReader(bytes, in: 0..<bytes.count)
     var header: [ArraySlice<UInt8>] = []
     guard lines.next(&header) else { throw .empty(path: path) }
     let columns = try Columns(header, path: path)
-    let body = lines.position..<bytes.count
-    let linesBefore = lines.number
-    let parts = LongFormFile.parts(bytes, body, jobs)
-    if parts.count > 1 {
-      var found = inParallel(parts.count, jobs: jobs) { part in
-        SeriesCollector(bytes, in: parts[part], linesBefore: linesBefore, columns)
-      }
-      // A line end between quotes is none, so that a file with quotes is read from the start.
-      if !found.contains(where: \.hasQuotes) {
-        var before = linesBefore
-        for part in found.indices {
-          let lineCount = found[part].lineCount
-          // What is wrong is named by its line, which is known only now.
-          if part > 0, found[part].series.contains(where: { $0.problem != nil }) {
-            found[part] = SeriesCollector(
-              bytes, in: parts[part], linesBefore: before, columns)
-          }
-          before += lineCount
-        }
-        if let joined = LongFormFile.joined(found.map(\.series)) {
-          series = joined
-          return
-        }
-      }
-    }
-    series = SeriesCollector(bytes, in: body, linesBefore: linesBefore, columns).series
-  }
-
-  /// Parts of about one size that end with lines.
-  private static func parts(_ bytes: [UInt8], _ body: Range<Int>, _ jobs: Int) -> [Range<Int>] {
-    let size = max(smallestPart, body.count / (4 * max(1, jobs)) + 1)
-    var parts: [Range<Int>] = []
-    var start = body.lowerBound
-    while start < body.upperBound {
-      var end = min(start + size, body.upperBound)
-      while end < body.upperBound, bytes[end - 1] != 10 { end += 1 }
-      parts.append(start..<end)
-      start = end
-    }
-    return parts
-  }
-
-  /// The fewest bytes that are worth a thread.
-  private static let smallestPart = 1 << 20
-
-  /// The series of parts in order, joined by name; `nil` where one has labels of two kinds, which only
-  /// a reader of its lines in order can tell of.
-  private static func joined(_ parts: [[LongSeries]]) -> [LongSeries]? {
-    var joined = parts[0]
-    var positions = Dictionary(uniqueKeysWithValues: joined.indices.map { (joined[$0].id, $0) })
-    for part in parts.dropFirst() {
-      for series in part {
-        guard let position = positions[series.id] else {
-          positions[series.id] = joined.count
-          joined.append(series)
-          continue
-        }
-        let known = joined[position]
-        if let kind = known.kind, let other = series.kind,
-          kind != other || known.style.hasOffset != series.style.hasOffset
-        {
-          return nil
-        }
-        joined[position].append(series)
-      }
-    }
-    return joined
+    series =
+      SeriesCollector(
+        bytes, in: lines.position..<bytes.count, linesBefore: lines.number, columns
+      ).series
   }
 }
 

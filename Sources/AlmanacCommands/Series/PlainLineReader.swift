@@ -19,6 +19,8 @@ struct PlainLineReader {
 
   /// The month of the last date: year and month, the day before its first, and its length.
   private var month = (year: 0, month: 0, start: 0, length: 0)
+  /// The eight bytes of that date before its day; 0 before the first.
+  private var monthText: UInt64 = 0
 
   private static let comma = UInt8(ascii: ",")
   private static let quote = UInt8(ascii: "\"")
@@ -75,6 +77,10 @@ struct PlainLineReader {
   private func repeatsID(_ bytes: [UInt8], at start: Int, end limit: Int) -> Bool {
     let count = id.count
     guard limit - start > count, bytes[start + count] == PlainLineReader.comma else { return false }
+    if count <= 8, start + 8 <= bytes.count {
+      let unlike = bytes.eight(at: start) ^ bytes.eight(at: id.lowerBound)
+      return count == 0 || unlike << UInt64(64 - 8 * count) == 0
+    }
     for offset in 0..<count where bytes[start + offset] != bytes[id.lowerBound + offset] {
       return false
     }
@@ -83,6 +89,12 @@ struct PlainLineReader {
 
   /// The days since 1970-01-01 of ten bytes `YYYY-MM-DD`; `nil` for any others.
   private mutating func date(_ bytes: [UInt8], at start: Int) -> Int? {
+    let text = bytes.eight(at: start)
+    if text == monthText {
+      let (tens, ones) = (bytes[start + 8] &- 48, bytes[start + 9] &- 48)
+      let day = Int(tens) * 10 + Int(ones)
+      return tens <= 9 && ones <= 9 && day >= 1 && day <= month.length ? month.start + day : nil
+    }
     func digits(_ range: Range<Int>) -> Int {
       var value = 0
       for position in range {
@@ -99,6 +111,8 @@ struct PlainLineReader {
       guard let first = CalendarDate(year: year, month: number, day: 1) else { return nil }
       month = (year, number, Int(first.daysSinceEpoch) - 1, first.daysInMonth)
     }
+    // With the month, even where it has no such day: one must never be that of the other's text.
+    monthText = text
     return day >= 1 && day <= month.length ? month.start + day : nil
   }
 
@@ -114,6 +128,13 @@ struct PlainLineReader {
     var point = -1
     while position < limit {
       let byte = bytes[position]
+      if point >= 0, limit - position >= 8,
+        let eight = EightDigits.number(bytes.eight(at: position))
+      {
+        digits = digits &* 100_000_000 &+ eight
+        position += 8
+        continue
+      }
       let digit = byte &- UInt8(ascii: "0")
       if digit <= 9 {
         digits = digits &* 10 &+ UInt64(digit)

@@ -19,9 +19,9 @@ struct SeriesCollector {
   /// Reads the lines in a range, which begins with one.
   ///
   /// - Parameters:
-  ///   - bytes: the file.
-  ///   - range: the part of it to read.
-  ///   - linesBefore: the number of lines before it.
+  ///   - bytes: the file, or a part of it.
+  ///   - range: what of it to read.
+  ///   - linesBefore: the number of lines of the file before it.
   ///   - columns: where the three columns stand.
   init(_ bytes: [UInt8], in range: Range<Int>, linesBefore: Int, _ columns: Columns) {
     var lines = LineReader(bytes, in: range, linesBefore: linesBefore)
@@ -50,6 +50,8 @@ struct SeriesCollector {
 
   /// Turns to the series of an identifier.
   private mutating func use(_ id: ArraySlice<UInt8>) {
+    // Series of a file are mostly of one length; a wrong guess takes as much room again at most.
+    let room = current.labels.count
     if last >= 0 { swap(&series[last], &current) }
     let name = String(decoding: id, as: UTF8.self)
     if let known = positions[name] {
@@ -58,6 +60,7 @@ struct SeriesCollector {
       last = series.count
       positions[name] = last
       series.append(LongSeries(id: name))
+      series[last].reserve(room)
     }
     swap(&series[last], &current)
   }
@@ -94,6 +97,12 @@ extension LongSeries {
   /// Keeps the first problem.
   mutating func note(_ text: String) {
     if problem == nil { problem = text }
+  }
+
+  /// Makes room for values.
+  mutating func reserve(_ count: Int) {
+    labels.reserveCapacity(count)
+    values.reserveCapacity(count)
   }
 
   /// Takes what later lines say of the same series.

@@ -68,7 +68,7 @@ struct SeriesOptions {
 
   /// Reads the file.
   func read(processors: Int) throws -> LongFormFile {
-    try LongFormFile(FileSystem.read(path), path: path, jobs: jobs ?? processors)
+    try LongFormFile(reading: path, jobs: jobs ?? processors)
   }
 
   /// Reads the holidays.
@@ -135,16 +135,17 @@ struct SeriesOptions {
 
   /// Writes the result to the file or to standard output.
   func write(_ text: String, to console: Console) throws {
-    try write([UInt8](text.utf8), to: console)
+    try write(1, jobs: 1, to: console) { _ in [UInt8](text.utf8) }
   }
 
-  /// The same of text in UTF-8.
-  func write(_ text: [UInt8], to console: Console) throws {
-    guard let out else {
-      console.print(String(decoding: text.last == 10 ? text.dropLast() : text[...], as: UTF8.self))
-      return
-    }
-    try FileSystem.writeAtomically(text, to: out)
+  /// The same of text in UTF-8 in parts, which `jobs` threads make.
+  func write(
+    _ partCount: Int, jobs: Int, to console: Console, _ part: @Sendable (Int) -> [UInt8]
+  ) throws {
+    if let out { return try OrderedFile.write(out, partCount: partCount, jobs: jobs, part) }
+    var text = Array(inParallel(partCount, jobs: jobs, part).joined())
+    if text.last == 10 { text.removeLast() }
+    console.print(String(decoding: text, as: UTF8.self))
   }
 }
 
@@ -155,8 +156,9 @@ func inParallel<Output: Sendable>(
 ) -> [Output] {
   let results = Mutex([Output?](repeating: nil, count: count))
   let next = Atomic(0)
-  // Positions are handed out in blocks, so that threads seldom meet.
-  let block = max(1, min(64, count / (4 * max(1, jobs))))
+  // Positions are handed out in blocks, so that threads seldom meet, and in many, so that none waits long
+  // for the last one.
+  let block = max(1, min(64, count / (32 * max(1, jobs))))
   DispatchQueue.concurrentPerform(iterations: min(max(1, jobs), max(1, count))) { _ in
     while true {
       let start = next.wrappingAdd(block, ordering: .relaxed).oldValue

@@ -56,7 +56,7 @@ struct SeriesRun {
         guard heldBack == 0 || all.count >= heldBack + 2 else {
           throw SeriesProblem("it has only \(all.count) periods")
         }
-        let values = Array(all.dropLast(heldBack))
+        let values = heldBack == 0 ? all : Array(all.dropLast(heldBack))
         return .success(
           Prepared(
             axis: axis, values: values, seasonLengths: options.seasonLengths(axis, values),

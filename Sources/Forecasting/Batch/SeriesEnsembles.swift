@@ -125,6 +125,8 @@ private struct HarmonicBlock {
   init(_ runs: [EnsembleRun?]) {
     parts = runs.map { run in run.map { run in run.ends.map { run.part($0) } } ?? [] }
     fits = parts.map { [FittedHarmonics?](repeating: nil, count: $0.count) }
+    // The parts of a run begin alike.
+    let logarithms = parts.map { $0.last.map { KnownLogarithms($0.values) } }
     // In the order of the series, so that nothing depends on the order of a dictionary.
     var shapes: [Shape] = []
     var places: [Shape: [Place]] = [:]
@@ -142,7 +144,8 @@ private struct HarmonicBlock {
       for start in stride(from: 0, to: all.count, by: harmonicBlockSize) {
         let some = all[start..<min(all.count, start + harmonicBlockSize)]
         let found = FittedHarmonics.fits(
-          some.map { levelled($0, of: runs[$0.run]) }, waves: shape.waves,
+          some.map { levelled($0, of: runs[$0.run]) }, logarithms: some.map { logarithms[$0.run] },
+          waves: shape.waves,
           horizon: shape.horizon, bases: runs[some[start].run]?.settings.bases ?? HarmonicBases(),
           width: some.count == 1 ? 1 : harmonicBlockSize)
         for (place, fit) in zip(some, found) { fits[place.run][place.part] = fit }

@@ -84,7 +84,9 @@ package struct TimeAxis: Equatable, Sendable {
   /// The number of periods.
   package let count: Int
   /// The period of each label, ascending.
-  package let periods: [Int]
+  package var periods: [Int] { periodsWithGaps ?? Array(0..<count) }
+  /// The same where periods are left out; `nil` where each has a label.
+  private let periodsWithGaps: [Int]?
 
   /// The most periods for each value: with more gaps than that, a label is surely wrong.
   private static let longestSpine = 100
@@ -114,7 +116,7 @@ package struct TimeAxis: Equatable, Sendable {
       first = labels[0]
       monthDay = 1
       count = labels.count
-      periods = Array(0..<labels.count)
+      periodsWithGaps = nil
       return
     }
     var positions = labels
@@ -151,7 +153,7 @@ package struct TimeAxis: Equatable, Sendable {
     first = positions[0]
     self.monthDay = monthDay
     count = span
-    periods = positions.map { ($0 - positions[0]) / step }
+    periodsWithGaps = span == positions.count ? nil : positions.map { ($0 - positions[0]) / step }
   }
 
   /// The distance of each label from the one before; `nil` where they differ.
@@ -200,8 +202,9 @@ package struct TimeAxis: Equatable, Sendable {
 
   /// Values in the order of the labels on the spine of all periods; NaN where there is none.
   package func spread(_ values: [Double]) -> [Double] {
+    guard let periodsWithGaps else { return values }
     var result = [Double](repeating: .nan, count: count)
-    for (period, value) in zip(periods, values) { result[period] = value }
+    for (period, value) in zip(periodsWithGaps, values) { result[period] = value }
     return result
   }
 }

@@ -46,7 +46,7 @@ struct EnsembleRun {
     self.first = first
     self.settings = settings
     let season = settings.seasonLengths.first ?? 1
-    known = Array(values[first...])
+    known = first == 0 ? values : Array(values[first...])
     let series = filled(known, seasonLength: season)
     self.series = series
     special = settings.special?.dropping(first)
@@ -61,7 +61,7 @@ struct EnsembleRun {
 
   /// The series before an end, as it was known there.
   func part(_ end: Int) -> Part {
-    var part = Array(series[..<end])
+    var part = end == series.count ? series : Array(series[..<end])
     let effects = special.map {
       HolidayEffects(part, isKnown: { !known[$0].isNaN }, special: $0)
     }
@@ -140,8 +140,7 @@ struct Reach {
 
   /// The range of the values, widened on either side by its own width and the size of the values.
   init(_ values: [Double]) {
-    let low = values.min() ?? 0
-    let high = values.max() ?? 0
+    let (low, high) = SeriesLoops.range(values)
     let width = (high - low) + max(abs(low), abs(high))
     lower = low - width
     upper = high + width

@@ -50,23 +50,8 @@ package struct SeasonalIndices: Equatable, Sendable {
   ) {
     guard length >= 2, values.count >= 2 * length else { return nil }
     let trend = centredMovingAverage(values, length: length)
-    var sums = [Double](repeating: 0, count: length)
-    var squares = sums
-    var counts = [Int](repeating: 0, count: length)
-    var position = -1
-    for index in values.indices {
-      // Counted on, since a division for each value would cost more than all else here.
-      position = position + 1 == length ? 0 : position + 1
-      if trend[index].isNaN { continue }
-      let deviation: Double
-      switch kind {
-      case .additive: deviation = values[index] - trend[index]
-      case .multiplicative: deviation = values[index] / trend[index]
-      }
-      sums[position] += deviation
-      squares[position] += deviation * deviation
-      counts[position] += 1
-    }
+    let (sums, squares, counts) = SeriesLoops.seasonalSums(
+      values, trend: trend, length: length, kind: kind)
     guard counts.allSatisfy({ $0 > 0 }) else { return nil }
     var means = sums.indices.map { sums[$0] / Double(counts[$0]) }
     let centre = means.reduce(0, +) / Double(length)
@@ -123,12 +108,7 @@ package struct SeasonalIndices: Equatable, Sendable {
     _ values: [Double], from first: Int, _ combine: (Double, Double) -> Double
   ) -> [Double] {
     guard !values.isEmpty else { return [] }
-    var position = first % indices.count
-    return values.map { value in
-      let index = indices[position]
-      position = position + 1 == indices.count ? 0 : position + 1
-      return combine(value, index)
-    }
+    return SeriesLoops.seasonal(values, indices, from: first % indices.count, combine)
   }
 }
 
@@ -139,11 +119,10 @@ func centredMovingAverage(_ values: [Double], length: Int) -> [Double] {
   let half = length / 2
   guard values.count > 2 * half else { return result }
   let isEven = length % 2 == 0
-  for index in half..<(values.count - half) {
-    var sum = 0.0
-    for offset in (index - half)...(index + half) { sum += values[offset] }
-    if isEven { sum -= (values[index - half] + values[index + half]) / 2 }
-    result[index] = sum / Double(length)
+  for (start, whole) in SeriesLoops.slidingSums(values, window: 2 * half + 1).enumerated() {
+    var sum = whole
+    if isEven { sum -= (values[start] + values[start + 2 * half]) / 2 }
+    result[start + half] = sum / Double(length)
   }
   return result
 }

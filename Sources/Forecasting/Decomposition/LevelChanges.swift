@@ -26,9 +26,9 @@ package struct LevelChanges: Equatable, Sendable {
   /// - Parameter values: without gaps and seasons.
   package init(_ values: [Double]) {
     guard values.count > 2 * LevelChanges.fewest else { return }
-    let changes = (1..<values.count).map { values[$0] - values[$0 - 1] }
+    let changes = SeriesLoops.changes(values)
     let usual = LevelChanges.median(changes)
-    let deviations = changes.map { abs($0 - usual) }
+    let deviations = SeriesLoops.distances(changes, from: usual)
     // 1.4826 makes the median deviation that of a normal distribution; a change has two errors.
     var unit = 1.4826 * LevelChanges.median(deviations) / 2.0.squareRoot()
     if unit == 0 { unit = deviations.reduce(0, +) / Double(deviations.count) }

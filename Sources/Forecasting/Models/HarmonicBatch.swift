@@ -1,6 +1,27 @@
 import Glibc
 import LinearAlgebra
 
+/// The logarithms of a series, for those that begin as it does.
+struct KnownLogarithms: Sendable {
+  private let values: [Double]
+  private let logarithms: [Double]
+
+  /// The logarithms of values; of such as are not above zero nothing is used.
+  init(_ values: [Double]) {
+    self.values = values
+    logarithms = values.map { log($0) }
+  }
+
+  /// The logarithms of values above zero: those known where a value is that of the same place.
+  func logarithms(of others: [Double]) -> [Double] {
+    var places = others.indices.makeIterator()
+    return others.map { value in
+      let place = places.next() ?? 0
+      return place < values.count && values[place] == value ? logarithms[place] : log(value)
+    }
+  }
+}
+
 /// Harmonic regressions of several series of one length and season, made side by side.
 struct HarmonicBatch {
   /// A series on levels or logarithms, with the best of a basis' penalties for it.
@@ -33,9 +54,9 @@ struct HarmonicBatch {
   private var centred: Matrix
   private var images: [Image] = []
 
-  /// The images of series; what `width` is for, ``FittedHarmonics`` says.
+  /// The images of series; what `logarithms` and `width` are for, ``FittedHarmonics`` says.
   init(
-    _ series: [[Double]], basis: HarmonicBasis, width: Int
+    _ series: [[Double]], logarithms known: [KnownLogarithms?], basis: HarmonicBasis, width: Int
   ) throws(LinearAlgebraError) {
     self.basis = basis
     self.width = width
@@ -43,31 +64,42 @@ struct HarmonicBatch {
     centred = Matrix(rowCount: basis.training.rowCount, reservingColumns: 2 * width)
     let nothing = [Double](repeating: 0, count: basis.training.rowCount)
     for position in 0..<width {
-      let values = position < series.count ? series[position] : nil
-      let logarithms = values.flatMap { values in
-        values.allSatisfy { $0 > 0 } ? values.map { log($0) } : nil
+      var columns: (levels: [Double]?, logarithms: [Double]?) = (nil, nil)
+      if position < series.count {
+        let values = series[position]
+        if let logarithms = logarithms(of: values, known: known[position]) {
+          let sums = SeriesLoops.sums(values, logarithms)
+          columns.levels = add(values, sum: sums.0, of: position, isLogarithmic: false)
+          columns.logarithms = add(logarithms, sum: sums.1, of: position, isLogarithmic: true)
+        } else {
+          let sum = values.reduce(0, +)
+          columns.levels = add(values, sum: sum, of: position, isLogarithmic: false)
+        }
       }
-      for (values, isLogarithmic) in [(values, false), (logarithms, true)] {
-        var column: [Double]?
-        if let values { column = add(values, of: position, isLogarithmic: isLogarithmic) }
-        try centred.append(column ?? nothing)
-      }
+      try centred.append(columns.levels ?? nothing)
+      try centred.append(columns.logarithms ?? nothing)
     }
+  }
+
+  /// The logarithms of values; `nil` unless all are above zero.
+  private func logarithms(of values: [Double], known: KnownLogarithms?) -> [Double]? {
+    guard values.allSatisfy({ $0 > 0 }) else { return nil }
+    return known?.logarithms(of: values) ?? values.map { log($0) }
   }
 
   /// Notes an image and returns it less its mean; `nil` for equal values.
   private mutating func add(
-    _ values: [Double], of series: Int, isLogarithmic: Bool
+    _ values: [Double], sum: Double, of series: Int, isLogarithmic: Bool
   ) -> [Double]? {
-    let mean = values.reduce(0, +) / Double(values.count)
-    let centred = values.map { $0 - mean }
+    let mean = sum / Double(values.count)
+    let centred = SeriesLoops.less(values, mean)
     let square = laggedProducts(centred, through: 0)[0]
     // What is left of equal values is rounding.
     guard square > Double(values.count) * mean * mean * 1e-26 else { return nil }
     images.append(
       Image(
-        series: series, isLogarithmic: isLogarithmic, mean: mean, highest: values.max() ?? 0,
-        square: square))
+        series: series, isLogarithmic: isLogarithmic, mean: mean,
+        highest: SeriesLoops.range(values).high, square: square))
     return centred
   }
 

@@ -45,6 +45,7 @@ struct FittedHarmonics {
   ///
   /// - Parameters:
   ///   - series: values without gaps, as many of each.
+  ///   - logarithms: those of series that they begin as, where they are known.
   ///   - waves: the lengths of the waves, ascending.
   ///   - horizon: the number of periods ahead.
   ///   - bases: what series of one shape share.
@@ -53,7 +54,8 @@ struct FittedHarmonics {
   ///     are.
   /// - Returns: the fits in the order of the series; `nil` as for one alone.
   static func fits(
-    _ series: [[Double]], waves: [Double], horizon: Int, bases: HarmonicBases, width: Int
+    _ series: [[Double]], logarithms: [KnownLogarithms?]? = nil, waves: [Double], horizon: Int,
+    bases: HarmonicBases, width: Int
   ) -> [FittedHarmonics?] {
     let count = series.first?.count ?? 0
     precondition(
@@ -61,7 +63,9 @@ struct FittedHarmonics {
     guard let shortest = waves.first, Double(count) >= max(12, 2 * shortest - 1),
       let basis = bases.basis(
         HarmonicBasis.Shape(count: count, horizon: horizon, waves: waves)),
-      let fits = try? HarmonicBatch(series, basis: basis, width: width).fits()
+      let fits = try? HarmonicBatch(
+        series, logarithms: logarithms ?? series.map { _ in nil }, basis: basis, width: width
+      ).fits()
     else { return series.map { _ in nil } }
     return fits
   }
