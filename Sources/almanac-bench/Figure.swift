@@ -1,3 +1,5 @@
+import Glibc
+
 /// How a figure is compared with its peer, and the bound that the ratio has to keep.
 enum Comparison {
   /// Ours divided by the peer's, and the most it may be; without a peer, ours itself.
@@ -11,10 +13,19 @@ enum Comparison {
   /// The bound as the table shows it, or `nil` if there is none.
   var target: String? {
     switch self {
-    case .share(let bound): bound.map { "<= \($0)" }
-    case .speed(let bound): bound.map { ">= \($0)" }
-    case .value(let bound): ">= \(bound)"
+    case .share(let bound): bound.map { "<= \(rounded($0))" }
+    case .speed(let bound): bound.map { ">= \(rounded($0))" }
+    case .value(let bound): ">= \(rounded(bound))"
     }
+  }
+
+  /// A bound to four significant digits, of which a quotient would show all sixteen; whole numbers as
+  /// they are.
+  private func rounded(_ bound: Double) -> Double {
+    guard bound != 0, bound.isFinite, bound != bound.rounded() else { return bound }
+    // Powers of ten up to the 22nd are exact, so that the quotient is the number of these digits.
+    let scale = pow(10, max(0, 3 - log10(abs(bound)).rounded(.down)))
+    return (bound * scale).rounded() / scale
   }
 }
 
