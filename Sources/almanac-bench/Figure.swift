@@ -80,6 +80,9 @@ struct Figure {
   }
 }
 
+/// The seconds that all threads of this process have had a processor for.
+func processorSeconds() -> Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
+
 /// A number of things, such as "1 thread" and "2 threads".
 func count(_ number: Int, _ thing: String) -> String {
   "\(number) \(thing)\(number == 1 ? "" : "s")"

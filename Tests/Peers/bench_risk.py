@@ -7,7 +7,8 @@ which the outcome is known, the first month of the window in which the row is ju
 place among the judged rows (-1 for none), then the features, those at the positions CATEGORIES codes of
 categories. Each window is judged by a fit to rows known by its first month, the latest fifth of them
 (by month) held back to stop early, then refitted on all of them with that many trees. Prints one JSON
-object: the seconds of all fits and the probabilities of the judged rows in their order.
+object: the seconds of all fits, those that all threads had a processor for, and the probabilities of the
+judged rows in their order.
 """
 
 import json
@@ -47,7 +48,7 @@ def dataset(chosen, reference=None):
 
 judged = numpy.where(place >= 0)[0]
 probabilities = numpy.full(len(judged), numpy.nan)
-seconds = 0.0
+seconds = processor = 0.0
 for start in sorted(set(window[judged])):
     usable = numpy.where(~numpy.isnan(outcome) & (known <= start))[0]
     usable = usable[numpy.argsort(month[usable], kind="stable")]
@@ -55,7 +56,7 @@ for start in sorted(set(window[judged])):
     early, late = usable[month[usable] < border], usable[month[usable] >= border]
     if len(early) == 0 or outcome[early].sum() == 0:
         early, late = usable, usable
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), time.process_time()
     first = dataset(early)
     stopped = lightgbm.train(
         settings,
@@ -66,6 +67,15 @@ for start in sorted(set(window[judged])):
     )
     model = lightgbm.train(settings, dataset(usable), num_boost_round=stopped.best_iteration)
     seconds += time.perf_counter() - begin
+    processor += time.process_time() - used
     now = judged[window[judged] == start]
     probabilities[place[now].astype(int)] = model.predict(design[now])
-print(json.dumps({"seconds": seconds, "probabilities": [float(p) for p in probabilities]}))
+print(
+    json.dumps(
+        {
+            "seconds": seconds,
+            "processor": processor,
+            "probabilities": [float(p) for p in probabilities],
+        }
+    )
+)

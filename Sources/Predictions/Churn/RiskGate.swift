@@ -75,16 +75,20 @@ package struct RiskGate: Codable, Equatable, Sendable {
     scores = try BinaryScores(
       probabilities: logOdds.map { ModelFamily.logistic.mean($0) }, outcomes: outcomes)
     gains = [:]
-    for (baseline, probabilities) in baselines {
+    let compared = RiskBaseline.allCases.filter { baselines[$0] != nil }
+    var counts = [Double](repeating: 0, count: names.count)
+    for cluster in clusters { counts[cluster] += 1 }
+    let losses = outcomes.indices.map { RiskGate.loss(outcomes[$0], logOdds[$0]) }
+    let sums = compared.map { baseline in
+      let probabilities = baselines[baseline] ?? []
       var sums = [Double](repeating: 0, count: names.count)
-      var counts = [Double](repeating: 0, count: names.count)
       for row in outcomes.indices {
-        let other = logit(probabilities[row])
-        sums[clusters[row]] +=
-          RiskGate.loss(outcomes[row], other) - RiskGate.loss(outcomes[row], logOdds[row])
-        counts[clusters[row]] += 1
+        sums[clusters[row]] += RiskGate.loss(outcomes[row], logit(probabilities[row])) - losses[row]
       }
-      gains[baseline] = RiskGate.bootstrap(sums, counts)
+      return sums
+    }
+    for (baseline, gain) in zip(compared, RiskGate.bootstrap(sums, counts)) {
+      gains[baseline] = gain
     }
     slope = RiskGate.line(logOdds, outcomes, clusters, fitsSlope: true)
     intercept = RiskGate.line(logOdds, outcomes, clusters, fitsSlope: false)
@@ -97,20 +101,36 @@ package struct RiskGate: Codable, Equatable, Sendable {
 
   /// The ratio of two sums over clusters, with the central 95 % of resamples.
   static func bootstrap(_ sums: [Double], _ counts: [Double]) -> Interval {
+    bootstrap([sums], counts)[0]
+  }
+
+  /// The same for several sums over the same clusters, all of one resample at once.
+  ///
+  /// - Parameters:
+  ///   - sums: three at most, each with a value per cluster.
+  ///   - counts: what each is divided by.
+  /// - Returns: one interval per sum, in order.
+  static func bootstrap(_ sums: [[Double]], _ counts: [Double]) -> [Interval] {
+    precondition(sums.count <= 3, "\(sums.count) sums")
+    let clusters = counts.indices.map { cluster in
+      var values = SIMD4<Double>(0, 0, 0, counts[cluster])
+      for (lane, sums) in sums.enumerated() { values[lane] = sums[cluster] }
+      return values
+    }
     var random = SplitMix64(seed: 0x5eed)
-    let ratios = (0..<resamples).map { _ -> Double in
-      var sum = 0.0
-      var count = 0.0
-      for _ in sums.indices {
-        let drawn = Int(random.nextUnit() * Double(sums.count))
-        sum += sums[drawn]
-        count += counts[drawn]
-      }
-      return count > 0 ? sum / count : 0
-    }.sorted()
-    return Interval(
-      estimate: sums.reduce(0, +) / max(1, counts.reduce(0, +)),
-      lower: quantile(ratios, 0.025), upper: quantile(ratios, 0.975))
+    let size = Double(clusters.count)
+    let drawn = (0..<resamples).map { _ in
+      var total = SIMD4<Double>()
+      for _ in clusters.indices { total += clusters[Int(random.nextUnit() * size)] }
+      return total
+    }
+    let count = max(1, counts.reduce(0, +))
+    return sums.enumerated().map { lane, sums in
+      let ratios = drawn.map { $0[3] > 0 ? $0[lane] / $0[3] : 0 }.sorted()
+      return Interval(
+        estimate: sums.reduce(0, +) / count, lower: quantile(ratios, 0.025),
+        upper: quantile(ratios, 0.975))
+    }
   }
 
   /// The calibration line, by Newton's method, with clustered 90 % intervals.

@@ -116,58 +116,71 @@ package struct RiskRecipe: Sendable {
     if rarer < neededEvents {
       return .baseline(rate: rate, .tooFewEvents(rarer, needed: neededEvents))
     }
-    guard !usable(data, known).isEmpty else { return .baseline(rate: rate, .noFeature) }
+    let learning = try RiskLearning(self, data)
+    guard !learning.usable(known).isEmpty else { return .baseline(rate: rate, .noFeature) }
 
-    var judged: [(row: Int, raw: Double, logOdds: Double)] = []
-    var baselines: [RiskBaseline: [Double]] = [:]
-    var start = firstMonths
-    while start < periods.count {
-      let window = periods[start..<min(start + windowMonths, periods.count)]
-      start += windowMonths
-      let opening = data.asOf[window[window.startIndex]]
-      let training = data.known(by: opening)
-      // Both outcomes are needed to learn, and so are features.
-      guard min(data.events(training), training.count - data.events(training)) >= neededEvents / 2,
-        !usable(data, training).isEmpty
-      else { continue }
-      var model = try pooled(data, training, describes: false)
-      let earlier = judged.filter { data.isMature($0.row, by: opening) }
-      model.common.calibration = try calibration(data, earlier.map { ($0.row, $0.raw) })
-      let raw = try model.linearPredictor(data.table, data.groups)
-      let simple = try oneFeature(data, training)
-      let base = Double(data.events(training)) / Double(training.count)
-      for period in window {
-        let shift = shift(data, model.common, raw, at: data.asOf[period])
-        let rates = segmentRates(data, at: data.asOf[period], base: base)
-        for row in known where data.rows[row].period == period {
-          judged.append((row, raw[row], model.common.calibration.logOdds(raw[row]) + shift))
-          baselines[.baseRate, default: []].append(base)
-          baselines[.segmentRate, default: []].append(rates[data.segments[row]] ?? base)
-          baselines[.oneFeature, default: []].append(ModelFamily.logistic.mean(simple[row]))
-        }
-      }
+    let windows = stride(from: firstMonths, to: periods.count, by: windowMonths).map {
+      Array(periods[$0..<min($0 + windowMonths, periods.count)])
     }
+    let fits = try learning.fits(windows, known)
+    let judged = try judged(data, fits.windows.compactMap(\.self))
     let judgedEvents = data.events(judged.map(\.row))
     let judgedRarer = min(judgedEvents, judged.count - judgedEvents)
-    guard judgedRarer > 0 else {
+    guard judgedRarer > 0, let whole = fits.whole else {
       return .baseline(rate: rate, .tooFewEvents(judgedRarer, needed: neededEvents))
     }
     let gate = try RiskGate(
       logOdds: judged.map(\.logOdds), outcomes: judged.map { data.outcomes[$0.row] },
-      companies: judged.map { data.rows[$0.row].company }, baselines: baselines)
-    var final = try pooled(data, known, describes: true)
-    final.common = try final.common.clusteringErrors(
-      data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
-      groups: known.map { data.rows[$0].company })
-    final.common.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
-    let raw = try final.linearPredictor(data.table, data.groups)
-    let kept = Set(usable(data, known))
+      companies: judged.map { data.rows[$0.row].company },
+      baselines: [
+        .baseRate: judged.map(\.base), .segmentRate: judged.map(\.segment),
+        .oneFeature: judged.map(\.simple),
+      ])
+    var fitted = whole.fit.common
+    fitted.calibration = try calibration(data, judged)
+    let kept = Set(whole.features)
     return .model(
       RiskModel(
-        fitted: final.common, shift: shift(data, final.common, raw, at: cut), gate: gate,
-        baseRate: rate ?? 0, judged: judged.map { ($0.row, $0.logOdds) },
+        fitted: fitted, shift: shift(data, whole.latest, whole.latestRaw, fitted.calibration),
+        gate: gate, baseRate: rate ?? 0, judged: judged.map { ($0.row, $0.logOdds) },
         constantFeatures: data.table.names.filter { !kept.contains($0) },
-        deviations: final.deviations))
+        deviations: whole.fit.deviations))
+  }
+
+  /// A row, and what was said of it before its outcome was known.
+  private struct Judged {
+    var row: Int
+    /// Log-odds as fitted, and as calibrated and moved.
+    var raw: Double
+    var logOdds: Double
+    /// The probabilities of the baselines.
+    var base: Double
+    var segment: Double
+    var simple: Double
+  }
+
+  /// What the fits of windows say of their months: each calibrated by what earlier ones said of rows that
+  /// had matured before it, its intercept moved each month.
+  private func judged(
+    _ data: RiskRows, _ windows: [RiskLearning.Window]
+  ) throws(RegressionError) -> [Judged] {
+    var judged: [Judged] = []
+    for window in windows {
+      let calibration = try calibration(
+        data, judged.filter { data.isMature($0.row, by: window.opening) })
+      for month in window.months {
+        let shift = shift(data, month.latest, month.latestRaw, calibration)
+        for (place, row) in month.rows.enumerated() {
+          judged.append(
+            Judged(
+              row: row, raw: month.raw[place],
+              logOdds: calibration.logOdds(month.raw[place]) + shift, base: window.base,
+              segment: month.rates[data.segments[row]] ?? window.base,
+              simple: ModelFamily.logistic.mean(month.simple[place])))
+        }
+      }
+    }
+    return judged
   }
 
   /// A model that was fitted before, its intercept moved to the last months known by an instant
@@ -176,8 +189,10 @@ package struct RiskRecipe: Sendable {
     _ model: RiskModel, _ data: RiskRows, by cut: Timestamp
   ) throws(RegressionError) -> RiskModel {
     var model = model
-    let raw = try model.fit.linearPredictor(data.table, data.groups)
-    model.shift = shift(data, model.fitted, raw, at: cut)
+    let latest = latest(data, data.known(by: cut))
+    let raw = try model.fit.linearPredictor(
+      data.table.selecting(rows: latest), data.groups?.selecting(latest))
+    model.shift = shift(data, latest, raw, model.fitted.calibration)
     return model
   }
 
@@ -191,7 +206,8 @@ package struct RiskRecipe: Sendable {
     let periods = Set(rows.map { data.rows[$0].period })
     let shifts = Dictionary(
       uniqueKeysWithValues: periods.map { period in
-        (period, shift(data, model.fitted, raw, at: data.asOf[period]))
+        let latest = latest(data, data.known(by: data.asOf[period]))
+        return (period, shift(data, latest, latest.map { raw[$0] }, model.fitted.calibration))
       })
     return rows.map { row in
       (row, model.fitted.calibration.logOdds(raw[row]) + (shifts[data.rows[row].period] ?? 0))
@@ -205,85 +221,30 @@ package struct RiskRecipe: Sendable {
     return known.isEmpty ? nil : (Double(data.events(known)) + 0.5) / Double(known.count + 1)
   }
 
-  /// The features that differ between the given rows.
-  private func usable(_ data: RiskRows, _ rows: [Int]) -> [String] {
-    data.table.names.filter { name in
-      guard let column = data.table[name] else { return false }
-      if case .texts(let codes, _) = column {
-        return Set(rows.lazy.map { codes[$0] }.filter { $0 >= 0 }).count > 1
-      }
-      let values = column.numbers
-      guard let first = rows.first(where: { !values[$0].isNaN }) else { return false }
-      return rows.contains { !values[$0].isNaN && values[$0] != values[first] }
-    }
-  }
-
-  /// The fit to rows, and those of their groups that lean on it.
-  private func pooled(
-    _ data: RiskRows, _ rows: [Int], describes: Bool
-  ) throws(RegressionError) -> RiskFit {
-    let common = try fit(data, rows, describes: describes)
-    guard let groups = data.groups?.selecting(rows) else {
-      return RiskFit(common: common, deviations: [:])
-    }
-    let found = try common.groupDeviations(
-      data.table.selecting(rows: rows), target: rows.map { data.outcomes[$0] }, groups: groups.of,
-      count: groups.names.count)
-    let present = Set(groups.of)
-    return RiskFit(
-      common: common,
-      deviations: Dictionary(
-        uniqueKeysWithValues: groups.names.indices.filter { present.contains($0) }.map {
-          (groups.names[$0], found[$0])
-        }))
-  }
-
-  private func fit(
-    _ data: RiskRows, _ rows: [Int], features: [String]? = nil, describes: Bool
-  ) throws(RegressionError) -> FittedModel {
-    var table = Table(rowCount: rows.count)
-    let names = features ?? usable(data, rows)
-    for name in names {
-      if let column = data.table[name] { table.add(name, column.selecting(rows)) }
-    }
-    table.add(RiskRecipe.target, .numbers(rows.map { data.outcomes[$0] }))
-    let specification = ModelSpecification(
-      target: RiskRecipe.target, family: .logistic, positive: "1",
-      terms: names.map { name in
-        TermSpecification(
-          column: name, kind: data.terms[name] ?? .numeric,
-          winsorises: RiskRecipe.hasSpread(table[name]?.numbers ?? []))
-      },
-      penalty: .fixed(penalty), interactions: false, calibrates: false)
-    return try specification.fit(table, describes: describes)
-  }
-
-  /// Whether numbers still differ once the outer half percent on each side is drawn in: those of
-  /// something rare do not, and nothing would be left of it.
-  private static func hasSpread(_ values: [Double]) -> Bool {
-    let sorted = values.filter(\.isFinite).sorted()
-    return quantile(sorted, 0.005) < quantile(sorted, 0.995)
-  }
-
   /// The map of earlier judged rows; none before there are enough of them.
   private func calibration(
-    _ data: RiskRows, _ rows: [(row: Int, raw: Double)]
+    _ data: RiskRows, _ rows: [Judged]
   ) throws(RegressionError) -> Calibration {
     guard data.events(rows.map(\.row)) >= 200 else { return .identity }
     return try Calibration.fitted(
       raw: rows.map(\.raw), outcomes: rows.map { data.outcomes[$0.row] })
   }
 
-  /// By how much the latest months known at an instant differ from what the model says of them.
+  /// Of known rows those of the latest months, which the intercept follows.
+  func latest(_ data: RiskRows, _ known: [Int]) -> [Int] {
+    var isKnown = [Bool](repeating: false, count: data.asOf.count)
+    for row in known { isKnown[data.rows[row].period] = true }
+    let first = isKnown.indices.filter { isKnown[$0] }.suffix(shiftMonths).first ?? 0
+    return known.filter { data.rows[$0].period >= first }
+  }
+
+  /// By how much rows differ from what a model says of them.
   private func shift(
-    _ data: RiskRows, _ model: FittedModel, _ raw: [Double], at instant: Timestamp
+    _ data: RiskRows, _ rows: [Int], _ raw: [Double], _ calibration: Calibration
   ) -> Double {
-    let known = data.known(by: instant)
-    let latest = Set(known.map { data.rows[$0].period }).sorted().suffix(shiftMonths)
-    let rows = known.filter { latest.contains(data.rows[$0].period) }
     let events = Double(data.events(rows))
     guard events > 0, events < Double(rows.count) else { return 0 }
-    let values = rows.map { model.calibration.logOdds(raw[$0]) }
+    let values = raw.map { calibration.logOdds($0) }
     var shift = 0.0
     for _ in 0..<30 {
       var sum = 0.0
@@ -300,12 +261,9 @@ package struct RiskRecipe: Sendable {
     return shift * events / (events + shiftPrior)
   }
 
-  /// The rate of the last known month by segment, 20 rows of the base rate mixed in.
-  private func segmentRates(
-    _ data: RiskRows, at instant: Timestamp, base: Double
-  ) -> [Int: Double] {
-    let known = data.known(by: instant)
-    let last = known.map { data.rows[$0].period }.max()
+  /// The rate of the last month of known rows by segment, 20 rows of the base rate mixed in.
+  func segmentRates(_ data: RiskRows, _ known: [Int], base: Double) -> [Int: Double] {
+    let last = known.reduce(-1) { max($0, data.rows[$1].period) }
     var counts: [Int: (events: Double, rows: Double)] = [:]
     for row in known where data.rows[row].period == last {
       counts[data.segments[row], default: (0, 0)].events += data.outcomes[row]
@@ -313,48 +271,4 @@ package struct RiskRecipe: Sendable {
     }
     return counts.mapValues { ($0.events + 20 * base) / ($0.rows + 20) }
   }
-
-  /// The log-odds of all rows by the one feature that orders the training rows best.
-  private func oneFeature(
-    _ data: RiskRows, _ training: [Int]
-  ) throws(RegressionError) -> [Double] {
-    var best: (name: String, distance: Double)?
-    for name in usable(data, training) {
-      let values = data.table[name].map { ordered($0, data, training) } ?? []
-      let rows = training.filter { !values[$0].isNaN }
-      let events = data.events(rows)
-      guard events > 0, events < rows.count else { continue }
-      let area = try BinaryScores.areaUnderROC(
-        rows.map { values[$0] }, rows.map { data.outcomes[$0] })
-      if abs(area - 0.5) > best?.distance ?? -1 { best = (name, abs(area - 0.5)) }
-    }
-    guard let best else { throw .unusableRows("no feature differs") }
-    return try fit(data, training, features: [best.name], describes: false)
-      .linearPredictor(data.table)
-  }
-
-  /// Numbers as they are, and texts as the share of yes among the training rows with the same.
-  ///
-  /// Texts that the fit of the feature would not tell apart have the share of all of them: one text for
-  /// each company would order the rows it was found in as nothing else does.
-  private func ordered(_ column: TableColumn, _ data: RiskRows, _ training: [Int]) -> [Double] {
-    guard case .texts(let codes, let levels) = column else { return column.numbers }
-    var sums = [(yes: Double, rows: Double)](repeating: (0, 0), count: levels.count)
-    for row in training where codes[row] >= 0 {
-      sums[Int(codes[row])].yes += data.outcomes[row]
-      sums[Int(codes[row])].rows += 1
-    }
-    let told = sums.indices.filter { sums[$0].rows >= Double(CategoryPooling.minimumCount) }
-      .sorted { (-sums[$0].rows, $0) < (-sums[$1].rows, $1) }
-      .prefix(CategoryPooling.maximumLevels)
-    let others = Set(sums.indices).subtracting(told)
-    let pooled = others.reduce(into: (yes: 0.0, rows: 0.0)) { pool, level in
-      pool.yes += sums[level].yes
-      pool.rows += sums[level].rows
-    }
-    for level in others { sums[level] = pooled }
-    return codes.map { $0 < 0 ? .nan : sums[Int($0)].yes / max(1, sums[Int($0)].rows) }
-  }
-
-  private static let target = "the outcome"
 }

@@ -45,7 +45,7 @@ package enum Calibration: Codable, Equatable, Sendable {
     raw: [Double], outcomes: [Double]
   ) throws(RegressionError) -> Calibration {
     let ones = [Double](repeating: 1, count: raw.count)
-    func coefficients(_ columns: [[Double]]) throws(RegressionError) -> [Double] {
+    func coefficients(_ columns: [[Double]], start: [Double]) throws(RegressionError) -> [Double] {
       let design = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
         try Matrix(columns: columns)
       }
@@ -53,20 +53,21 @@ package enum Calibration: Codable, Equatable, Sendable {
       return try GeneralizedLinearModel(
         family: .logistic, penalty: 1e-3,
         penaltyFactors: columns.indices.map { $0 == 0 ? 0 : 1 }, firth: .never
-      ).fit(design, outcomes, infers: false).coefficients
+      ).fit(design, outcomes, start: start, infers: false).coefficients
     }
-    let line = try coefficients([ones, raw])
+    // Each map begins as the one that changes nothing, which is rarely far.
+    let line = try coefficients([ones, raw], start: [0, 1])
     guard line[1] > 0 else { return .platt(intercept: logit(mean(outcomes)), slope: 0) }
     let platt = Calibration.platt(intercept: line[0], slope: line[1])
     let positive = raw.map { -softplus(-$0) }
     let negative = raw.map { softplus($0) }
-    var both = try coefficients([ones, positive, negative])
+    var both = try coefficients([ones, positive, negative], start: [0, 1, 1])
     // With a bound active, the other parameter is fitted alone.
     if both[1] < 0 {
-      let rest = try coefficients([ones, negative])
+      let rest = try coefficients([ones, negative], start: [0, 1])
       both = [rest[0], 0, max(0, rest[1])]
     } else if both[2] < 0 {
-      let rest = try coefficients([ones, positive])
+      let rest = try coefficients([ones, positive], start: [0, 1])
       both = [rest[0], max(0, rest[1]), 0]
     }
     let beta = Calibration.beta(a: both[1], b: both[2], c: both[0])

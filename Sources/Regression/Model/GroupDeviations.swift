@@ -87,30 +87,17 @@ private struct GroupFit {
   let information: Matrix
 
   init(_ columns: [[Double]], target: [Double], offset: [Double]) throws(RegressionError) {
-    design = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
-      try Matrix(columns: columns)
+    let means = offset.map { ModelFamily.logistic.mean($0) }
+    (design, gradient, information) = try wrappingLinearAlgebra {
+      () throws(LinearAlgebraError) in
+      let design = try Matrix(columns: columns)
+      return (
+        design, try design.transposedTimes(target.indices.map { target[$0] - means[$0] }),
+        try design.gram(weights: means.map { $0 * (1 - $0) })
+      )
     }
     self.target = target
     self.offset = offset
-    let means = offset.map { ModelFamily.logistic.mean($0) }
-    let width = columns.count
-    var gradient = [Double](repeating: 0, count: width)
-    var information = Matrix(zeroRowCount: width, columnCount: width)
-    for left in 0..<width {
-      for row in target.indices {
-        gradient[left] += columns[left][row] * (target[row] - means[row])
-      }
-      for right in 0...left {
-        var sum = 0.0
-        for row in target.indices {
-          sum += columns[left][row] * columns[right][row] * means[row] * (1 - means[row])
-        }
-        information[left, right] = sum
-        information[right, left] = sum
-      }
-    }
-    self.gradient = gradient
-    self.information = information
   }
 
   /// The deviations and their variances by one Newton step from the common fit.

@@ -31,6 +31,20 @@ extension ModelFit {
     return [3.0, 0.3, 0.03].map { 0.25 * count * $0 }
   }
 
+  /// The declared penalty and where to begin with it, of a fit that is not described and in which nothing
+  /// is chosen by rows left out; `nil` for others.
+  func unjudged(_ layout: DesignLayout) -> Choice? {
+    guard !describes, family != .linear, !specification.calibrates, plan == nil,
+      case .fixed(let penalty) = specification.penalty
+    else { return nil }
+    let width = layout.width + 1
+    var start = [Double](repeating: 0, count: width)
+    start[0] = startIntercept
+    return Choice(
+      penalty: penalty, coefficients: start, leftOut: [], losses: [], judged: [],
+      factors: (0..<width).map { $0 == 0 ? 0 : 1 })
+  }
+
   /// The best of several penalties; with a fit of the main terms, those keep their penalty.
   func choose(
     _ layout: DesignLayout, penalties: [Double], fixed main: Choice?

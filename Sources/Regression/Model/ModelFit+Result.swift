@@ -42,9 +42,9 @@ extension ModelFit {
       likelihoodRatios: solution.likelihoodRatios, leastSquares: solution.leastSquares,
       calibration: calibration,
       absoluteErrors: errors.isEmpty ? [] : (0...200).map { quantile(errors, Double($0) / 200) },
-      scores: family == .logistic
+      scores: family == .logistic && !predicted.isEmpty
         ? try BinaryScores(probabilities: predicted, outcomes: outcomes) : nil,
-      numberScores: family == .logistic
+      numberScores: family == .logistic || predicted.isEmpty
         ? nil : try NumberScores(predictions: predicted, actual: outcomes),
       rowCount: table.rowCount, window: try window(), notes: notes)
   }

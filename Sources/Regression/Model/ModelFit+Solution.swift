@@ -76,7 +76,8 @@ extension ModelFit {
     // Separated classes show on the way to infinity. A start that is nearly there would hide them.
     let fitted = try settings.fit(
       design, target.values, weights: weights, offset: offset,
-      start: best.penalty == 0 ? nil : best.coefficients, infers: design.columnCount <= 300)
+      start: best.penalty == 0 ? nil : best.coefficients,
+      infers: describes && design.columnCount <= 300)
     nameAliased(fitted.aliased, layout)
     if fitted.status == .notConverged, fitted.separation == nil {
       notes.append("the fit did not converge; its coefficients are the best that were found")
@@ -90,12 +91,14 @@ extension ModelFit {
           + (fitted.usedFirth
             ? ": fitted with Firth's penalty" : ": the penalty keeps the fit finite"))
     }
-    let covariance = fitted.covariance
+    // Without a pass at the solution it would be that of the step before.
+    let covariance = describes ? fitted.covariance : nil
     let solution = Solution(
       terms: layout.terms, coefficients: fitted.coefficients, covariance: covariance,
       effectiveParameters: effectiveParameters(best, fitted, covariance),
       separated: fitted.separation != nil,
-      likelihoodRatios: try likelihoodRatios(layout, settings, fitted, covariance: covariance))
+      likelihoodRatios: describes
+        ? try likelihoodRatios(layout, settings, fitted, covariance: covariance) : nil)
     return best.penalty == 0
       ? try inOwnUnits(solution, layout, aliased: fitted.aliased) : solution
   }

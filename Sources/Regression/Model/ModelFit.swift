@@ -12,18 +12,26 @@ extension ModelSpecification {
   ///   - table: the training rows.
   ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
   ///   - describes: whether columns that tell the classes apart are warned of, and the rows described
-  ///     to tell later whether others are like them; a fit that only judges a recipe needs neither,
-  ///     and predicts the same without.
+  ///     to tell later whether others are like them, and whether the model has errors of coefficients
+  ///     and scores where nothing is chosen by them; a fit that only judges a recipe needs none of it,
+  ///     and predicts the same without, but for rounding.
+  ///   - ascending: the finite values of columns in order, by name, where the caller knows them; others
+  ///     are sorted.
   /// - Returns: the fitted model, with notes on what was done.
   /// - Throws: `RegressionError` naming what cannot be used.
   package func fit(
-    _ table: Table, jobs: Int? = nil, describes: Bool = true
+    _ table: Table, jobs: Int? = nil, describes: Bool = true,
+    ascending: [String: [Double]] = [:]
   ) throws(RegressionError) -> FittedModel {
     var fit = try ModelFit(self, table, jobs)
-    fit.warnsOfLeaks = describes
+    fit.describes = describes
+    // Rows without a target are left out, and their values with them.
+    if fit.table.rowCount == table.rowCount { fit.ascending = ascending }
     var model = try fit.run()
     // The design is gone by now: both at once would take more memory than the fit.
-    if describes { model.drift = try ModelDrift(model, training: fit.table) }
+    if describes {
+      model.drift = try ModelDrift(model, training: fit.table, ascending: fit.ascending)
+    }
     return model
   }
 }
@@ -40,8 +48,11 @@ struct ModelFit {
   /// The rows left out, where they are declared.
   let plan: ValidationPlan?
   var notes: [String]
-  /// Whether single columns that tell the classes apart are looked for.
-  var warnsOfLeaks = true
+  /// Whether the fit is to be described besides predicting: by single columns that tell the classes
+  /// apart, errors of coefficients and scores.
+  var describes = true
+  /// The finite values of columns in order, by name, as far as they are known.
+  var ascending: [String: [Double]] = [:]
 
   init(
     _ specification: ModelSpecification, _ source: Table, _ jobs: Int?
@@ -133,6 +144,7 @@ struct ModelFit {
 
   /// The terms of the given columns alone, each penalty as it does best.
   private func mainChoice(_ layout: DesignLayout) throws(RegressionError) -> Choice {
+    if let only = unjudged(layout) { return only }
     let penalties = mainPenalties(layout)
     var single = try choose(layout, penalties: penalties, fixed: nil)
     if specification.penalty == .chosen, let most = penalties.first, single.penalty == most {
@@ -147,7 +159,9 @@ struct ModelFit {
   mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {
     if let declared = specification.terms {
       var terms: [FittedTerm] = []
-      for term in declared { terms.append(try FittedTerm(term, training: table)) }
+      for term in declared {
+        terms.append(try FittedTerm(term, training: table, ascending: ascending[term.column]))
+      }
       return terms
     }
     var excluded = Set(specification.ignored + [specification.target])
@@ -172,7 +186,7 @@ struct ModelFit {
   ///
   /// Of many rows some are looked at first: all are sorted only for the few columns that come near.
   private mutating func warnOfLeaks(_ layout: DesignLayout) {
-    guard warnsOfLeaks, target.family == .logistic else { return }
+    guard describes, target.family == .logistic else { return }
     let step = max(1, table.rowCount / 10_000)
     let rows = Array(stride(from: 0, to: table.rowCount, by: step))
     let outcomes = rows.map { target.values[$0] }

@@ -17,13 +17,15 @@ struct Target {
   init(_ specification: ModelSpecification, _ table: Table) throws(RegressionError) {
     let name = specification.target
     guard let column = table[name] else { throw .missingColumn(name) }
-    let labels = column.labels
-    rows = labels.indices.filter { labels[$0] != nil }
+    let (codes, labels) = column.coded
+    rows = codes.indices.filter { codes[$0] >= 0 }
     guard !rows.isEmpty else { throw .unusableColumn(name, "the target has no value") }
-    if rows.count < labels.count {
-      notes.append("\(labels.count - rows.count) rows without a target are left out")
+    if rows.count < codes.count {
+      notes.append("\(codes.count - rows.count) rows without a target are left out")
     }
-    let distinct = Array(Set(rows.compactMap { labels[$0] })).sorted()
+    var occurs = [Bool](repeating: false, count: labels.count)
+    for row in rows { occurs[Int(codes[row])] = true }
+    let distinct = Set(labels.indices.filter { occurs[$0] }.map { labels[$0] }).sorted()
     guard distinct.count > 1 else {
       throw .unusableColumn(name, "the target has one value only, so there is nothing to learn")
     }
@@ -56,14 +58,16 @@ struct Target {
         } else if isNumeric {
           yes = (Double(distinct[0]) ?? 0) > (Double(distinct[1]) ?? 0) ? distinct[0] : distinct[1]
         } else {
-          let first = rows.count { labels[$0] == distinct[0] }
+          let isFirst = labels.map { $0 == distinct[0] }
+          let first = rows.count { isFirst[Int(codes[$0])] }
           yes = first * 2 <= rows.count ? distinct[0] : distinct[1]
           notes.append("\"\(yes)\" counts as yes; say \"positive\" to choose")
         }
       }
       positive = yes
       negative = distinct.count == 2 ? distinct.first { $0 != yes } : "(other)"
-      values = rows.map { labels[$0] == yes ? 1 : 0 }
+      let outcomes = labels.map { $0 == yes ? 1.0 : 0 }
+      values = rows.map { outcomes[Int(codes[$0])] }
     case .linear, .poisson:
       let numbers = column.numbers
       values = rows.map { numbers[$0] }

@@ -48,7 +48,8 @@ package struct BinaryScores: Codable, Equatable, Sendable {
     }
     logLoss = loss / Double(count)
     brierScore = squares / Double(count)
-    let ranking = Ranking(probabilities, outcomes)
+    let order = ascendingRows(probabilities)
+    let ranking = Ranking(probabilities, outcomes, ascending: order)
     rocAUC = ranking.rocAUC
     let error = ranking.deLongVariance.squareRoot()
     rocAUCInterval = [
@@ -57,7 +58,7 @@ package struct BinaryScores: Codable, Equatable, Sendable {
     prAUC = ranking.prAUC
     kolmogorovSmirnov = ranking.kolmogorovSmirnov
     expectedCalibrationError =
-      calibrationTable(probabilities, outcomes).reduce(0) {
+      calibrationTable(probabilities, outcomes, ascending: order).reduce(0) {
         $0 + Double($1.count) * abs($1.meanProbability - $1.frequency)
       } / Double(count)
     let logits = probabilities.map { logit($0) }
@@ -79,7 +80,18 @@ extension BinaryScores {
     guard positives > 0, positives < outcomes.count else {
       throw .unusableRows("an area needs rows of both classes")
     }
-    return Ranking(values, outcomes).rocAUC
+    return Ranking(values, outcomes, ascending: ascendingRows(values)).rocAUC
+  }
+
+  /// The area under the ROC curve of counts.
+  ///
+  /// - Parameter groups: the yes and the no of each distinct value, the largest value first.
+  /// - Returns: the area; `nil` unless both outcomes occur.
+  package static func areaUnderROC(
+    descending groups: [(positives: Double, negatives: Double)]
+  ) -> Double? {
+    let ranking = Ranking(groups)
+    return ranking.hasBoth ? ranking.rocAUC : nil
   }
 }
 
@@ -101,7 +113,8 @@ private func calibrationLine(
   let one = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in
     try Matrix(columns: [ones])
   }
-  let slope = try free.fit(both, outcomes, infers: false).coefficients[1]
+  // Probabilities worth scoring are not far from calibrated.
+  let slope = try free.fit(both, outcomes, start: [0, 1], infers: false).coefficients[1]
   let intercept = try free.fit(one, outcomes, offset: logits, infers: false).coefficients[0]
   return (intercept, slope)
 }
@@ -120,16 +133,20 @@ package struct CalibrationBin: Codable, Equatable, Sendable {
 package func calibrationTable(
   _ probabilities: [Double], _ outcomes: [Double], bins: Int = 10
 ) -> [CalibrationBin] {
-  let order = probabilities.indices.sorted {
-    (probabilities[$0], $0) < (probabilities[$1], $1)
-  }
-  return (0..<bins).compactMap { bin in
+  calibrationTable(probabilities, outcomes, bins: bins, ascending: ascendingRows(probabilities))
+}
+
+/// The same where the rows' order is known.
+private func calibrationTable(
+  _ probabilities: [Double], _ outcomes: [Double], bins: Int = 10, ascending order: [Int32]
+) -> [CalibrationBin] {
+  (0..<bins).compactMap { bin in
     let rows = order[(bin * order.count / bins)..<((bin + 1) * order.count / bins)]
     guard !rows.isEmpty else { return nil }
     return CalibrationBin(
       count: rows.count,
-      meanProbability: rows.reduce(0) { $0 + probabilities[$1] } / Double(rows.count),
-      frequency: rows.reduce(0) { $0 + outcomes[$1] } / Double(rows.count))
+      meanProbability: rows.reduce(0) { $0 + probabilities[Int($1)] } / Double(rows.count),
+      frequency: rows.reduce(0) { $0 + outcomes[Int($1)] } / Double(rows.count))
   }
 }
 
@@ -150,14 +167,22 @@ package func liftAndGain(
 /// Yes and no counted at each distinct value.
 private struct Ranking {
   /// For each distinct value, descending: the yes and the no that have it.
-  private var groups: [(positives: Double, negatives: Double)] = []
+  private let groups: [(positives: Double, negatives: Double)]
   private let positives: Double
   private let negatives: Double
 
-  init(_ values: [Double], _ outcomes: [Double]) {
-    let order = values.indices.sorted { values[$0] > values[$1] }
+  /// Counts of each distinct value, the largest first.
+  init(_ groups: [(positives: Double, negatives: Double)]) {
+    self.groups = groups
+    positives = groups.reduce(0) { $0 + $1.positives }
+    negatives = groups.reduce(0) { $0 + $1.negatives }
+  }
+
+  /// Counts of values whose order is known.
+  init(_ values: [Double], _ outcomes: [Double], ascending order: [Int32]) {
+    var groups: [(positives: Double, negatives: Double)] = []
     var last = Double.nan
-    for index in order {
+    for index in order.lazy.reversed().map({ Int($0) }) {
       if values[index] != last {
         groups.append((0, 0))
         last = values[index]
@@ -168,9 +193,11 @@ private struct Ranking {
         groups[groups.count - 1].negatives += 1
       }
     }
-    positives = groups.reduce(0) { $0 + $1.positives }
-    negatives = groups.reduce(0) { $0 + $1.negatives }
+    self.init(groups)
   }
+
+  /// Whether there are a yes and a no.
+  var hasBoth: Bool { positives > 0 && negatives > 0 }
 
   var rocAUC: Double {
     var above = 0.0

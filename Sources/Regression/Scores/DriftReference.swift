@@ -13,9 +13,16 @@ package struct DriftReference: Codable, Equatable, Sendable {
   /// The distribution of values, NaN where missing.
   ///
   /// A value that several quantiles fall on makes one bin of them. The edges are those of 100,000
-  /// evenly spaced values where there are more; the shares are always of all. Throws `.unusableRows` where
-  /// every value is missing.
-  package init(_ values: [Double], bins: Int = 10) throws(RegressionError) {
+  /// evenly spaced values where there are more; the shares are always of all.
+  ///
+  /// - Parameters:
+  ///   - values: the values.
+  ///   - bins: how many.
+  ///   - ascending: the finite ones in order, where they are known; they are sorted otherwise.
+  /// - Throws: `.unusableRows` where every value is missing.
+  package init(
+    _ values: [Double], bins: Int = 10, ascending: [Double]? = nil
+  ) throws(RegressionError) {
     var present = values.filter { !$0.isNaN }
     let most = 100_000
     if present.count > most {
@@ -23,7 +30,7 @@ package struct DriftReference: Codable, Equatable, Sendable {
       let step = (present.count + most - 1) / most
       present = stride(from: 0, to: present.count, by: step).map { present[$0] } + [largest]
     }
-    let sorted = present.sorted()
+    let sorted = ascending?.count == present.count ? ascending ?? [] : present.sorted()
     guard let largest = sorted.last else {
       throw .unusableRows("a reference of a distribution needs at least one value")
     }

@@ -35,13 +35,16 @@ package struct ModelDrift: Codable, Equatable, Sendable {
 
   /// The distributions of the training rows of a fitted model.
   ///
-  /// Throws `.missingColumn` where the table lacks a column.
-  init(_ model: FittedModel, training table: Table) throws(RegressionError) {
+  /// Of columns in `ascending` the finite values in order are known. Throws `.missingColumn` where the
+  /// table lacks a column.
+  init(
+    _ model: FittedModel, training table: Table, ascending: [String: [Double]] = [:]
+  ) throws(RegressionError) {
     columns = []
     rowCount = table.rowCount
     for name in model.sources {
       guard let column = table[name] else { throw .missingColumn(name) }
-      columns.append(Column(name, column))
+      columns.append(Column(name, column, ascending[name]))
     }
     let step = max(1, (table.rowCount + ModelDrift.scoredRows - 1) / ModelDrift.scoredRows)
     let rows = Array(stride(from: 0, to: table.rowCount, by: step))
@@ -88,10 +91,11 @@ package struct ModelDrift: Codable, Equatable, Sendable {
 }
 
 extension ModelDrift.Column {
-  init(_ name: String, _ column: TableColumn) {
+  init(_ name: String, _ column: TableColumn, _ ascending: [Double]?) {
     switch column {
     case .numbers(let values):
-      self.init(name: name, numbers: try? DriftReference(values), levels: nil)
+      self.init(
+        name: name, numbers: try? DriftReference(values, ascending: ascending), levels: nil)
     case .texts: self.init(name: name, numbers: nil, levels: LevelReference(column.labels))
     }
   }

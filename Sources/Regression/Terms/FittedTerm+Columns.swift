@@ -1,6 +1,16 @@
 import Glibc
 import LinearAlgebra
 
+/// What the columns of a category have in a row.
+private enum LevelPlace {
+  /// 1 in one of them.
+  case column(Int)
+  /// 0 in all.
+  case none
+  /// Their means.
+  case means
+}
+
 extension FittedTerm {
   /// The columns of the term for the rows of a table.
   ///
@@ -42,21 +52,19 @@ extension FittedTerm {
         repeating: [Double](repeating: 0, count: table.rowCount), count: width)
       let positions = Dictionary(
         levels.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-      for (row, label) in source.labels.enumerated() {
-        if let label {
-          if let position = positions[label] {
-            columns[position][row] = 1
-          } else if label != reference {
-            if poolsOthers {
-              columns[levels.count][row] = 1
-            } else {
-              // A level never seen says nothing: it has the mean effect.
-              for column in 0..<min(width, means.count) { columns[column][row] = means[column] }
-            }
-          }
-        } else if hasMissing {
-          columns[width - 1][row] = 1
-        } else {
+      let (codes, labels) = source.coded
+      // A level never seen says nothing: it has the mean effect, and so has an unexpected gap.
+      let places = labels.map { label -> LevelPlace in
+        if let position = positions[label] { return .column(position) }
+        if label == reference { return .none }
+        return poolsOthers ? .column(levels.count) : .means
+      }
+      let gap = hasMissing ? LevelPlace.column(width - 1) : .means
+      for (row, code) in codes.enumerated() {
+        switch code < 0 ? gap : places[Int(code)] {
+        case .column(let position): columns[position][row] = 1
+        case .none: break
+        case .means:
           for column in 0..<min(width, means.count) { columns[column][row] = means[column] }
         }
       }

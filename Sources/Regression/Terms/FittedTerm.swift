@@ -38,14 +38,15 @@ package struct FittedTerm: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - specification: the term.
   ///   - table: the training rows.
+  ///   - ascending: the finite values of the term's column in order, where they are known.
   /// - Throws: `.missingColumn`; `.unusableColumn` for a column with no value, with one value, or
   ///   of texts where numbers are needed.
   package init(
-    _ specification: TermSpecification, training table: Table
+    _ specification: TermSpecification, training table: Table, ascending: [Double]? = nil
   ) throws(RegressionError) {
     name = specification.name
     means = []
-    state = try FittedTerm.learn(specification, table)
+    state = try FittedTerm.learn(specification, table, ascending)
     means = try columns(of: table).map { column in
       column.isEmpty ? 0 : column.reduce(0, +) / Double(column.count)
     }
@@ -59,7 +60,7 @@ package struct FittedTerm: Codable, Equatable, Sendable {
   }
 
   private static func learn(
-    _ specification: TermSpecification, _ table: Table
+    _ specification: TermSpecification, _ table: Table, _ ascending: [Double]?
   ) throws(RegressionError) -> State {
     func column(_ name: String) throws(RegressionError) -> TableColumn {
       guard let column = table[name] else { throw .missingColumn(name) }
@@ -78,7 +79,8 @@ package struct FittedTerm: Codable, Equatable, Sendable {
         throw .unusableColumn(name, "it has no value")
       }
       let preparation = NumericPreparation(
-        values, takesLogarithm: specification.takesLogarithm, winsorises: specification.winsorises)
+        values, takesLogarithm: specification.takesLogarithm,
+        winsorises: specification.winsorises, ascending: ascending)
       return (preparation, values.map { preparation.prepared($0) })
     }
     switch specification.kind {
@@ -121,19 +123,21 @@ package struct FittedTerm: Codable, Equatable, Sendable {
       return .spline(
         preparation, knots: knots, weights: try bendsBySlope(weights, knots: knots))
     case .categorical(let minimumCount, let maximumLevels):
-      let labels = try column(specification.column).labels
-      var counts: [String: Int] = [:]
+      let (codes, labels) = try column(specification.column).coded
+      var rows = [Int](repeating: 0, count: labels.count)
       var missing = 0
-      for label in labels {
-        if let label { counts[label, default: 0] += 1 } else { missing += 1 }
+      for code in codes {
+        if code < 0 { missing += 1 } else { rows[Int(code)] += 1 }
       }
+      let counts = Dictionary(
+        zip(labels, rows).filter { $0.1 > 0 }, uniquingKeysWith: { $0 + $1 })
       guard !counts.isEmpty else {
         throw .unusableColumn(specification.column, "it has no value")
       }
       let ranked = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
       let frequent = ranked.prefix(maximumLevels + 1).filter { $0.value >= minimumCount }
       let kept = frequent.isEmpty ? Array(ranked.prefix(1)) : Array(frequent)
-      let pooled = labels.count - missing - kept.reduce(0) { $0 + $1.value }
+      let pooled = codes.count - missing - kept.reduce(0) { $0 + $1.value }
       return .categorical(
         levels: kept.dropFirst().map(\.key).sorted(), reference: kept[0].key,
         poolsOthers: pooled > 0, hasMissing: missing > 0)

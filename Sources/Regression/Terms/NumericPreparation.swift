@@ -21,12 +21,15 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
   ///     logarithm lowers.
   ///   - winsorises: whether values beyond the outer half percent on each side are drawn in;
   ///     otherwise the range of the training rows is the limit.
-  package init(_ values: [Double], takesLogarithm: Bool?, winsorises: Bool) {
-    let finite = values.filter(\.isFinite).sorted()
+  ///   - ascending: the finite values in order, where they are known; they are sorted otherwise.
+  package init(
+    _ values: [Double], takesLogarithm: Bool?, winsorises: Bool, ascending: [Double]? = nil
+  ) {
+    let finite = ascending ?? values.filter(\.isFinite).sorted()
     let share = winsorises && finite.count >= 200 ? 0.005 : 0
     median = quantile(finite, 0.5)
     hasIndicator = finite.count < values.count
-    let sizes = sortedSizes(finite)
+    let sizes = takesLogarithm == false ? [] : sortedSizes(finite)
     let scale = sizes.isEmpty ? 1 : max(quantile(sizes, 0.5), 1e-300)
     let low = quantile(finite, share)
     let high = quantile(finite, 1 - share)

@@ -39,6 +39,32 @@ package enum TableColumn: Equatable, Sendable {
     }
   }
 
+  /// ``labels`` with each text once: for every row the position of its own, −1 where a value is
+  /// missing.
+  ///
+  /// A text may have several positions, or none of the rows.
+  var coded: (codes: [Int32], labels: [String]) {
+    switch self {
+    case .texts(let codes, let levels): return (codes, levels)
+    case .numbers(let values):
+      var positions: [Double: Int32] = [:]
+      var found: [Double] = []
+      var last = (value: Double.nan, code: Int32(-1))
+      let codes = values.map { value -> Int32 in
+        if value == last.value { return last.code }
+        if value.isNaN { return -1 }
+        let code = positions[value] ?? Int32(found.count)
+        if Int(code) == found.count {
+          positions[value] = code
+          found.append(value)
+        }
+        last = (value, code)
+        return code
+      }
+      return (codes, found.map { label(of: $0) })
+    }
+  }
+
   /// The values as numbers, NaN where missing or not a number.
   package var numbers: [Double] {
     switch self {

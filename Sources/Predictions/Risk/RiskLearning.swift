@@ -1,0 +1,306 @@
+import AlmanacCore
+import Regression
+
+/// The fits of one learning: each window's and that of all rows, with what they share.
+///
+/// Fits do not depend on each other, and each sees only what was known when its window begins.
+struct RiskLearning: Sendable {
+  private let recipe: RiskRecipe
+  private let data: RiskRows
+  /// The order of each column of numbers, of which every fit needs a part.
+  private let orders: [String: ColumnOrder]
+
+  private static let target = "the outcome"
+  /// From so many values on fits follow each other, since each holds a copy of its rows.
+  private static let mostValuesAtOnce = 40_000_000
+
+  /// Prepares the fits of rows.
+  ///
+  /// - Complexity: O(n) for each column.
+  init(_ recipe: RiskRecipe, _ data: RiskRows) throws(RegressionError) {
+    self.recipe = recipe
+    self.data = data
+    let names = data.table.names.filter { name in
+      if case .numbers? = data.table[name] { return true }
+      return false
+    }
+    let found = try inParallel(names.count) { index in
+      ColumnOrder(data.table[names[index]]?.numbers ?? [])
+    }
+    orders = Dictionary(uniqueKeysWithValues: zip(names, found))
+  }
+
+  // MARK: Windows
+
+  /// One month that a fit judges.
+  struct Month: Sendable {
+    /// The rows that are judged.
+    var rows: [Int]
+    /// Their raw log-odds.
+    var raw: [Double] = []
+    /// Their log-odds by the one feature that orders the training rows best.
+    var simple: [Double] = []
+    /// The rows that the intercept follows at its end, and their raw log-odds.
+    var latest: [Int]
+    var latestRaw: [Double] = []
+    /// The rate of the last month known at its end, by segment.
+    var rates: [Int: Double]
+  }
+
+  /// What the fit of a window says.
+  struct Window: Sendable {
+    /// The instant at which it begins: what was not known by it was not learned.
+    var opening: Timestamp
+    /// The share of yes among the training rows.
+    var base: Double
+    /// Its months.
+    var months: [Month]
+  }
+
+  /// What all rows say.
+  struct Whole: Sendable {
+    /// The fit, with errors clustered by company.
+    var fit: RiskFit
+    /// The features it has.
+    var features: [String]
+    /// The rows that the intercept follows now, and their raw log-odds.
+    var latest: [Int]
+    var latestRaw: [Double]
+  }
+
+  /// Fits each window and all rows.
+  ///
+  /// - Parameters:
+  ///   - windows: the months of each window.
+  ///   - known: the rows whose outcome is known now.
+  /// - Returns: what each window's fit says, `nil` for one before which too little was known, and the fit
+  ///   of all rows.
+  /// - Throws: what a fit throws.
+  func fits(
+    _ windows: [[Int]], _ known: [Int]
+  ) throws(RegressionError) -> (windows: [Window?], whole: Whole?) {
+    var members = [[Int]](repeating: [], count: data.asOf.count)
+    for row in known { members[data.rows[row].period].append(row) }
+    let rowsOf = members
+    let isWide = data.rows.count * data.table.names.count < RiskLearning.mostValuesAtOnce
+    // That of all rows takes longest and goes first.
+    let fits = try inParallel(windows.count + 1, isWide: isWide) {
+      (index) throws(RegressionError) -> (Window?, Whole?) in
+      index < windows.count
+        ? (try window(windows[index], rowsOf), nil) : (nil, try whole(known))
+    }
+    return (fits.dropLast().map(\.0), fits.last?.1)
+  }
+
+  private func window(
+    _ periods: [Int], _ members: [[Int]]
+  ) throws(RegressionError) -> Window? {
+    let opening = data.asOf[periods[0]]
+    let training = data.known(by: opening)
+    let events = data.events(training)
+    // Both outcomes are needed to learn, and so are features.
+    guard min(events, training.count - events) >= recipe.neededEvents / 2 else { return nil }
+    let features = usable(training)
+    guard !features.isEmpty else { return nil }
+    let base = Double(events) / Double(training.count)
+    var months = periods.map { period -> Month in
+      let known = data.known(by: data.asOf[period])
+      return Month(
+        rows: members[period], latest: recipe.latest(data, known),
+        rates: recipe.segmentRates(data, known, base: base))
+    }
+    let chosen = Choice(training, of: data)
+    let fit = try pooled(chosen, features, describes: false)
+    let raw = try predictor(fit, months.flatMap { $0.rows + $0.latest })
+    let judged = months.flatMap(\.rows)
+    let simple = try oneFeature(chosen, features, for: judged)
+    var place = 0
+    for index in months.indices {
+      months[index].raw = months[index].rows.map { raw[$0] ?? .nan }
+      months[index].latestRaw = months[index].latest.map { raw[$0] ?? .nan }
+      months[index].simple = Array(simple[place..<(place + months[index].rows.count)])
+      place += months[index].rows.count
+    }
+    return Window(opening: opening, base: base, months: months)
+  }
+
+  private func whole(_ known: [Int]) throws(RegressionError) -> Whole {
+    let features = usable(known)
+    var fit = try pooled(Choice(known, of: data), features, describes: true)
+    fit.common = try fit.common.clusteringErrors(
+      data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
+      groups: known.map { data.rows[$0].company })
+    let latest = recipe.latest(data, known)
+    return Whole(
+      fit: fit, features: features, latest: latest,
+      latestRaw: try fit.linearPredictor(
+        data.table.selecting(rows: latest), data.groups?.selecting(latest)))
+  }
+
+  // MARK: Fits
+
+  /// Some of the rows.
+  private struct Choice {
+    let rows: [Int]
+    /// Whether each row of all is one of them.
+    let isChosen: [Bool]
+
+    init(_ rows: [Int], of data: RiskRows) {
+      self.rows = rows
+      var isChosen = [Bool](repeating: false, count: data.rows.count)
+      for row in rows { isChosen[row] = true }
+      self.isChosen = isChosen
+    }
+  }
+
+  /// The features that differ between rows.
+  func usable(_ rows: [Int]) -> [String] {
+    data.table.names.filter { name in
+      switch data.table[name] {
+      case .texts(let codes, _)?:
+        guard let first = rows.first(where: { codes[$0] >= 0 }) else { return false }
+        return rows.contains { codes[$0] >= 0 && codes[$0] != codes[first] }
+      case .numbers(let values)?:
+        guard let first = rows.first(where: { !values[$0].isNaN }) else { return false }
+        return rows.contains { !values[$0].isNaN && values[$0] != values[first] }
+      case nil: return false
+      }
+    }
+  }
+
+  /// Raw log-odds of rows, by row.
+  private func predictor(
+    _ fit: RiskFit, _ rows: [Int]
+  ) throws(RegressionError) -> RowValues {
+    let rows = RowValues.distinct(rows, rowCount: data.rows.count)
+    return RowValues(
+      rows,
+      try fit.linearPredictor(data.table.selecting(rows: rows), data.groups?.selecting(rows)),
+      rowCount: data.rows.count)
+  }
+
+  /// The fit to rows, and those of their groups that lean on it.
+  private func pooled(
+    _ chosen: Choice, _ features: [String], describes: Bool
+  ) throws(RegressionError) -> RiskFit {
+    let common = try fit(chosen, features, describes: describes)
+    guard let groups = data.groups?.selecting(chosen.rows) else {
+      return RiskFit(common: common, deviations: [:])
+    }
+    let found = try common.groupDeviations(
+      data.table.selecting(rows: chosen.rows), target: chosen.rows.map { data.outcomes[$0] },
+      groups: groups.of, count: groups.names.count)
+    let present = Set(groups.of)
+    return RiskFit(
+      common: common,
+      deviations: Dictionary(
+        uniqueKeysWithValues: groups.names.indices.filter { present.contains($0) }.map {
+          (groups.names[$0], found[$0])
+        }))
+  }
+
+  private func fit(
+    _ chosen: Choice, _ names: [String], describes: Bool
+  ) throws(RegressionError) -> FittedModel {
+    var table = Table(rowCount: chosen.rows.count)
+    var ascending: [String: [Double]] = [:]
+    var terms: [TermSpecification] = []
+    for name in names {
+      guard let column = data.table[name]?.selecting(chosen.rows) else { continue }
+      table.add(name, column)
+      ascending[name] = orders[name]?.ascending(chosen.isChosen)
+      terms.append(
+        TermSpecification(
+          column: name, kind: data.terms[name] ?? .numeric,
+          winsorises: RiskLearning.hasSpread(
+            ascending[name] ?? column.numbers.filter(\.isFinite).sorted())))
+    }
+    table.add(RiskLearning.target, .numbers(chosen.rows.map { data.outcomes[$0] }))
+    let specification = ModelSpecification(
+      target: RiskLearning.target, family: .logistic, positive: "1", terms: terms,
+      penalty: .fixed(recipe.penalty), interactions: false, calibrates: false)
+    return try specification.fit(table, describes: describes, ascending: ascending)
+  }
+
+  /// Whether ascending numbers still differ once the outer half percent on each side is drawn in: those
+  /// of something rare do not, and nothing would be left of it.
+  private static func hasSpread(_ sorted: [Double]) -> Bool {
+    quantile(sorted, 0.005) < quantile(sorted, 0.995)
+  }
+
+  // MARK: One feature
+
+  /// The log-odds of rows by the one feature that orders the training rows best.
+  private func oneFeature(
+    _ training: Choice, _ features: [String], for rows: [Int]
+  ) throws(RegressionError) -> [Double] {
+    var best: (name: String, distance: Double)?
+    for name in features {
+      guard let area = area(name, training) else { continue }
+      if abs(area - 0.5) > best?.distance ?? -1 { best = (name, abs(area - 0.5)) }
+    }
+    guard let best, let column = data.table[best.name] else {
+      throw .unusableRows("no feature differs")
+    }
+    var table = Table(rowCount: rows.count)
+    table.add(best.name, column.selecting(rows))
+    return try fit(training, [best.name], describes: false).linearPredictor(table)
+  }
+
+  /// The area under the ROC curve of training rows by one feature; `nil` where those that have it all
+  /// have the same outcome.
+  ///
+  /// Texts are ordered by the share of yes among the training rows with the same. Those that the fit of
+  /// the feature would not tell apart have the share of all of them: one text for each company would
+  /// order the rows it was found in as nothing else does.
+  private func area(_ name: String, _ training: Choice) -> Double? {
+    if let order = orders[name] { return order.areaUnderROC(data.outcomes, training.isChosen) }
+    guard case .texts(let codes, let levels)? = data.table[name] else { return nil }
+    var counts = [(yes: Double, rows: Double)](repeating: (0, 0), count: levels.count)
+    for row in training.rows where codes[row] >= 0 {
+      counts[Int(codes[row])].yes += data.outcomes[row]
+      counts[Int(codes[row])].rows += 1
+    }
+    let told = counts.indices.filter {
+      counts[$0].rows >= Double(CategoryPooling.minimumCount)
+    }
+    .sorted { (-counts[$0].rows, $0) < (-counts[$1].rows, $1) }
+    .prefix(CategoryPooling.maximumLevels)
+    let pooled = Set(counts.indices).subtracting(told).reduce(into: (yes: 0.0, rows: 0.0)) {
+      $0.yes += counts[$1].yes
+      $0.rows += counts[$1].rows
+    }
+    let groups = (told.map { counts[$0] } + [pooled]).filter { $0.rows > 0 }
+    var areas: [Double: (positives: Double, negatives: Double)] = [:]
+    for group in groups {
+      areas[group.yes / group.rows, default: (0, 0)].positives += group.yes
+      areas[group.yes / group.rows, default: (0, 0)].negatives += group.rows - group.yes
+    }
+    return BinaryScores.areaUnderROC(
+      descending: areas.sorted { $0.key > $1.key }.map(\.value))
+  }
+}
+
+/// A value of some rows of many.
+private struct RowValues {
+  private let places: [Int32]
+  private let values: [Double]
+
+  /// The values of distinct rows.
+  init(_ rows: [Int], _ values: [Double], rowCount: Int) {
+    self.values = values
+    var places = [Int32](repeating: -1, count: rowCount)
+    for (place, row) in rows.enumerated() { places[row] = Int32(place) }
+    self.places = places
+  }
+
+  /// That of a row, if it is one of them.
+  subscript(row: Int) -> Double? { places[row] < 0 ? nil : values[Int(places[row])] }
+
+  /// Rows once each, ascending.
+  static func distinct(_ rows: [Int], rowCount: Int) -> [Int] {
+    var isIn = [Bool](repeating: false, count: rowCount)
+    for row in rows { isIn[row] = true }
+    return isIn.indices.filter { isIn[$0] }
+  }
+}
