@@ -126,6 +126,11 @@ SEEDS ?= 3
 bench-risk: bench-build ## Measure risks of simulated worlds, and their laws (COMPANIES=5000 SEEDS=3)
 	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) $(or $(PART),risk risk-simulations)
 
+GROWTH ?= 50000
+.PHONY: bench-risk-growth
+bench-risk-growth: bench-build ## Measure how the time of risks grows with companies (GROWTH=50000)
+	$(run_bench) --companies $(GROWTH) risk-growth
+
 .PHONY: bench-simulate
 bench-simulate: bench-build ## Measure a simulated business into PostgreSQL
 	$(run_bench) simulate

@@ -170,10 +170,7 @@ struct NewtonProblem {
     let zeros = [Double](repeating: 0, count: start.count)
     // A start that is worse than none is none.
     if start != zeros, !usesFirth,
-      try
-        !(pass.objective
-        >= self.pass(at: zeros, formsInformation: false, usesFirth: false).objective)
-        || !pass.objective.isFinite
+      try !(pass.objective >= objectiveAtZero()) || !pass.objective.isFinite
     {
       coefficients = zeros
       pass = try self.pass(at: coefficients, formsInformation: true, usesFirth: usesFirth)
@@ -198,7 +195,9 @@ struct NewtonProblem {
         lastWasWhole && lastSize.isFinite && lastSize < 0.3
         ? size * min(1, size / (lastSize * lastSize) * size) : size
       let isLast = usesFirth ? size < settings.tolerance : predicted < settings.tolerance
-      if isLast || size == 0 {
+      // Near the maximum each step is the square of the last one; one that is not is rounding (D-482).
+      let isRounding = !usesFirth && lastWasWhole && size < 1e-9 && size >= lastSize / 2
+      if isLast || isRounding || size == 0 {
         for column in step.indices { coefficients[column] += step[column] }
         converged = true
         if infers || usesFirth {
@@ -246,6 +245,16 @@ struct NewtonProblem {
       }, iterations: iterations, converged: converged,
       maybeSeparated: !converged
         || (iterations > 8 && largestPredictor(coefficients) > 15))
+  }
+
+  /// The objective where all coefficients are zero.
+  private func objectiveAtZero() throws(RegressionError) -> Double {
+    if settings.family == .logistic, offset == nil {
+      // Every row is as likely one as the other.
+      return -log(2) * (weights?.reduce(0, +) ?? Double(design.rowCount))
+    }
+    let zeros = [Double](repeating: 0, count: design.columnCount)
+    return try pass(at: zeros, formsInformation: false, usesFirth: false).objective
   }
 
   private func largestPredictor(_ coefficients: [Double]) -> Double {

@@ -19,6 +19,8 @@ struct BenchmarkOptions {
     case regression
     /// Churn and failing payments of simulated worlds.
     case risk
+    /// How the time of risks grows with the number of companies.
+    case riskGrowth = "risk-growth"
     /// Whether the laws of models of risk hold in simulations.
     case riskSimulations = "risk-simulations"
     /// A simulated business into PostgreSQL.

@@ -41,6 +41,7 @@ struct BenchmarkProgram {
               + ForecastBenchmark(runs: options.runs).run()
           case .regression: try RegressionBenchmark(options: options).run()
           case .risk: try RiskBenchmark(options: options).run()
+          case .riskGrowth: try RiskGrowth(options: options).run()
           case .riskSimulations: try RiskSimulations(options: options).run()
           case .simulate: try SimulateBenchmark(options: options).run()
           case .runner: try RunnerBenchmark(options: options).run()

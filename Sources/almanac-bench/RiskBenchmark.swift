@@ -72,6 +72,8 @@ struct RiskBenchmark {
   /// The peer's answer.
   private struct Peer: Decodable {
     var seconds: Double
+    /// Of ``seconds`` those of the fits that are judged.
+    var windows: Double
     var processor: Double
     var probabilities: [Double]
   }
@@ -186,7 +188,7 @@ struct RiskBenchmark {
     note("risk: churn: \(forecast.first.reason ?? "passes its gate")")
     // The peer learns the first 30 days alone.
     _ = try learned(data, by: world.churn.cut, into: &judged)
-    try add(model, data, to: &judged) { row in
+    try add(model, data, by: world.churn.cut, to: &judged) { row in
       world.churnTruth[
         RiskWorld.Place(
           company: world.churn.companies[data.rows[row].company],
@@ -216,7 +218,7 @@ struct RiskBenchmark {
     let (result, seconds) = try learned(panel.rows, by: panel.cut, into: &judged)
     guard case .model(let model) = result else { throw noModel("payment failure", "\(result)") }
     note("risk: payment failure: \(model.gate.failures)")
-    try add(model, panel.rows, to: &judged) { row in
+    try add(model, panel.rows, by: panel.cut, to: &judged) { row in
       panel.charges[row].decidedBy.flatMap { world.attemptTruth[$0]?.probability }
     }
     let scoring = try timed {
@@ -253,7 +255,8 @@ struct RiskBenchmark {
 
   /// Adds the judged rows of a model whose truth is known, and the peer's on the same rows.
   private func add(
-    _ model: RiskModel, _ data: RiskRows, to judged: inout Judged, truth: (Int) -> Double?
+    _ model: RiskModel, _ data: RiskRows, by cut: Timestamp, to judged: inout Judged,
+    truth: (Int) -> Double?
   ) throws {
     let rows = model.judged.compactMap { row, logOdds in
       truth(row).map { (row: row, ours: logOdds, oracle: log($0 / (1 - $0))) }
@@ -276,7 +279,10 @@ struct RiskBenchmark {
       let yes = known.count { data.outcomes[$0] == 1 }
       bases[start] = log(Double(yes) / Double(known.count - yes))
     }
-    let peer = try fitPeer(data, rows.map(\.row), opening)
+    let peer = try fitPeer(data, rows.map(\.row), opening, by: cut)
+    note(
+      "risk: LightGBM learned in \(peer.seconds) s, of which \(peer.windows) s for the judged fits; "
+        + "ours took \(judged.seconds.last ?? .nan) s, gates and baselines included")
     judged.peerSeconds.append(peer.seconds)
     judged.peerProcessor.append(peer.processor)
     for (index, row) in rows.enumerated() {
@@ -289,9 +295,10 @@ struct RiskBenchmark {
     }
   }
 
-  /// Fits the peer to the rows of each window, and asks it about the judged rows.
+  /// Fits the peer to the rows of each window, asks it about the judged rows, and fits it to all rows
+  /// known by an instant.
   private func fitPeer(
-    _ data: RiskRows, _ judged: [Int], _ opening: [Int: Int]
+    _ data: RiskRows, _ judged: [Int], _ opening: [Int: Int], by cut: Timestamp
   ) throws -> Peer {
     let path = "\(options.folder)/risk.doubles"
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -309,9 +316,12 @@ struct RiskBenchmark {
       }
       return codes.map { $0 < 0 ? .nan : Double($0) }
     }
-    let header = [data.outcomes, data.rows.map { Double($0.period) }, known, windows, place]
+    let now = data.rows.indices.map { row in
+      (data.known?[row] ?? data.maturity[data.rows[row].period]) <= cut ? 1.0 : 0
+    }
+    let header = [data.outcomes, data.rows.map { Double($0.period) }, known, windows, place, now]
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(8 * data.rows.count * (features.count + 5))
+    bytes.reserveCapacity(8 * data.rows.count * (features.count + 6))
     for value in (header + features).joined() {
       for shift in stride(from: 0, to: 64, by: 8) {
         bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt64(shift)))

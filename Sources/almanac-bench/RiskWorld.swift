@@ -31,6 +31,8 @@ struct RiskWorld {
   /// Seconds that counting events took, ledgers included, and those of the panel itself.
   let counting: Double
   let panel: Double
+  /// Those of the panel that all threads had a processor for.
+  let panelProcessor: Double
 
   /// Companies whose events are held at a time.
   private static let companiesPerPiece = 16
@@ -128,6 +130,7 @@ struct RiskWorld {
     }
     eventCount = events
     counting = seconds
+    let processor = processorSeconds()
     let (churn, panelSeconds) = try timed {
       try ChurnPanel(
         churnModel.features, of: history, companies: companies, changes: changes,
@@ -135,6 +138,7 @@ struct RiskWorld {
     }
     self.churn = churn
     panel = panelSeconds
+    panelProcessor = processorSeconds() - processor
     let lists = CatalogueRows.priceLists(in: settings)
     func input(_ instant: Timestamp, end: Timestamp) -> LedgerInput {
       LedgerInput(

@@ -4,11 +4,12 @@
 
 FILE holds doubles column by column: the outcome (NaN where it is not known), the month, the month from
 which the outcome is known, the first month of the window in which the row is judged (-1 for none), the
-place among the judged rows (-1 for none), then the features, those at the positions CATEGORIES codes of
-categories. Each window is judged by a fit to rows known by its first month, the latest fifth of them
-(by month) held back to stop early, then refitted on all of them with that many trees. Prints one JSON
-object: the seconds of all fits, those that all threads had a processor for, and the probabilities of the
-judged rows in their order.
+place among the judged rows (-1 for none), whether the outcome is known now, then the features, those at
+the positions CATEGORIES codes of categories. Each window is judged by a fit to rows known by its first
+month, the latest fifth of them (by month) held back to stop early, then refitted on all of them with that
+many trees. The model that would serve is fitted to all rows known now in the same way. Prints one JSON
+object: the seconds of all fits, those of the windows' alone, those that all threads had a processor for,
+and the probabilities of the judged rows in their order.
 """
 
 import json
@@ -20,9 +21,9 @@ import numpy
 
 path, rows, features, categories = sys.argv[1:]
 rows, features = int(rows), int(features)
-values = numpy.fromfile(path).reshape((features + 5, rows))
-outcome, month, known, window, place = values[:5]
-design = numpy.ascontiguousarray(values[5:].T)
+values = numpy.fromfile(path).reshape((features + 6, rows))
+outcome, month, known, window, place, now = values[:6]
+design = numpy.ascontiguousarray(values[6:].T)
 categories = [int(position) for position in categories.split(",") if position]
 settings = {
     "objective": "binary",
@@ -46,11 +47,8 @@ def dataset(chosen, reference=None):
     )
 
 
-judged = numpy.where(place >= 0)[0]
-probabilities = numpy.full(len(judged), numpy.nan)
-seconds = processor = 0.0
-for start in sorted(set(window[judged])):
-    usable = numpy.where(~numpy.isnan(outcome) & (known <= start))[0]
+def fit(usable):
+    """A model of rows, its seconds, and those of all threads."""
     usable = usable[numpy.argsort(month[usable], kind="stable")]
     border = month[usable[int(0.8 * len(usable))]]
     early, late = usable[month[usable] < border], usable[month[usable] >= border]
@@ -66,14 +64,26 @@ for start in sorted(set(window[judged])):
         callbacks=[lightgbm.early_stopping(50, verbose=False)],
     )
     model = lightgbm.train(settings, dataset(usable), num_boost_round=stopped.best_iteration)
-    seconds += time.perf_counter() - begin
-    processor += time.process_time() - used
-    now = judged[window[judged] == start]
-    probabilities[place[now].astype(int)] = model.predict(design[now])
+    return model, time.perf_counter() - begin, time.process_time() - used
+
+
+judged = numpy.where(place >= 0)[0]
+probabilities = numpy.full(len(judged), numpy.nan)
+answered = ~numpy.isnan(outcome)
+windows = processor = 0.0
+for start in sorted(set(window[judged])):
+    model, took, used = fit(numpy.where(answered & (known <= start))[0])
+    windows += took
+    processor += used
+    own = judged[window[judged] == start]
+    probabilities[place[own].astype(int)] = model.predict(design[own])
+_, took, used = fit(numpy.where(answered & (now == 1))[0])
+processor += used
 print(
     json.dumps(
         {
-            "seconds": seconds,
+            "seconds": windows + took,
+            "windows": windows,
             "processor": processor,
             "probabilities": [float(p) for p in probabilities],
         }

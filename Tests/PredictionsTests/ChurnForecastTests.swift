@@ -224,7 +224,25 @@ struct ChurnForecastTests {
   @Test("stands a month without events")
   func missingMonth() throws {
     let gap = SmallWorld.start.monthStart(adding: 6)..<SmallWorld.start.monthStart(adding: 7)
-    check(try SmallWorld(logsIn: { _, day in !gap.contains(day) }).forecast().forecast)
+    let (usualPanel, usual) = try SmallWorld().forecast()
+    let (panel, forecast) = try SmallWorld(logsIn: { _, day in !gap.contains(day) }).forecast()
+    check(forecast)
+    // Nobody was active on the days before the month's end, and nothing else is different.
+    let silent = try #require(SmallWorld.instants.firstIndex(of: gap.upperBound))
+    #expect(panel.first.rows == usualPanel.first.rows)
+    let found = try #require(panel.first.table["days"]).numbers
+    let expected = try #require(usualPanel.first.table["days"]).numbers
+    let rows = panel.first.rows.indices
+    #expect(rows.contains { panel.first.rows[$0].period == silent && expected[$0] > 0 })
+    for row in rows {
+      #expect(found[row] == (panel.first.rows[row].period == silent ? 0 : expected[row]))
+    }
+    let quiet = try #require(panel.first.table["quiet"]).numbers
+    #expect(rows.allSatisfy { panel.first.rows[$0].period != silent || quiet[$0] >= 31 })
+    // The month is learned from as it is: the same companies are scored by another model.
+    #expect(forecast.first.fitted != nil)
+    #expect(forecast.rows.map(\.company) == usual.rows.map(\.company))
+    #expect(forecast.rows.map(\.probability) != usual.rows.map(\.probability))
   }
 
   @Test("takes no notice of clocks in the future")

@@ -1,7 +1,8 @@
 import AlmanacCore
 import Billing
-import Predictions
 import Testing
+
+@testable import Predictions
 
 @Suite("Churn risk")
 struct ChurnRiskTests {
@@ -67,11 +68,16 @@ struct ChurnRiskTests {
       3, .cancelWithdrawn, recorded: "2025-03-02T00:00:00Z", effective: "2025-03-02T00:00:00Z")
     let unknown = try change(
       2, .cancel, recorded: "2025-03-01T00:00:00Z", effective: "2025-03-15T00:00:00Z")
-    #expect(ChurnLabels.isScheduled([cancel], at: instant, within: 30))
-    #expect(!ChurnLabels.isScheduled([cancel], at: instant, within: 14))
-    #expect(!ChurnLabels.isScheduled([withdrawn, cancel], at: instant, within: 30))
-    #expect(ChurnLabels.isScheduled([cancel, later], at: instant, within: 30))
-    #expect(!ChurnLabels.isScheduled([unknown], at: instant, within: 30))
+    func isScheduled(_ changes: [SubscriptionChange], within days: Int = 30) -> Bool {
+      ChurnLabels.isScheduled(
+        ChurnLabels.scheduledEnd(changes, at: instant), within: days, after: instant)
+    }
+    #expect(isScheduled([cancel]))
+    // 15 March is the end of a span of 14 days, and inside one of 15.
+    #expect(!isScheduled([cancel], within: 14) && isScheduled([cancel], within: 15))
+    #expect(!isScheduled([withdrawn, cancel]))
+    #expect(isScheduled([cancel, later]))
+    #expect(!isScheduled([unknown]))
   }
 
   @Test("a company is scheduled when each subscription that it pays for ends")
@@ -89,7 +95,8 @@ struct ChurnRiskTests {
     func isScheduled(_ more: [SubscriptionChange], _ origins: [UUIDValue: UUIDValue] = [:]) -> Bool
     {
       ChurnLabels.isScheduled(
-        [cancel, new] + more, predecessors: origins, at: instant, within: 30)
+        ChurnLabels.scheduledEnd([cancel, new] + more, predecessors: origins, at: instant),
+        within: 30, after: instant)
     }
     #expect(isScheduled([]))
     #expect(!isScheduled([try second(.new)]))

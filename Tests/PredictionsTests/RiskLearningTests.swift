@@ -50,7 +50,7 @@ struct RiskLearningTests {
     let plain = try PlainLearning(data, by: Self.end.adding(days: 1).startUTC)
     #expect(model.judged.map(\.row) == plain.judged.map(\.row))
     for (found, expected) in zip(model.judged, plain.judged) {
-      #expect(abs(found.logOdds - expected.logOdds) < 1e-7, "row \(found.row)")
+      #expect(abs(found.logOdds - expected.logOdds) < 1e-10, "row \(found.row)")
     }
     func mean(_ probabilities: [Double]) -> Double {
       zip(plain.judged, probabilities).reduce(0) { sum, pair in

@@ -1,7 +1,8 @@
 import AlmanacCore
 import Billing
-import Predictions
 import Simulation
+
+@testable import Predictions
 
 /// A simulated world as the churn model sees it, beside the probabilities it was drawn by.
 struct SimulatedChurn {
@@ -92,11 +93,8 @@ struct SimulatedChurn {
         decided[decision.at] = decision.probability
       }
       for (period, instant) in asOf.enumerated() where ledger.amount(atEnd: instant) > 0 {
-        if ChurnLabels.isScheduled(
-          changes, predecessors: predecessors, at: instant, within: spanEnd)
-        {
-          continue
-        }
+        let ending = ChurnLabels.scheduledEnd(changes, predecessors: predecessors, at: instant)
+        if ChurnLabels.isScheduled(ending, within: spanEnd, after: instant) { continue }
         rows.append(PanelRow(company: company, period: period))
         let isKnown = maturity[period] <= settings.cut
         let falls = ChurnLabels.falls(ledger, after: instant, from: 0, to: spanEnd)

@@ -29,34 +29,41 @@ struct ColumnOrderTests {
     #expect(ascendingRows(values) == (present + missing).map { Int32($0) }, "seed \(seed)")
   }
 
-  @Test("the numbers of some rows are those that sorting them gives", arguments: [1, 2, 3])
-  func ascending(seed: UInt64) {
-    var random = SplitMix64(seed: seed)
-    let values = column(&random, 2_000)
-    let isChosen = values.map { _ in random.next() % 3 == 0 }
-    let sorted = zip(values, isChosen).filter { $0.1 && $0.0.isFinite }.map(\.0).sorted()
-    #expect(ColumnOrder(values).ascending(isChosen) == sorted, "seed \(seed)")
-  }
-
-  @Test("the area is the share of pairs in order, ties half", arguments: [1, 2, 3])
-  func area(seed: UInt64) throws {
+  @Test("a part has the numbers and the area of its rows", arguments: [1, 2, 3])
+  func part(seed: UInt64) {
     var random = SplitMix64(seed: seed)
     let values = column(&random, 300)
     let outcomes = values.map { _ in random.next() % 4 == 0 ? 1.0 : 0 }
-    let isChosen = values.map { _ in random.next() % 3 > 0 }
-    let rows = values.indices.filter { isChosen[$0] && !values[$0].isNaN }
-    var wins = 0.0
-    var pairs = 0.0
-    for yes in rows where outcomes[yes] == 1 {
-      for no in rows where outcomes[no] == 0 {
-        pairs += 1
-        wins += values[yes] > values[no] ? 1 : values[yes] == values[no] ? 0.5 : 0
-      }
+    let since = values.map { _ -> UInt16 in
+      let number = random.next() % 5
+      return number == 4 ? ColumnOrder.never : UInt16(number)
     }
-    let found = try #require(ColumnOrder(values).areaUnderROC(outcomes, isChosen))
-    #expect(abs(found - wins / pairs) < 1e-12, "seed \(seed)")
-    let none = outcomes.map { _ in 0.0 }
-    #expect(ColumnOrder(values).areaUnderROC(none, isChosen) == nil)
+    let order = ColumnOrder(values, since: since, outcomes: outcomes)
+    for number in 0..<4 {
+      let rows = values.indices.filter { since[$0] <= number }
+      let part = order.part(number)
+      #expect(
+        part.ascending == rows.map { values[$0] }.filter(\.isFinite).sorted(), "seed \(seed)")
+      var wins = 0.0
+      var pairs = 0.0
+      for yes in rows where outcomes[yes] == 1 && !values[yes].isNaN {
+        for no in rows where outcomes[no] == 0 && !values[no].isNaN {
+          pairs += 1
+          wins += values[yes] > values[no] ? 1 : values[yes] == values[no] ? 0.5 : 0
+        }
+      }
+      #expect(abs((part.areaUnderROC ?? .nan) - wins / pairs) < 1e-12, "seed \(seed)")
+    }
+    #expect(order.part(3).ascending.count > order.part(0).ascending.count)
+  }
+
+  @Test("an area needs both outcomes")
+  func oneOutcome() {
+    let since = [UInt16](repeating: 0, count: 3)
+    let order = ColumnOrder([1, 2, .nan], since: since, outcomes: [0, 0, 1])
+    #expect(order.part(0).areaUnderROC == nil)
+    #expect(ColumnOrder([1, 2, 3], since: since, outcomes: [1, 1, 1]).part(0).areaUnderROC == nil)
+    #expect(ColumnOrder([1, 2, 3], since: since, outcomes: [0, 0, 1]).part(0).areaUnderROC == 1)
   }
 
   @Test("a fit that is not described predicts the same, whether or not the order is known")
@@ -82,14 +89,23 @@ struct ColumnOrderTests {
         TermSpecification(
           column: "kind", kind: .categorical(minimumCount: 30, maximumLevels: 20)),
       ], penalty: .fixed(1), interactions: false, calibrates: false)
-    let all = [Bool](repeating: true, count: count)
+    let order = ColumnOrder(
+      size, since: [UInt16](repeating: 0, count: count), outcomes: outcomes)
     let full = try specification.fit(table)
-    let known = try specification.fit(
-      table, ascending: ["size": ColumnOrder(size).ascending(all)])
+    let known = try specification.fit(table, ascending: ["size": order.part(0).ascending])
     #expect(full == known)
-    let bare = try specification.fit(table, describes: false)
+    let bare = try specification.fit(table, detail: .nothing)
     #expect(bare.scores == nil && bare.standardErrors.isEmpty && bare.drift == nil)
-    let (one, other) = (try full.linearPredictor(table), try bare.linearPredictor(table))
-    #expect(zip(one, other).allSatisfy { abs($0 - $1) < 1e-8 })
+    let some = try specification.fit(table, detail: .errors)
+    #expect(some.scores == nil && some.drift?.columns == full.drift?.columns)
+    #expect(some.standardErrors.count == full.standardErrors.count)
+    for (one, other) in zip(some.standardErrors, full.standardErrors) {
+      #expect(abs(one - other) < 1e-9 * other)
+    }
+    let expected = try full.linearPredictor(table)
+    for fit in [bare, some] {
+      let found = try fit.linearPredictor(table)
+      #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-8 })
+    }
   }
 }

@@ -114,6 +114,21 @@ import Testing
     #expect(isClose(fitted.coefficients[3], plain.coefficients[2], relative: 1e-8))
   }
 
+  @Test(
+    "ends where rounding keeps steps from a tolerance, and has converged", arguments: UInt64(0)..<4)
+  func rounding(seed: UInt64) throws {
+    let (design, outcomes) = try sample(seed, rows: 3_000)
+    let settings = GeneralizedLinearModel(family: .logistic, penalty: 1, tolerance: 1e-300)
+    let fitted = try settings.fit(design, outcomes)
+    #expect(fitted.status == .converged && fitted.iterations < 20, "seed \(seed)")
+    var usual = settings
+    usual.tolerance = 1e-12
+    let found = try usual.fit(design, outcomes).coefficients
+    for (one, other) in zip(found, fitted.coefficients) {
+      #expect(isClose(one, other, relative: 1e-9), "seed \(seed)")
+    }
+  }
+
   @Test("gives the same bytes for any number of threads")
   func jobs() throws {
     let (design, outcomes) = try sample(8, rows: 40_000)

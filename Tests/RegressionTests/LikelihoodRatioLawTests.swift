@@ -133,7 +133,7 @@ import Testing
           terms: names.map {
             TermSpecification(column: $0, kind: .categorical(minimumCount: 1, maximumLevels: 50))
           }, penalty: .fixed(0), interactions: false), rows, 1)
-      let layout = try DesignLayout(whole.fittedTerms(), whole.table)
+      let layout = try whole.firstLayout()
       var settings = GeneralizedLinearModel(family: .logistic, tolerance: 1e-9)
       let fitted = try settings.fit(layout.design, whole.target.values)
       settings.maximumIterations = steps

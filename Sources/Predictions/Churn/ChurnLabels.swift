@@ -37,21 +37,18 @@ package enum ChurnLabels {
     instant.adding(days: days + confirmationDays)
   }
 
-  /// Whether all that a company pays for ends within the span, as recorded by T: a cancellation of
-  /// each of its subscriptions that is not withdrawn (DECISIONS.md, D-519).
+  /// Whether an end that is already recorded at T lies within a span, so that a company is scheduled
+  /// (DECISIONS.md, D-519).
   ///
   /// - Parameters:
-  ///   - changes: the company's changes, in any order.
-  ///   - predecessors: the subscriptions that others continue, by those others.
+  ///   - ending: what ``scheduledEnd(_:predecessors:at:)`` says of T; `nil` lies in no span.
+  ///   - days: the length of the span, its end excluded.
   ///   - instant: T.
-  ///   - days: the length of the span after T.
-  /// - Returns: whether the company's end is already known at T.
-  package static func isScheduled(
-    _ changes: [SubscriptionChange], predecessors: [UUIDValue: UUIDValue] = [:],
-    at instant: Timestamp, within days: Int
+  /// - Returns: whether it does.
+  static func isScheduled(
+    _ ending: Timestamp?, within days: Int, after instant: Timestamp
   ) -> Bool {
-    let end = instant.adding(days: days)
-    return scheduledEnd(changes, predecessors: predecessors, at: instant).map { $0 < end } ?? false
+    ending.map { $0 < instant.adding(days: days) } ?? false
   }
 
   /// When the last of what a company pays for ends, if the end of all of it was recorded by T

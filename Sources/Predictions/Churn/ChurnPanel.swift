@@ -95,9 +95,10 @@ package struct ChurnPanel: Sendable {
         guard amount > 0 else { continue }
         let own = changesOf[id] ?? []
         let ending = ChurnLabels.scheduledEnd(own, predecessors: predecessors, at: instant)
-        let isScheduled = ending.map { $0 < instant.adding(days: ChurnPanel.firstSpan) } ?? false
-        let isScheduledLater =
-          ending.map { $0 < instant.adding(days: ChurnPanel.secondSpan) } ?? false
+        let isScheduled = ChurnLabels.isScheduled(
+          ending, within: ChurnPanel.firstSpan, after: instant)
+        let isScheduledLater = ChurnLabels.isScheduled(
+          ending, within: ChurnPanel.secondSpan, after: instant)
         let falls = ChurnLabels.falls(now, after: instant, from: 0, to: ChurnPanel.firstSpan)
         let fallsLater = ChurnLabels.falls(
           now, after: instant, from: ChurnPanel.firstSpan, to: ChurnPanel.secondSpan)

@@ -48,6 +48,8 @@ package struct RiskGate: Codable, Equatable, Sendable {
   package static let interceptBand = -0.2...0.2
   /// The number of resamples of companies.
   static let resamples = 1_000
+  /// As many of them are drawn by one thread after another; a part of ``resamples``.
+  private static let resamplesAtOnce = 125
 
   /// What the model failed at, in words; empty if it may be published.
   package var failures: [String] {
@@ -72,26 +74,41 @@ package struct RiskGate: Codable, Equatable, Sendable {
     let names = Array(Set(companies)).sorted()
     let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
     let clusters = companies.map { places[$0] ?? 0 }
-    scores = try BinaryScores(
-      probabilities: logOdds.map { ModelFamily.logistic.mean($0) }, outcomes: outcomes)
-    gains = [:]
     let compared = RiskBaseline.allCases.filter { baselines[$0] != nil }
     var counts = [Double](repeating: 0, count: names.count)
     for cluster in clusters { counts[cluster] += 1 }
+    let (sizes, clusterCount) = (counts, names.count)
     let losses = outcomes.indices.map { RiskGate.loss(outcomes[$0], logOdds[$0]) }
     let sums = compared.map { baseline in
       let probabilities = baselines[baseline] ?? []
-      var sums = [Double](repeating: 0, count: names.count)
+      var sums = [Double](repeating: 0, count: clusterCount)
       for row in outcomes.indices {
         sums[clusters[row]] += RiskGate.loss(outcomes[row], logit(probabilities[row])) - losses[row]
       }
       return sums
     }
-    for (baseline, gain) in zip(compared, RiskGate.bootstrap(sums, counts)) {
-      gains[baseline] = gain
+    // None of the four needs another; the last one is begun first.
+    enum Judgement: Sendable {
+      case intervals([Interval])
+      case scores(BinaryScores)
     }
-    slope = RiskGate.line(logOdds, outcomes, clusters, fitsSlope: true)
-    intercept = RiskGate.line(logOdds, outcomes, clusters, fitsSlope: false)
+    let found = try inParallel(4) { (part) throws(RegressionError) -> Judgement in
+      switch part {
+      case 0, 1: .intervals([RiskGate.line(logOdds, outcomes, clusters, fitsSlope: part == 0)])
+      case 2:
+        .scores(
+          try BinaryScores(
+            probabilities: logOdds.map { ModelFamily.logistic.mean($0) }, outcomes: outcomes))
+      default: .intervals(RiskGate.bootstrap(sums, sizes))
+      }
+    }
+    guard case .intervals(let slopes) = found[0], case .intervals(let intercepts) = found[1],
+      case .scores(let scores) = found[2], case .intervals(let gains) = found[3]
+    else { preconditionFailure("parts of a judgement in another order") }
+    self.gains = Dictionary(uniqueKeysWithValues: zip(compared, gains))
+    self.scores = scores
+    slope = slopes[0]
+    intercept = intercepts[0]
   }
 
   static func loss(_ outcome: Double, _ logOdds: Double) -> Double {
@@ -117,13 +134,17 @@ package struct RiskGate: Codable, Equatable, Sendable {
       for (lane, sums) in sums.enumerated() { values[lane] = sums[cluster] }
       return values
     }
-    var random = SplitMix64(seed: 0x5eed)
     let size = Double(clusters.count)
-    let drawn = (0..<resamples).map { _ in
-      var total = SIMD4<Double>()
-      for _ in clusters.indices { total += clusters[Int(random.nextUnit() * size)] }
-      return total
+    let blocks = concurrently(resamples / resamplesAtOnce) { block in
+      var random = SplitMix64(seed: 0x5eed)
+      random.skip(block * resamplesAtOnce * clusters.count)
+      return (0..<resamplesAtOnce).map { _ in
+        var total = SIMD4<Double>()
+        for _ in clusters.indices { total += clusters[Int(random.nextUnit() * size)] }
+        return total
+      }
     }
+    let drawn = Array(blocks.joined())
     let count = max(1, counts.reduce(0, +))
     return sums.enumerated().map { lane, sums in
       let ratios = drawn.map { $0[3] > 0 ? $0[lane] / $0[3] : 0 }.sorted()

@@ -116,13 +116,13 @@ package struct RiskRecipe: Sendable {
     if rarer < neededEvents {
       return .baseline(rate: rate, .tooFewEvents(rarer, needed: neededEvents))
     }
-    let learning = try RiskLearning(self, data)
-    guard !learning.usable(known).isEmpty else { return .baseline(rate: rate, .noFeature) }
-
     let windows = stride(from: firstMonths, to: periods.count, by: windowMonths).map {
       Array(periods[$0..<min($0 + windowMonths, periods.count)])
     }
-    let fits = try learning.fits(windows, known)
+    let learning = try RiskLearning(self, data, known: known, windows: windows)
+    guard !learning.usable(known).isEmpty else { return .baseline(rate: rate, .noFeature) }
+
+    let fits = try learning.fits()
     let judged = try judged(data, fits.windows.compactMap(\.self))
     let judgedEvents = data.events(judged.map(\.row))
     let judgedRarer = min(judgedEvents, judged.count - judgedEvents)
@@ -137,7 +137,7 @@ package struct RiskRecipe: Sendable {
         .oneFeature: judged.map(\.simple),
       ])
     var fitted = whole.fit.common
-    fitted.calibration = try calibration(data, judged)
+    fitted.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
     let kept = Set(whole.features)
     return .model(
       RiskModel(
@@ -164,23 +164,31 @@ package struct RiskRecipe: Sendable {
   private func judged(
     _ data: RiskRows, _ windows: [RiskLearning.Window]
   ) throws(RegressionError) -> [Judged] {
-    var judged: [Judged] = []
+    var said: [(row: Int, raw: Double)] = []
+    var ends: [Int] = []
     for window in windows {
-      let calibration = try calibration(
-        data, judged.filter { data.isMature($0.row, by: window.opening) })
+      ends.append(said.count)
       for month in window.months {
+        said += zip(month.rows, month.raw).map { (row: $0, raw: $1) }
+      }
+    }
+    let (all, starts) = (said, ends)
+    let judged = try inParallel(windows.count) { (number) throws(RegressionError) -> [Judged] in
+      let window = windows[number]
+      let calibration = try calibration(
+        data, all[..<starts[number]].filter { data.isMature($0.row, by: window.opening) })
+      return window.months.flatMap { month in
         let shift = shift(data, month.latest, month.latestRaw, calibration)
-        for (place, row) in month.rows.enumerated() {
-          judged.append(
-            Judged(
-              row: row, raw: month.raw[place],
-              logOdds: calibration.logOdds(month.raw[place]) + shift, base: window.base,
-              segment: month.rates[data.segments[row]] ?? window.base,
-              simple: ModelFamily.logistic.mean(month.simple[place])))
+        return month.rows.enumerated().map { place, row in
+          Judged(
+            row: row, raw: month.raw[place],
+            logOdds: calibration.logOdds(month.raw[place]) + shift, base: window.base,
+            segment: month.rates[data.segments[row]] ?? window.base,
+            simple: ModelFamily.logistic.mean(month.simple[place]))
         }
       }
     }
-    return judged
+    return Array(judged.joined())
   }
 
   /// A model that was fitted before, its intercept moved to the last months known by an instant
@@ -223,7 +231,7 @@ package struct RiskRecipe: Sendable {
 
   /// The map of earlier judged rows; none before there are enough of them.
   private func calibration(
-    _ data: RiskRows, _ rows: [Judged]
+    _ data: RiskRows, _ rows: [(row: Int, raw: Double)]
   ) throws(RegressionError) -> Calibration {
     guard data.events(rows.map(\.row)) >= 200 else { return .identity }
     return try Calibration.fitted(

@@ -36,3 +36,13 @@ func inParallel<Value: Sendable>(
   }
   return values
 }
+
+/// Calls `body`, which does not fail, as ``inParallel(_:isWide:_:)`` does.
+func concurrently<Value: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Value) -> [Value] {
+  let results = Mutex([Value?](repeating: nil, count: count))
+  DispatchQueue.concurrentPerform(iterations: count) { index in
+    let value = body(index)
+    results.withLock { $0[index] = value }
+  }
+  return results.withLock { $0 }.compactMap(\.self)
+}

@@ -7,6 +7,10 @@ import Regression
 struct RiskLearning: Sendable {
   private let recipe: RiskRecipe
   private let data: RiskRows
+  /// The rows whose outcome is known now.
+  private let known: [Int]
+  /// The months of each window.
+  private let windows: [[Int]]
   /// The order of each column of numbers, of which every fit needs a part.
   private let orders: [String: ColumnOrder]
 
@@ -16,16 +20,34 @@ struct RiskLearning: Sendable {
 
   /// Prepares the fits of rows.
   ///
+  /// - Parameters:
+  ///   - recipe: how they are fitted.
+  ///   - data: the rows.
+  ///   - known: those whose outcome is known now.
+  ///   - windows: the months of each window, ascending.
+  /// - Throws: nothing but what work side by side may.
   /// - Complexity: O(n) for each column.
-  init(_ recipe: RiskRecipe, _ data: RiskRows) throws(RegressionError) {
+  init(
+    _ recipe: RiskRecipe, _ data: RiskRows, known: [Int], windows: [[Int]]
+  ) throws(RegressionError) {
     self.recipe = recipe
     self.data = data
+    self.known = known
+    self.windows = windows
+    // What is known when a window begins is known when later ones do, and now.
+    var since = [UInt16](repeating: ColumnOrder.never, count: data.rows.count)
+    for row in known { since[row] = UInt16(windows.count) }
+    for (number, window) in windows.enumerated().reversed() {
+      for row in data.known(by: data.asOf[window[0]]) { since[row] = UInt16(number) }
+    }
+    let parts = since
     let names = data.table.names.filter { name in
       if case .numbers? = data.table[name] { return true }
       return false
     }
     let found = try inParallel(names.count) { index in
-      ColumnOrder(data.table[names[index]]?.numbers ?? [])
+      ColumnOrder(
+        data.table[names[index]]?.numbers ?? [], since: parts, outcomes: data.outcomes)
     }
     orders = Dictionary(uniqueKeysWithValues: zip(names, found))
   }
@@ -70,15 +92,10 @@ struct RiskLearning: Sendable {
 
   /// Fits each window and all rows.
   ///
-  /// - Parameters:
-  ///   - windows: the months of each window.
-  ///   - known: the rows whose outcome is known now.
   /// - Returns: what each window's fit says, `nil` for one before which too little was known, and the fit
   ///   of all rows.
   /// - Throws: what a fit throws.
-  func fits(
-    _ windows: [[Int]], _ known: [Int]
-  ) throws(RegressionError) -> (windows: [Window?], whole: Whole?) {
+  func fits() throws(RegressionError) -> (windows: [Window?], whole: Whole?) {
     var members = [[Int]](repeating: [], count: data.asOf.count)
     for row in known { members[data.rows[row].period].append(row) }
     let rowsOf = members
@@ -86,15 +103,15 @@ struct RiskLearning: Sendable {
     // That of all rows takes longest and goes first.
     let fits = try inParallel(windows.count + 1, isWide: isWide) {
       (index) throws(RegressionError) -> (Window?, Whole?) in
-      index < windows.count
-        ? (try window(windows[index], rowsOf), nil) : (nil, try whole(known))
+      index < windows.count ? (try window(index, rowsOf), nil) : (nil, try whole())
     }
     return (fits.dropLast().map(\.0), fits.last?.1)
   }
 
   private func window(
-    _ periods: [Int], _ members: [[Int]]
+    _ number: Int, _ members: [[Int]]
   ) throws(RegressionError) -> Window? {
+    let periods = windows[number]
     let opening = data.asOf[periods[0]]
     let training = data.known(by: opening)
     let events = data.events(training)
@@ -109,8 +126,8 @@ struct RiskLearning: Sendable {
         rows: members[period], latest: recipe.latest(data, known),
         rates: recipe.segmentRates(data, known, base: base))
     }
-    let chosen = Choice(training, of: data)
-    let fit = try pooled(chosen, features, describes: false)
+    let chosen = part(number, training)
+    let fit = try pooled(chosen, features, detail: .nothing)
     let raw = try predictor(fit, months.flatMap { $0.rows + $0.latest })
     let judged = months.flatMap(\.rows)
     let simple = try oneFeature(chosen, features, for: judged)
@@ -124,9 +141,9 @@ struct RiskLearning: Sendable {
     return Window(opening: opening, base: base, months: months)
   }
 
-  private func whole(_ known: [Int]) throws(RegressionError) -> Whole {
+  private func whole() throws(RegressionError) -> Whole {
     let features = usable(known)
-    var fit = try pooled(Choice(known, of: data), features, describes: true)
+    var fit = try pooled(part(windows.count, known), features, detail: .errors)
     fit.common = try fit.common.clusteringErrors(
       data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
       groups: known.map { data.rows[$0].company })
@@ -139,18 +156,16 @@ struct RiskLearning: Sendable {
 
   // MARK: Fits
 
-  /// Some of the rows.
-  private struct Choice {
+  /// The rows that one fit learns from.
+  private struct Training {
     let rows: [Int]
-    /// Whether each row of all is one of them.
-    let isChosen: [Bool]
+    /// What they have of each column of numbers, by its name.
+    let columns: [String: ColumnOrder.Part]
+  }
 
-    init(_ rows: [Int], of data: RiskRows) {
-      self.rows = rows
-      var isChosen = [Bool](repeating: false, count: data.rows.count)
-      for row in rows { isChosen[row] = true }
-      self.isChosen = isChosen
-    }
+  /// The rows known when a window begins, or now where the number is that of all windows.
+  private func part(_ number: Int, _ rows: [Int]) -> Training {
+    Training(rows: rows, columns: orders.mapValues { $0.part(number) })
   }
 
   /// The features that differ between rows.
@@ -181,9 +196,9 @@ struct RiskLearning: Sendable {
 
   /// The fit to rows, and those of their groups that lean on it.
   private func pooled(
-    _ chosen: Choice, _ features: [String], describes: Bool
+    _ chosen: Training, _ features: [String], detail: FitDetail
   ) throws(RegressionError) -> RiskFit {
-    let common = try fit(chosen, features, describes: describes)
+    let common = try fit(chosen, features, detail: detail)
     guard let groups = data.groups?.selecting(chosen.rows) else {
       return RiskFit(common: common, deviations: [:])
     }
@@ -200,7 +215,7 @@ struct RiskLearning: Sendable {
   }
 
   private func fit(
-    _ chosen: Choice, _ names: [String], describes: Bool
+    _ chosen: Training, _ names: [String], detail: FitDetail
   ) throws(RegressionError) -> FittedModel {
     var table = Table(rowCount: chosen.rows.count)
     var ascending: [String: [Double]] = [:]
@@ -208,7 +223,7 @@ struct RiskLearning: Sendable {
     for name in names {
       guard let column = data.table[name]?.selecting(chosen.rows) else { continue }
       table.add(name, column)
-      ascending[name] = orders[name]?.ascending(chosen.isChosen)
+      ascending[name] = chosen.columns[name]?.ascending
       terms.append(
         TermSpecification(
           column: name, kind: data.terms[name] ?? .numeric,
@@ -219,7 +234,7 @@ struct RiskLearning: Sendable {
     let specification = ModelSpecification(
       target: RiskLearning.target, family: .logistic, positive: "1", terms: terms,
       penalty: .fixed(recipe.penalty), interactions: false, calibrates: false)
-    return try specification.fit(table, describes: describes, ascending: ascending)
+    return try specification.fit(table, detail: detail, ascending: ascending)
   }
 
   /// Whether ascending numbers still differ once the outer half percent on each side is drawn in: those
@@ -232,7 +247,7 @@ struct RiskLearning: Sendable {
 
   /// The log-odds of rows by the one feature that orders the training rows best.
   private func oneFeature(
-    _ training: Choice, _ features: [String], for rows: [Int]
+    _ training: Training, _ features: [String], for rows: [Int]
   ) throws(RegressionError) -> [Double] {
     var best: (name: String, distance: Double)?
     for name in features {
@@ -244,7 +259,7 @@ struct RiskLearning: Sendable {
     }
     var table = Table(rowCount: rows.count)
     table.add(best.name, column.selecting(rows))
-    return try fit(training, [best.name], describes: false).linearPredictor(table)
+    return try fit(training, [best.name], detail: .nothing).linearPredictor(table)
   }
 
   /// The area under the ROC curve of training rows by one feature; `nil` where those that have it all
@@ -253,8 +268,8 @@ struct RiskLearning: Sendable {
   /// Texts are ordered by the share of yes among the training rows with the same. Those that the fit of
   /// the feature would not tell apart have the share of all of them: one text for each company would
   /// order the rows it was found in as nothing else does.
-  private func area(_ name: String, _ training: Choice) -> Double? {
-    if let order = orders[name] { return order.areaUnderROC(data.outcomes, training.isChosen) }
+  private func area(_ name: String, _ training: Training) -> Double? {
+    if let column = training.columns[name] { return column.areaUnderROC }
     guard case .texts(let codes, let levels)? = data.table[name] else { return nil }
     var counts = [(yes: Double, rows: Double)](repeating: (0, 0), count: levels.count)
     for row in training.rows where codes[row] >= 0 {

@@ -22,11 +22,16 @@ struct DesignLayout {
 
   /// The columns of terms for the rows of a table.
   init(_ terms: [FittedTerm], _ table: Table) throws(RegressionError) {
-    self.terms = []
-    let width = terms.reduce(0) { $0 + $1.columnNames.count }
-    design = Matrix(rowCount: table.rowCount, reservingColumns: width + 1)
-    try append([Double](repeating: 1, count: table.rowCount))
+    try self.init(
+      rowCount: table.rowCount, reserving: terms.reduce(0) { $0 + $1.columnNames.count })
     for term in terms { try add((term, term.columns(of: table))) }
+  }
+
+  /// The ones alone, with room for a number of columns.
+  init(rowCount: Int, reserving width: Int) throws(RegressionError) {
+    terms = []
+    design = Matrix(rowCount: rowCount, reservingColumns: width + 1)
+    try append([Double](repeating: 1, count: rowCount))
   }
 
   private mutating func append(_ column: [Double]) throws(RegressionError) {

@@ -31,10 +31,10 @@ extension ModelFit {
     return [3.0, 0.3, 0.03].map { 0.25 * count * $0 }
   }
 
-  /// The declared penalty and where to begin with it, of a fit that is not described and in which nothing
-  /// is chosen by rows left out; `nil` for others.
+  /// The declared penalty and where to begin with it, of a fit in which nothing is chosen or scored by
+  /// rows left out; `nil` for others.
   func unjudged(_ layout: DesignLayout) -> Choice? {
-    guard !describes, family != .linear, !specification.calibrates, plan == nil,
+    guard detail != .everything, family != .linear, !specification.calibrates, plan == nil,
       case .fixed(let penalty) = specification.penalty
     else { return nil }
     let width = layout.width + 1

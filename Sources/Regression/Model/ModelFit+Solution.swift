@@ -72,12 +72,12 @@ extension ModelFit {
     let design = layout.design
     let settings = GeneralizedLinearModel(
       family: family == .logistic ? .logistic : .poisson, penalty: best.penalty,
-      penaltyFactors: best.factors, tolerance: 1e-9, jobs: jobs)
+      penaltyFactors: best.factors, tolerance: 1e-12, jobs: jobs)
     // Separated classes show on the way to infinity. A start that is nearly there would hide them.
     let fitted = try settings.fit(
       design, target.values, weights: weights, offset: offset,
       start: best.penalty == 0 ? nil : best.coefficients,
-      infers: describes && design.columnCount <= 300)
+      infers: detail != .nothing && design.columnCount <= 300)
     nameAliased(fitted.aliased, layout)
     if fitted.status == .notConverged, fitted.separation == nil {
       notes.append("the fit did not converge; its coefficients are the best that were found")
@@ -92,12 +92,12 @@ extension ModelFit {
             ? ": fitted with Firth's penalty" : ": the penalty keeps the fit finite"))
     }
     // Without a pass at the solution it would be that of the step before.
-    let covariance = describes ? fitted.covariance : nil
+    let covariance = detail != .nothing ? fitted.covariance : nil
     let solution = Solution(
       terms: layout.terms, coefficients: fitted.coefficients, covariance: covariance,
       effectiveParameters: effectiveParameters(best, fitted, covariance),
       separated: fitted.separation != nil,
-      likelihoodRatios: describes
+      likelihoodRatios: detail != .nothing
         ? try likelihoodRatios(layout, settings, fitted, covariance: covariance) : nil)
     return best.penalty == 0
       ? try inOwnUnits(solution, layout, aliased: fitted.aliased) : solution

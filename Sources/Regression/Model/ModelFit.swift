@@ -1,6 +1,17 @@
 import Glibc
 import LinearAlgebra
 
+/// How much is found out of a fit besides what it predicts.
+package enum FitDetail: Sendable {
+  /// All: warnings of columns that tell the classes apart, scores on rows left out, errors of
+  /// coefficients, and the distributions of the training rows.
+  case everything
+  /// Errors of coefficients and distributions, for a model that is judged by other rows.
+  case errors
+  /// Nothing, for a fit that only judges a recipe.
+  case nothing
+}
+
 extension ModelSpecification {
   /// Fits the model to a table.
   ///
@@ -11,25 +22,23 @@ extension ModelSpecification {
   /// - Parameters:
   ///   - table: the training rows.
   ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
-  ///   - describes: whether columns that tell the classes apart are warned of, and the rows described
-  ///     to tell later whether others are like them, and whether the model has errors of coefficients
-  ///     and scores where nothing is chosen by them; a fit that only judges a recipe needs none of it,
-  ///     and predicts the same without, but for rounding.
+  ///   - detail: what is found out besides; where nothing is chosen by rows left out the model
+  ///     predicts the same without, but for rounding.
   ///   - ascending: the finite values of columns in order, by name, where the caller knows them; others
   ///     are sorted.
   /// - Returns: the fitted model, with notes on what was done.
   /// - Throws: `RegressionError` naming what cannot be used.
   package func fit(
-    _ table: Table, jobs: Int? = nil, describes: Bool = true,
+    _ table: Table, jobs: Int? = nil, detail: FitDetail = .everything,
     ascending: [String: [Double]] = [:]
   ) throws(RegressionError) -> FittedModel {
     var fit = try ModelFit(self, table, jobs)
-    fit.describes = describes
+    fit.detail = detail
     // Rows without a target are left out, and their values with them.
     if fit.table.rowCount == table.rowCount { fit.ascending = ascending }
     var model = try fit.run()
     // The design is gone by now: both at once would take more memory than the fit.
-    if describes {
+    if detail != .nothing {
       model.drift = try ModelDrift(model, training: fit.table, ascending: fit.ascending)
     }
     return model
@@ -48,9 +57,8 @@ struct ModelFit {
   /// The rows left out, where they are declared.
   let plan: ValidationPlan?
   var notes: [String]
-  /// Whether the fit is to be described besides predicting: by single columns that tell the classes
-  /// apart, errors of coefficients and scores.
-  var describes = true
+  /// What is to be found out besides what the fit predicts.
+  var detail = FitDetail.everything
   /// The finite values of columns in order, by name, as far as they are known.
   var ascending: [String: [Double]] = [:]
 
@@ -115,12 +123,12 @@ struct ModelFit {
   }
 
   mutating func run() throws(RegressionError) -> FittedModel {
-    let terms = try fittedTerms()
+    var layout = try firstLayout()
+    let terms = layout.terms
     guard !terms.isEmpty else {
       let reasons = notes.isEmpty ? "" : ": " + notes.prefix(5).joined(separator: "; ")
       throw .unusableRows("no column is left to predict from\(reasons)")
     }
-    var layout = try DesignLayout(terms, table)
     if layout.width > table.rowCount {
       notes.append(
         "\(layout.width) columns for \(table.rowCount) rows: "
@@ -156,14 +164,23 @@ struct ModelFit {
     return try grouped(layout, single, PenaltyGroups.main(layout.terms, layout.ranges))
   }
 
-  mutating func fittedTerms() throws(RegressionError) -> [FittedTerm] {
-    if let declared = specification.terms {
-      var terms: [FittedTerm] = []
-      for term in declared {
-        terms.append(try FittedTerm(term, training: table, ascending: ascending[term.column]))
-      }
-      return terms
+  /// The columns of the declared terms, or of those that the values suggest.
+  mutating func firstLayout() throws(RegressionError) -> DesignLayout {
+    guard let declared = specification.terms else {
+      return try DesignLayout(suggestedTerms(), table)
     }
+    // A term is learned from its columns, which then need not be made again.
+    var layout = try DesignLayout(
+      rowCount: table.rowCount,
+      reserving: declared.reduce(0) { $0 + $1.mostColumns(of: table[$1.column]) })
+    for term in declared {
+      try layout.add(
+        FittedTerm.learned(term, training: table, ascending: ascending[term.column]))
+    }
+    return layout
+  }
+
+  private mutating func suggestedTerms() throws(RegressionError) -> [FittedTerm] {
     var excluded = Set(specification.ignored + [specification.target])
     for name in [specification.weight, specification.offset] {
       if let name { excluded.insert(name) }
@@ -186,7 +203,7 @@ struct ModelFit {
   ///
   /// Of many rows some are looked at first: all are sorted only for the few columns that come near.
   private mutating func warnOfLeaks(_ layout: DesignLayout) {
-    guard describes, target.family == .logistic else { return }
+    guard detail == .everything, target.family == .logistic else { return }
     let step = max(1, table.rowCount / 10_000)
     let rows = Array(stride(from: 0, to: table.rowCount, by: step))
     let outcomes = rows.map { target.values[$0] }

@@ -24,6 +24,7 @@ package struct DriftReference: Codable, Equatable, Sendable {
     _ values: [Double], bins: Int = 10, ascending: [Double]? = nil
   ) throws(RegressionError) {
     var present = values.filter { !$0.isNaN }
+    let isComplete = ascending?.count == present.count
     let most = 100_000
     if present.count > most {
       let largest = present.max() ?? 0
@@ -41,7 +42,26 @@ package struct DriftReference: Codable, Equatable, Sendable {
       if edge < largest, edge > edges.last ?? -.infinity { edges.append(edge) }
     }
     self.edges = edges
-    (shares, missingShare) = DriftReference.shares(values, edges)
+    if isComplete, let ascending {
+      // In order, the values of a bin lie side by side.
+      let total = Double(max(1, values.count))
+      let ends = edges.map { DriftReference.count(ascending, upTo: $0) } + [ascending.count]
+      shares = zip(ends, [0] + ends).map { Double($0 - $1) / total }
+      missingShare = Double(values.count - ascending.count) / total
+    } else {
+      (shares, missingShare) = DriftReference.shares(values, edges)
+    }
+  }
+
+  /// How many of some ascending values are at most a given one.
+  private static func count(_ ascending: [Double], upTo value: Double) -> Int {
+    var low = 0
+    var high = ascending.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ascending[middle] <= value { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// The population stability index of newer values, with a bin of its own for missing ones.

@@ -37,60 +37,80 @@ func ascendingRows(_ values: [Double]) -> [Int32] {
   return rows
 }
 
-/// The order of a column of numbers, found once for fits of many of its parts: what each of them would
-/// sort for takes one pass then.
+/// The order of a column of numbers, found once for fits of more and more of its rows: what each of them
+/// would sort for takes one pass then.
 package struct ColumnOrder: Sendable {
-  /// The rows with a number, ascending by it.
-  private let rows: [Int32]
-  /// Their numbers.
+  /// The numbers of rows that have one, ascending.
   private let values: [Double]
+  /// From which part on the row of each is in, doubled, and one more where its outcome is yes.
+  private let marks: [UInt16]
+
+  /// A row that is in no part.
+  package static let never = UInt16.max / 2
 
   /// The order of a column.
   ///
-  /// - Parameter column: its values, NaN where missing.
-  /// - Complexity: O(n).
-  package init(_ column: [Double]) {
-    let ordered = ascendingRows(column)
-    let missing = column.count { $0.isNaN }
-    rows = Array(ordered.dropLast(missing))
-    values = rows.map { column[Int($0)] }
-  }
-
-  /// The finite numbers of some rows, ascending.
-  ///
-  /// - Parameter isChosen: whether a row is one of them, for every row of the column.
-  /// - Returns: as many as there are.
-  package func ascending(_ isChosen: [Bool]) -> [Double] {
-    var found: [Double] = []
-    found.reserveCapacity(rows.count)
-    for (place, row) in rows.enumerated() where isChosen[Int(row)] {
-      let value = values[place]
-      if value.isFinite { found.append(value) }
-    }
-    return found
-  }
-
-  /// The area under the ROC curve of the numbers of some rows.
-  ///
   /// - Parameters:
-  ///   - outcomes: 1 for yes, one per row of the column.
-  ///   - isChosen: whether a row is one of them, for every row.
-  /// - Returns: the area; `nil` unless both outcomes occur among chosen rows with a number.
-  package func areaUnderROC(_ outcomes: [Double], _ isChosen: [Bool]) -> Double? {
-    var groups: [(positives: Double, negatives: Double)] = []
+  ///   - column: its values, NaN where missing.
+  ///   - since: for each row the number of the first part that it is in, and in all later ones; or
+  ///     ``never``, below which numbers must be.
+  ///   - outcomes: 1 for yes, one per row.
+  /// - Complexity: O(n).
+  package init(_ column: [Double], since: [UInt16], outcomes: [Double]) {
+    precondition(column.count == since.count && column.count == outcomes.count)
+    let ordered = ascendingRows(column)
+    var values: [Double] = []
+    var marks: [UInt16] = []
+    values.reserveCapacity(column.count)
+    marks.reserveCapacity(column.count)
+    for place in ordered {
+      let row = Int(place)
+      // Missing values come last.
+      if column[row].isNaN { break }
+      guard since[row] < ColumnOrder.never else { continue }
+      values.append(column[row])
+      marks.append(2 * since[row] + (outcomes[row] == 1 ? 1 : 0))
+    }
+    self.values = values
+    self.marks = marks
+  }
+
+  /// What the rows of a part have of the column.
+  package struct Part: Sendable {
+    /// The finite numbers, ascending.
+    package var ascending: [Double] = []
+    /// The area under the ROC curve of the numbers; `nil` unless both outcomes occur among rows with a
+    /// number.
+    package var areaUnderROC: Double?
+  }
+
+  /// The rows that are in the part of a number.
+  ///
+  /// - Complexity: O(n).
+  package func part(_ number: Int) -> Part {
+    let end = 2 * (number + 1)
+    var part = Part()
+    part.ascending.reserveCapacity(values.count)
     var last = Double.nan
-    for (place, row) in rows.enumerated().reversed() where isChosen[Int(row)] {
+    var (below, yes, no) = (0.0, 0.0, 0.0)
+    var (positives, pairs) = (0.0, 0.0)
+    for (place, mark) in marks.enumerated() where mark < end {
       let value = values[place]
       if value != last {
-        groups.append((0, 0))
+        // Of equal numbers each counts as half above the other.
+        pairs += yes * (below + no / 2)
+        positives += yes
+        below += no
+        (yes, no) = (0, 0)
         last = value
       }
-      if outcomes[Int(row)] == 1 {
-        groups[groups.count - 1].positives += 1
-      } else {
-        groups[groups.count - 1].negatives += 1
-      }
+      if mark & 1 == 1 { yes += 1 } else { no += 1 }
+      if value.isFinite { part.ascending.append(value) }
     }
-    return BinaryScores.areaUnderROC(descending: groups)
+    pairs += yes * (below + no / 2)
+    positives += yes
+    below += no
+    if positives > 0, below > 0 { part.areaUnderROC = pairs / positives / below }
+    return part
   }
 }

@@ -24,7 +24,8 @@ extension FittedTerm {
     switch state {
     case .numeric(let preparation, let mean, let deviation):
       let values = try numbers()
-      let column = values.map { (preparation.prepared($0) - mean) / deviation }
+      var column = preparation.prepared(values)
+      for row in column.indices { column[row] = (column[row] - mean) / deviation }
       return preparation.hasIndicator ? [column, indicator(values)] : [column]
     case .polynomial(let preparation, let mean, let deviation, let degree):
       let values = try numbers()
@@ -72,10 +73,17 @@ extension FittedTerm {
     case .cyclic(let period, let harmonics, let hasMissing):
       let values = try numbers()
       var columns: [[Double]] = []
-      for harmonic in 1...max(1, harmonics) {
-        let factor = 2 * Double.pi * Double(harmonic) / period
-        columns.append(values.map { $0.isFinite ? sin(factor * $0) : 0 })
-        columns.append(values.map { $0.isFinite ? cos(factor * $0) : 0 })
+      let factor = 2 * Double.pi / period
+      let sines = values.map { $0.isFinite ? sin(factor * $0) : 0 }
+      let cosines = values.map { $0.isFinite ? cos(factor * $0) : 0 }
+      columns += [sines, cosines]
+      for harmonic in stride(from: 1, to: harmonics, by: 1) {
+        // By the sum of angles, since a sine of each harmonic takes several times as long.
+        let (lastSines, lastCosines) = (columns[2 * harmonic - 2], columns[2 * harmonic - 1])
+        columns.append(
+          values.indices.map { lastSines[$0] * cosines[$0] + lastCosines[$0] * sines[$0] })
+        columns.append(
+          values.indices.map { lastCosines[$0] * cosines[$0] - lastSines[$0] * sines[$0] })
       }
       if hasMissing { columns.append(values.map { $0.isFinite ? 0 : 1 }) }
       return columns

@@ -44,12 +44,20 @@ package struct FittedTerm: Codable, Equatable, Sendable {
   package init(
     _ specification: TermSpecification, training table: Table, ascending: [Double]? = nil
   ) throws(RegressionError) {
-    name = specification.name
-    means = []
-    state = try FittedTerm.learn(specification, table, ascending)
-    means = try columns(of: table).map { column in
+    self = try FittedTerm.learned(specification, training: table, ascending: ascending).term
+  }
+
+  /// A term learned from training rows, and its columns of them; as ``init(_:training:ascending:)``.
+  static func learned(
+    _ specification: TermSpecification, training table: Table, ascending: [Double]? = nil
+  ) throws(RegressionError) -> (term: FittedTerm, columns: [[Double]]) {
+    var term = FittedTerm(
+      name: specification.name, state: try learn(specification, table, ascending), means: [])
+    let columns = try term.columns(of: table)
+    term.means = columns.map { column in
       column.isEmpty ? 0 : column.reduce(0, +) / Double(column.count)
     }
+    return (term, columns)
   }
 
   /// A term of the given parts.
@@ -81,7 +89,7 @@ package struct FittedTerm: Codable, Equatable, Sendable {
       let preparation = NumericPreparation(
         values, takesLogarithm: specification.takesLogarithm,
         winsorises: specification.winsorises, ascending: ascending)
-      return (preparation, values.map { preparation.prepared($0) })
+      return (preparation, preparation.prepared(values))
     }
     switch specification.kind {
     case .numeric:

@@ -52,6 +52,13 @@ package struct NumericPreparation: Codable, Equatable, Sendable {
     return min(max(result, lower), upper)
   }
 
+  /// The prepared values of numbers.
+  func prepared(_ values: [Double]) -> [Double] {
+    guard logScale == nil else { return values.map { prepared($0) } }
+    let (median, lower, upper) = (median, lower, upper)
+    return values.map { min(max($0.isNaN ? median : $0, lower), upper) }
+  }
+
   /// The number whose prepared value this is.
   package func original(_ prepared: Double) -> Double {
     guard let logScale else { return prepared }

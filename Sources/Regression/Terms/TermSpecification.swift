@@ -36,6 +36,23 @@ package struct TermSpecification: Codable, Equatable, Sendable {
     self.winsorises = winsorises
   }
 
+  /// As many columns as the term may have of a column; for an interaction a guess.
+  func mostColumns(of column: TableColumn?) -> Int {
+    switch kind {
+    case .numeric: 2
+    case .spline(let knots): knots + 1
+    case .categorical(_, let maximumLevels):
+      if case .texts(_, let levels)? = column {
+        min(maximumLevels, levels.count) + 2
+      } else {
+        maximumLevels + 2
+      }
+    case .cyclic(_, let harmonics): 2 * max(1, harmonics) + 1
+    case .polynomial(let degree): max(1, degree) + 1
+    case .interaction: 4
+    }
+  }
+
   /// How the term is called in tables and reasons.
   package var name: String {
     if case .interaction(let left, let right) = kind { return "\(left):\(right)" }
