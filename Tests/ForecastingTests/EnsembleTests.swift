@@ -1,8 +1,9 @@
 import AlmanacCore
-import Forecasting
 import Foundation
 import TestSupport
 import Testing
+
+@testable import Forecasting
 
 @Suite("Combinations")
 struct EnsembleTests {
@@ -19,6 +20,33 @@ struct EnsembleTests {
     let equal = 1 / Double(forecast.weights.count { $0 > 0 })
     #expect(forecast.weights.allSatisfy { $0 == 0 || $0 >= equal / 3 - 1e-12 })
     #expect(forecast.origins.count == 3)
+  }
+
+  @Test("a higher power leaves less to a member that was wrong, and its order stays")
+  func power() {
+    var errors = MemberErrors(members: [.theta, .drift, .naive])
+    let actual = [Double](repeating: 0, count: 90)
+    errors.add(
+      end: 100, forecasts: [1, 1.25, 1.5].map { error in actual.map { _ in error } },
+      actual: actual)
+    let square = errors.weights(before: 190, halfway: 0, power: 2)
+    let sixth = errors.weights(before: 190, halfway: 0, power: 6)
+    // By hand: the ratio of two weights is the inverse ratio of the errors, to that power.
+    #expect(abs(square[0] / square[1] - 1.5625) < 1e-12)
+    #expect(abs(sixth[0] / sixth[1] - 3.814_697_265_625) < 1e-12)
+    #expect(sixth[0] > square[0] && sixth[0] > sixth[1] && sixth[1] > sixth[2])
+    #expect(abs(sixth.reduce(0, +) - 1) < 1e-12)
+  }
+
+  @Test("members for many seasons all forecast differently", arguments: [1, 2])
+  func distinct(seasons: Int) throws {
+    let lengths = Array([7, 28].prefix(seasons))
+    let values = EnsembleTests.months(200, seed: 5)
+    var settings = EnsembleSettings(horizon: 60, seasonLengths: lengths)
+    settings.members = EnsembleMember.usual(count: values.count, seasonLengths: lengths)
+    let forecast = try #require(ensembleForecast(values, settings: settings))
+    #expect(settings.members.count == 5 + seasons)
+    #expect(Set(forecast.memberPoints).count == settings.members.count)
   }
 
   @Test("the forecast is the weighted mean of its members")

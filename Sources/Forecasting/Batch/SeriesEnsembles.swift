@@ -85,6 +85,9 @@ private struct SeriesPlan {
     settings.waves = input.waves
     settings.origins = originCount(poolSize: poolSize, settings: settings)
     let isStandard = settings.members == EnsembleMember.standard
+    let isOfManySeasons = EnsembleMember.isOfManySeasons(
+      count: input.values.count, seasonLengths: input.seasonLengths)
+    if isOfManySeasons { settings.weightPower = EnsembleSettings.sharpPower }
     model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"
     if isStandard, case .simple(let member, let why) = SeriesKind(input.values) {
       settings.members = [member]
@@ -94,7 +97,7 @@ private struct SeriesPlan {
     } else if isStandard {
       settings.members = EnsembleMember.usual(
         count: input.values.count, seasonLengths: input.seasonLengths)
-      if settings.members.starts(with: EnsembleMember.manySeasons) {
+      if isOfManySeasons {
         // A whole season apart, so that each position of it is judged at every origin.
         settings.origins = max(settings.origins, manySeasonsOrigins)
         settings.originStep = max(input.seasonLengths[0], settings.horizon / 3)

@@ -22,6 +22,12 @@ package struct EnsembleSettings: Equatable, Sendable {
   /// - SeeAlso: Timmermann, *Handbook of Economic Forecasting* 1, 2006, chapter 4,
   ///   doi:10.1016/S1574-0706(05)01004-9.
   package var halfwayErrors = 18.0
+  /// The power of a member's error whose inverse is its weight.
+  ///
+  /// The square is that of independent errors. Members of a series of many seasons are judged by some
+  /// hundred errors, which say well which of them is better, and mostly err together: see
+  /// ``sharpPower`` (DECISIONS.md, D-509).
+  package var weightPower = 2
   /// Whether values below zero are impossible; without effect on a series that holds one.
   package var isNonnegative = true
   /// Which periods of the series, and of the horizon, are unlike others; `nil` for none.
@@ -40,6 +46,9 @@ package struct EnsembleSettings: Equatable, Sendable {
   package var masksPulses = true
   /// What ``EnsembleMember/bottomUp`` says at the end and at origins.
   package var supplied: SuppliedForecasts?
+
+  /// The ``weightPower`` for series of many seasons.
+  package static let sharpPower = 6
 
   /// Settings with the standard members.
   package init(horizon: Int, seasonLengths: [Int]) {
@@ -103,8 +112,8 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 /// Forecasts a series by a weighted mean of members.
 ///
 /// The weight of a member is the inverse square of its mean absolute error over the rolling
-/// origins, each origin's errors set against the mean of all members there, and then moved towards
-/// equal weights, the less the more errors there are. With errors enough a member more than twice
+/// origins, with many seasons that of its sixth power (D-509), each origin's errors set against the
+/// mean of all members there, and then moved towards equal weights, the less the more errors there are. With errors enough a member more than twice
 /// as wrong as the best takes no part. Weights used at an origin come from targets before it. A
 /// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
 /// What special periods bring more or less than others is taken out of the series before members

@@ -64,11 +64,28 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   /// The members that are combined where none are asked for.
   ///
   /// With two seasons or more, of five periods or more, a harmonic regression is one of them: its trend
-  /// and waves are of another kind than what others smooth (D-503).
+  /// and waves are of another kind than what others smooth (D-503). Where there is one season only, its
+  /// seasonal naive forecast counts once (D-509).
   package static func usual(count: Int, seasonLengths: [Int]) -> [EnsembleMember] {
     guard let season = seasonLengths.first, season >= 5, count >= 2 * season else {
       return standard
     }
-    return (count >= fewestOfMany * season ? manySeasons : standard) + [.harmonic]
+    guard isOfManySeasons(count: count, seasonLengths: seasonLengths) else {
+      return standard + [.harmonic]
+    }
+    let members =
+      seasonLengths.count > 1 ? manySeasons : manySeasons.filter { $0 != .shortSeasonalNaive }
+    return members + [.harmonic]
+  }
+
+  /// Whether a series holds enough of its shortest season for ``manySeasons``.
+  ///
+  /// - Parameters:
+  ///   - count: the number of its periods.
+  ///   - seasonLengths: the lengths of its seasons in periods, ascending.
+  /// - Returns: whether it does, with a season of five periods or more.
+  package static func isOfManySeasons(count: Int, seasonLengths: [Int]) -> Bool {
+    guard let season = seasonLengths.first, season >= 5 else { return false }
+    return count >= fewestOfMany * season
   }
 }

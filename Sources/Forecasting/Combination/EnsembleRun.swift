@@ -87,7 +87,8 @@ struct EnsembleRun {
   ///   - harmonics: its harmonic regression, where it was made beside others; `nil` to make it.
   mutating func forecast(_ part: Part, harmonics: FittedHarmonics??) {
     let all = memberForecasts(part, harmonics)
-    let weights = errors.weights(before: part.end, halfway: settings.halfwayErrors)
+    let weights = errors.weights(
+      before: part.end, halfway: settings.halfwayErrors, power: settings.weightPower)
     guard part.end < series.count else {
       result = EnsembleForecast(
         points: combined(all, weights), members: settings.members, weights: weights,
@@ -179,7 +180,13 @@ struct MemberErrors {
   }
 
   /// The weights from targets before `end`.
-  func weights(before end: Int, halfway: Double) -> [Double] {
+  ///
+  /// - Parameters:
+  ///   - end: the origin they are for.
+  ///   - halfway: the number of errors at which weights go halfway to equal.
+  ///   - power: the power of the mean relative error whose inverse is a weight before that.
+  /// - Returns: one weight for each member; they sum to 1.
+  func weights(before end: Int, halfway: Double, power: Int) -> [Double] {
     var sums = [Double](repeating: 0, count: count)
     var used = 0
     var targets = 0
@@ -211,7 +218,7 @@ struct MemberErrors {
     let equal = kept.map { $0 ? 1 / Double(kept.count { $0 }) : 0 }
     let inverse = zip(sums, kept).map { sum, isSharing in
       let error = max(sum / Double(used), 1e-3)
-      return isSharing ? 1 / (error * error) : 0
+      return isSharing ? 1 / (0..<power).reduce(1) { product, _ in product * error } : 0
     }
     let total = inverse.reduce(0, +)
     let equalShare = halfway / (halfway + Double(targets))
