@@ -31,7 +31,8 @@ package struct GeneralizedLinearModel: Equatable, Sendable {
   package var penalty: Double
   /// `fⱼ`, one per column, not negative; `nil` for 1 everywhere.
   package var penaltyFactors: [Double]?
-  /// The fit ends once a Newton step changes `Xβ` by less than this, as a root mean square.
+  /// The fit ends once a Newton step changes `Xβ` by less than this, as a root mean square; with a
+  /// penalty also where rounding keeps steps below 1e-9 from growing smaller.
   package var tolerance: Double
   /// The most Newton steps.
   package var maximumIterations: Int
@@ -105,7 +106,7 @@ package struct GeneralizedLinearModel: Equatable, Sendable {
 
 /// How a fit ended.
 package enum FitStatus: Equatable, Sendable {
-  /// The last step was below the tolerance.
+  /// The last step was below the tolerance, or as small as rounding lets it be.
   case converged
   /// The steps ran out; the coefficients are the best found.
   case notConverged

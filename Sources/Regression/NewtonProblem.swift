@@ -195,8 +195,9 @@ struct NewtonProblem {
         lastWasWhole && lastSize.isFinite && lastSize < 0.3
         ? size * min(1, size / (lastSize * lastSize) * size) : size
       let isLast = usesFirth ? size < settings.tolerance : predicted < settings.tolerance
-      // Near the maximum each step is the square of the last one; one that is not is rounding (D-482).
-      let isRounding = !usesFirth && lastWasWhole && size < 1e-9 && size >= lastSize / 2
+      // Near a penalised maximum each step is the square of the last; one that is not is rounding (D-482).
+      let isRounding =
+        settings.penalty > 0 && lastWasWhole && size < 1e-9 && size >= lastSize / 2
       if isLast || isRounding || size == 0 {
         for column in step.indices { coefficients[column] += step[column] }
         converged = true

@@ -171,6 +171,35 @@ import Testing
     #expect(isClose(whole.statistic, expected, relative: 1e-8))
   }
 
+  @Test("slow steps of separated classes reach their maximum", arguments: UInt64(0)..<6)
+  func slowFirth(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let columns = (0..<4).map { _ in
+      (0..<200).map { _ in (0..<4).reduce(-2.0) { sum, _ in sum + random.nextUnit() } }
+    }
+    var rows = Table(rowCount: 200)
+    for (index, column) in columns.enumerated() { rows.add("x\(index)", .numbers(column)) }
+    rows.add("y", .numbers(columns[0].map { $0 > 0.3 ? 1 : 0 }))
+    let model = try ModelSpecification(
+      target: "y", family: .logistic,
+      terms: columns.indices.map { TermSpecification(column: "x\($0)", kind: .numeric) },
+      penalty: .fixed(0), interactions: false
+    ).fit(rows)
+    #expect(model.notes.contains { $0.contains("Firth") }, "seed \(seed)")
+    let tests = try #require(model.likelihoodRatios)
+    #expect(tests.model != nil, "seed \(seed): \(tests.reason ?? "")")
+  }
+
+  @Test("a category without an event does not keep counts from converging", arguments: [3, 120])
+  func emptyCategory(mean: Int) throws {
+    let groups = (0..<2_000).map { $0 / 1_000 }
+    // Counts around the mean in one category, none in the other.
+    let outcome = groups.indices.map { groups[$0] == 0 ? Double(mean - 1 + $0 % 3) : 0 }
+    let model = try fit(table([("a", groups)], outcome), .poisson, ["a"])
+    #expect(!model.notes.contains { $0.contains("did not converge") })
+    #expect(try #require(model.likelihoodRatios).model != nil)
+  }
+
   @Test("a penalised model has none and says why")
   func penalised() throws {
     let (columns, outcome) = drawn(.logistic, seed: 3)

@@ -70,9 +70,12 @@ extension ModelFit {
     _ layout: DesignLayout, _ best: Choice
   ) throws(RegressionError) -> Solution {
     let design = layout.design
+    // With a penalty steps are squares of the last ones. Without, those of separated classes and of
+    // categories without an event shrink by a constant share, and so do those of Firth's fits (D-482).
     let settings = GeneralizedLinearModel(
       family: family == .logistic ? .logistic : .poisson, penalty: best.penalty,
-      penaltyFactors: best.factors, tolerance: 1e-12, jobs: jobs)
+      penaltyFactors: best.factors, tolerance: best.penalty > 0 ? 1e-12 : 1e-9,
+      maximumIterations: best.penalty > 0 ? 50 : 200, jobs: jobs)
     // Separated classes show on the way to infinity. A start that is nearly there would hide them.
     let fitted = try settings.fit(
       design, target.values, weights: weights, offset: offset,

@@ -31,7 +31,8 @@ package struct DriftReference: Codable, Equatable, Sendable {
       let step = (present.count + most - 1) / most
       present = stride(from: 0, to: present.count, by: step).map { present[$0] } + [largest]
     }
-    let sorted = ascending?.count == present.count ? ascending ?? [] : present.sorted()
+    let isWhole = isComplete && ascending?.count == present.count
+    let sorted = isWhole ? ascending ?? [] : present.sorted()
     guard let largest = sorted.last else {
       throw .unusableRows("a reference of a distribution needs at least one value")
     }
