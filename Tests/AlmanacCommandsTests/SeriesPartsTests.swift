@@ -1,6 +1,7 @@
 import AlmanacCore
 import Files
 import Foundation
+import Synchronization
 import Testing
 
 @testable import AlmanacCommands
@@ -119,6 +120,38 @@ struct SeriesPartsTests {
       range.lowerBound < 100 ? Array(bytes[range]) : nil
     }
     #expect(try failing.series(path: "x.csv", jobs: 2) == nil)
+  }
+
+  @Test("each part is read once, also where something is wrong with a line")
+  func once() throws {
+    let lines = (0..<400).map { "series \($0 / 40),\($0),\($0 % 90 == 80 ? "x" : "1")\n" }
+    let bytes = [UInt8](("unique_id,ds,y\n" + lines.joined()).utf8)
+    let reads = Mutex(0)
+    let parts = SeriesParts(byteCount: bytes.count, partSize: 1_000) { range in
+      reads.withLock { $0 += 1 }
+      return Array(bytes[range])
+    }
+    let found = try #require(try parts.series(path: "x.csv", jobs: 2))
+    expectEqual(found, try LongFormFile(bytes, path: "x.csv", partSize: .max).series, "once")
+    #expect(found.compactMap { $0.problem?.line } == [82, 172, 262, 352])
+    // The first line, and each part.
+    #expect(reads.withLock(\.self) == 1 + (bytes.count - 15 + 999) / 1_000)
+  }
+
+  @Test("parts within one long line read no further than themselves")
+  func longLine() throws {
+    let size = 500_000
+    let text = "unique_id,ds,y\na,1,2\nb," + String(repeating: "x", count: size) + "\na,2,3\n"
+    let bytes = [UInt8](text.utf8)
+    let total = Mutex(0)
+    let parts = SeriesParts(byteCount: bytes.count, partSize: 1_000) { range in
+      total.withLock { $0 += range.count }
+      return Array(bytes[range])
+    }
+    let found = try #require(try parts.series(path: "x.csv", jobs: 2))
+    expectEqual(found, try LongFormFile(bytes, path: "x.csv", partSize: .max).series, "long")
+    // Each part with its margin, and the part in which the line begins to its end.
+    #expect(total.withLock(\.self) < 5 * size)
   }
 
   @Test(

@@ -117,7 +117,7 @@ package struct LoadCommand: Command {
       ])
     }
     return .object([
-      ("dataset", "online-retail"), ("currency", "GBP"), ("was_loaded", .truth(wasLoaded)),
+      ("dataset", "online-retail"), ("currency", "GBP"), ("already_loaded", .truth(wasLoaded)),
       ("is_reconciled", .truth(summary.isReconciled)), ("files", .array(files)),
       (
         "tables",

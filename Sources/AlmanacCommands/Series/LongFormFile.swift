@@ -15,7 +15,18 @@ struct LongSeries {
   /// How the labels are written.
   var style = SeriesLabel.Style()
   /// The first thing that is wrong with it.
-  var problem: String?
+  var problem: LineProblem?
+}
+
+/// What is wrong with a line.
+struct LineProblem: Equatable {
+  /// The number of the line, from 1, in the file or in a part of it.
+  var line: Int
+  /// What follows the number in a message.
+  let text: String
+
+  /// The message.
+  var description: String { "line \(line)\(text)" }
 }
 
 /// Series in the long form of the field: CSV with the columns `unique_id`, `ds` and `y`.
@@ -130,7 +141,7 @@ extension LongSeries {
   ///
   /// - Throws: ``SeriesProblem`` for what is wrong with it.
   func spine() throws(SeriesProblem) -> (axis: TimeAxis, values: [Double]) {
-    if let problem { throw SeriesProblem(problem) }
+    if let problem { throw SeriesProblem(problem.description) }
     guard let kind, !labels.isEmpty else { throw SeriesProblem("it has no values") }
     var labels = self.labels
     var values = self.values

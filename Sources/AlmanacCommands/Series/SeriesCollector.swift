@@ -31,14 +31,14 @@ struct SeriesCollector {
     while lines.position < range.upperBound {
       if columns.areFirst, plain.next(bytes, at: lines.position, end: range.upperBound) {
         lines.skip(to: plain.end)
-        if !plain.isRepeated { use(bytes[plain.id]) }
+        if !plain.isRepeated { use(bytes[plain.id], lines: lines.number - linesBefore) }
         current.add(SeriesLabel(days: plain.label), plain.value, line: lines.number)
         continue
       }
       guard lines.next(&fields) else { break }
       if fields.count == 1, fields[0].isEmpty { continue }
       let id = columns.id < fields.count ? fields[columns.id] : []
-      if last < 0 || plain.hasID || id != lastID { use(id) }
+      if last < 0 || plain.hasID || id != lastID { use(id, lines: lines.number - linesBefore) }
       lastID = id
       plain.forgetID()
       add(fields, line: lines.number, columns)
@@ -48,10 +48,8 @@ struct SeriesCollector {
     lineCount = lines.number - linesBefore
   }
 
-  /// Turns to the series of an identifier.
-  private mutating func use(_ id: ArraySlice<UInt8>) {
-    // Series of a file are mostly of one length; a wrong guess takes as much room again at most.
-    let room = current.labels.count
+  /// Turns to the series of an identifier, after so many lines.
+  private mutating func use(_ id: ArraySlice<UInt8>, lines: Int) {
     if last >= 0 { swap(&series[last], &current) }
     let name = String(decoding: id, as: UTF8.self)
     if let known = positions[name] {
@@ -59,6 +57,9 @@ struct SeriesCollector {
     } else {
       last = series.count
       positions[name] = last
+      // Series of a file are mostly of one length. The mean cannot be far from what there is, where the
+      // length of the one before could be, again and again.
+      let room = last == 0 ? 0 : lines / last
       series.append(LongSeries(id: name))
       series[last].reserve(room)
     }
@@ -68,15 +69,15 @@ struct SeriesCollector {
   /// Takes the fields of a line of the present series.
   private mutating func add(_ fields: [ArraySlice<UInt8>], line: Int, _ columns: Columns) {
     guard fields.count > columns.last else {
-      current.note("line \(line) has \(fields.count) fields")
+      current.note(line, " has \(fields.count) fields")
       return
     }
     guard let label = SeriesLabel(fields[columns.label]) else {
-      current.note("line \(line): ds is no whole number, date or moment")
+      current.note(line, ": ds is no whole number, date or moment")
       return
     }
     guard let value = SeriesCollector.value(fields[columns.value]) else {
-      current.note("line \(line): y is no number")
+      current.note(line, ": y is no number")
       return
     }
     current.add(label, value, line: line)
@@ -95,8 +96,8 @@ struct SeriesCollector {
 
 extension LongSeries {
   /// Keeps the first problem.
-  mutating func note(_ text: String) {
-    if problem == nil { problem = text }
+  mutating func note(_ line: Int, _ text: String) {
+    if problem == nil { problem = LineProblem(line: line, text: text) }
   }
 
   /// Makes room for values.
@@ -113,13 +114,13 @@ extension LongSeries {
     }
     labels += later.labels
     values += later.values
-    if let text = later.problem { note(text) }
+    if problem == nil { problem = later.problem }
   }
 
   /// Takes a value and its label, unless they do not go with those before.
   mutating func add(_ label: SeriesLabel, _ value: Double, line: Int) {
     if let kind, kind != label.kind {
-      note("line \(line): ds is of another kind than before")
+      note(line, ": ds is of another kind than before")
       return
     }
     if kind == nil {
@@ -128,7 +129,7 @@ extension LongSeries {
     }
     guard label.style.hasOffset == style.hasOffset else {
       // The moments of one would be those of the other by chance only.
-      note("line \(line): moments with an offset from UTC and without one cannot be compared")
+      note(line, ": moments with an offset from UTC and without one cannot be compared")
       return
     }
     labels.append(label.value)

@@ -30,29 +30,15 @@ struct SeriesParts: Sendable {
   ///   - jobs: the threads to read with.
   /// - Returns: the series; `nil` where the file has to be read as a whole: one of a single part, one
   ///   with quotes, between which a line end is none, one in which a series has labels of two kinds,
-  ///   and one that cannot be read or has changed meanwhile.
+  ///   and one that cannot be read, or is shorter than it was.
   /// - Throws: ``LongFormFile/Problem`` where a column is missing.
   func series(path: String, jobs: Int) throws(LongFormFile.Problem) -> [LongSeries]? {
     guard byteCount > partSize, let head = try head(path: path) else { return nil }
     guard byteCount > head.end else { return [] }
     let count = (byteCount - head.end + partSize - 1) / partSize
-    var parts = inParallel(count, jobs: jobs) { part in collected(part, head, linesBefore: 1) }
+    let parts = inParallel(count, jobs: jobs) { part in collected(part, head) }
     guard parts.allSatisfy({ $0?.hasQuotes == false }) else { return nil }
-    // What is wrong is named by its line, which is known only now.
-    var before = 1
-    var wrong: [(part: Int, before: Int)] = []
-    for (part, found) in parts.enumerated() {
-      if part > 0, found?.series.contains(where: { $0.problem != nil }) == true {
-        wrong.append((part, before))
-      }
-      before += found?.lineCount ?? 0
-    }
-    let places = wrong
-    let again = inParallel(places.count, jobs: jobs) { place in
-      collected(places[place].part, head, linesBefore: places[place].before)
-    }
-    for (place, found) in zip(places, again) { parts[place.part] = found }
-    return SeriesParts.joined(parts.compactMap { $0?.series })
+    return SeriesParts.joined(parts.compactMap(\.self))
   }
 
   /// The first line; `nil` where it has quotes or is too long.
@@ -64,8 +50,8 @@ struct SeriesParts: Sendable {
     return Head(columns: try Columns(header, path: path), end: lines.position)
   }
 
-  /// What the lines of a part say; `nil` where they cannot be read.
-  private func collected(_ part: Int, _ head: Head, linesBefore: Int) -> SeriesCollector? {
+  /// What the lines that begin in a part say, numbered from its first; `nil` where they cannot be read.
+  private func collected(_ part: Int, _ head: Head) -> SeriesCollector? {
     let start = head.end + part * partSize
     let end = min(byteCount, start + partSize)
     var margin = SeriesParts.margin
@@ -74,13 +60,15 @@ struct SeriesParts: Sendable {
       let range = (start - 1)..<min(byteCount, end + margin)
       guard let bytes = read(range), bytes.count == range.count else { return nil }
       let size = end - range.lowerBound
+      let first = SeriesParts.lineEnd(bytes, from: 0) ?? bytes.count
+      // Within one line none begins, and nothing is to be read on.
+      guard first < size else {
+        return SeriesCollector(bytes, in: 0..<0, linesBefore: 0, head.columns)
+      }
       if let last = SeriesParts.lineEnd(bytes, from: size - 1)
         ?? (range.upperBound == byteCount ? bytes.count : nil)
       {
-        // A part within a line has none.
-        let first = SeriesParts.lineEnd(bytes, from: 0) ?? bytes.count
-        return SeriesCollector(
-          bytes, in: min(first, last)..<last, linesBefore: linesBefore, head.columns)
+        return SeriesCollector(bytes, in: first..<last, linesBefore: 0, head.columns)
       }
       margin *= 8
     }
@@ -91,13 +79,16 @@ struct SeriesParts: Sendable {
     bytes[position...].firstIndex(of: 10).map { $0 + 1 }
   }
 
-  /// The series of parts in order, joined by name; `nil` where one has labels of two kinds, which only
-  /// a reader of its lines in order can tell of.
-  private static func joined(_ parts: [[LongSeries]]) -> [LongSeries]? {
-    var joined = parts[0]
-    var positions = Dictionary(uniqueKeysWithValues: joined.indices.map { (joined[$0].id, $0) })
-    for part in parts.dropFirst() {
-      for series in part {
+  /// The series of parts in order, joined by name, with the lines of the file; `nil` where one has labels
+  /// of two kinds, which only a reader of its lines in order can tell of.
+  private static func joined(_ parts: [SeriesCollector]) -> [LongSeries]? {
+    var joined: [LongSeries] = []
+    var positions: [String: Int] = [:]
+    // The first line names the columns.
+    var linesBefore = 1
+    for part in parts {
+      for var series in part.series {
+        series.problem?.line += linesBefore
         guard let position = positions[series.id] else {
           positions[series.id] = joined.count
           joined.append(series)
@@ -109,6 +100,7 @@ struct SeriesParts: Sendable {
         }
         joined[position].append(series)
       }
+      linesBefore += part.lineCount
     }
     return joined
   }

@@ -111,10 +111,10 @@ package func changeScale(_ values: [Double], seasonLength: Int) -> Double {
 
 /// Forecasts a series by a weighted mean of members.
 ///
-/// The weight of a member is the inverse square of its mean absolute error over the rolling
-/// origins, with many seasons that of its sixth power (D-509), each origin's errors set against the
-/// mean of all members there, and then moved towards equal weights, the less the more errors there are. With errors enough a member more than twice
-/// as wrong as the best takes no part. Weights used at an origin come from targets before it. A
+/// The weight of a member is the inverse of the square, or with many seasons of the sixth power
+/// (D-509), of its mean absolute error over the rolling origins, each origin's errors set against the
+/// mean of all members there. It is then moved towards equal weights, the less the more errors there
+/// are. With errors enough a member more than twice as wrong as the best takes no part. Weights used at an origin come from targets before it. A
 /// series too short for an origin has equal weights, and forecasts nothing on logarithms (D-332).
 /// What special periods bring more or less than others is taken out of the series before members
 /// see it and put into their forecasts; at an origin as it was known there (D-500). So is what months
