@@ -197,7 +197,7 @@ struct NewtonProblem {
       let isLast = usesFirth ? size < settings.tolerance : predicted < settings.tolerance
       // Near a penalised maximum each step is the square of the last; one that is not is rounding (D-482).
       let isRounding =
-        settings.penalty > 0 && lastWasWhole && size < 1e-9 && size >= lastSize / 2
+        settings.penalty > 0 && !usesFirth && lastWasWhole && size < 1e-9 && size >= lastSize / 2
       if isLast || isRounding || size == 0 {
         for column in step.indices { coefficients[column] += step[column] }
         converged = true
@@ -217,7 +217,9 @@ struct NewtonProblem {
         }
         candidate = try self.pass(at: position, formsInformation: true, usesFirth: usesFirth)
         iterations += 1
-        let slack = 1e-13 * abs(pass.objective) + 1e-300
+        // The determinant in Firth's objective is known to fewer digits than the likelihood of many rows.
+        let digits = usesFirth && size < 1e-6 ? 1e-10 : 1e-13
+        let slack = digits * abs(pass.objective) + 1e-300
         if candidate.objective >= pass.objective - slack { break }
         halvings += 1
         factor /= 2
@@ -389,6 +391,7 @@ struct NewtonProblem {
   private func nullLogLikelihood() throws(RegressionError) -> Double {
     var ones = settings
     ones.penalty = 0
+    ones.tolerance = max(settings.tolerance, 1e-9)
     ones.penaltyFactors = nil
     ones.heldAtZero = []
     let column = try wrappingLinearAlgebra { () throws(LinearAlgebraError) in

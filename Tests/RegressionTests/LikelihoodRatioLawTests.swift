@@ -171,13 +171,15 @@ import Testing
     #expect(isClose(whole.statistic, expected, relative: 1e-8))
   }
 
-  @Test("slow steps of separated classes reach their maximum", arguments: UInt64(0)..<6)
-  func slowFirth(seed: UInt64) throws {
+  @Test(
+    "slow steps of separated classes reach their maximum",
+    arguments: UInt64(0)..<6, [200, 2_000])
+  func slowFirth(seed: UInt64, count: Int) throws {
     var random = SplitMix64(seed: seed)
     let columns = (0..<4).map { _ in
-      (0..<200).map { _ in (0..<4).reduce(-2.0) { sum, _ in sum + random.nextUnit() } }
+      (0..<count).map { _ in (0..<4).reduce(-2.0) { sum, _ in sum + random.nextUnit() } }
     }
-    var rows = Table(rowCount: 200)
+    var rows = Table(rowCount: count)
     for (index, column) in columns.enumerated() { rows.add("x\(index)", .numbers(column)) }
     rows.add("y", .numbers(columns[0].map { $0 > 0.3 ? 1 : 0 }))
     let model = try ModelSpecification(

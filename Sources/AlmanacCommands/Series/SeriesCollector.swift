@@ -16,6 +16,9 @@ struct SeriesCollector {
   private var last = -1
   private var positions: [String: Int] = [:]
 
+  /// The most values that room is made for before there are any.
+  private static let mostRoom = 4_096
+
   /// Reads the lines in a range, which begins with one.
   ///
   /// - Parameters:
@@ -57,9 +60,9 @@ struct SeriesCollector {
     } else {
       last = series.count
       positions[name] = last
-      // Series of a file are mostly of one length. The mean cannot be far from what there is, where the
-      // length of the one before could be, again and again.
-      let room = last == 0 ? 0 : lines / last
+      // Series of a file are mostly of one length. The mean of those before is bounded by what was read,
+      // where the length of the last one alone could be far from the next, again and again.
+      let room = last == 0 ? 0 : min(lines / last, SeriesCollector.mostRoom)
       series.append(LongSeries(id: name))
       series[last].reserve(room)
     }

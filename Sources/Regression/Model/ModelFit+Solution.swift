@@ -75,7 +75,7 @@ extension ModelFit {
     let settings = GeneralizedLinearModel(
       family: family == .logistic ? .logistic : .poisson, penalty: best.penalty,
       penaltyFactors: best.factors, tolerance: best.penalty > 0 ? 1e-12 : 1e-9,
-      maximumIterations: best.penalty > 0 ? 50 : 200, jobs: jobs)
+      maximumIterations: best.penalty > 0 ? 50 : 100, jobs: jobs)
     // Separated classes show on the way to infinity. A start that is nearly there would hide them.
     let fitted = try settings.fit(
       design, target.values, weights: weights, offset: offset,
