@@ -49,6 +49,28 @@ struct EnsembleTests {
     #expect(Set(forecast.memberPoints).count == settings.members.count)
   }
 
+  /// Smoothing of sums takes over what smoothing found where both are the same; alone it finds it itself.
+  @Test(
+    "smoothing of sums is what it is alone, with a season, without one, and with one that begins late",
+    arguments: [([12], 72), ([], 60), ([12], 30), ([7], 40)], UInt64(0)..<3)
+  func sumsAlone(kind: ([Int], Int), seed: UInt64) throws {
+    var values = Self.months(kind.1, seed: seed)
+    if seed == 2 { for index in values.indices { values[index] -= 110 } }
+    var settings = EnsembleSettings(horizon: 6, seasonLengths: kind.0)
+    settings.origins = 8
+    settings.shortestHistory = 10
+    func points(_ members: [EnsembleMember]) throws -> [[Double]] {
+      settings.members = members
+      return try #require(ensembleForecast(values, settings: settings)).memberPoints
+    }
+    let alone = try points([.aggregatedSmoothing])[0]
+    let plain = try points([.exponentialSmoothing])[0]
+    let both = try points([.exponentialSmoothing, .theta, .aggregatedSmoothing])
+    #expect(both[2] == alone, "seed \(seed)")
+    #expect(both[0] == plain, "seed \(seed)")
+    if kind.0 == [] { #expect(both[0] == both[2], "seed \(seed)") }
+  }
+
   @Test("the forecast is the weighted mean of its members")
   func weightedMean() throws {
     let settings = EnsembleSettings(horizon: 6, seasonLengths: [12])

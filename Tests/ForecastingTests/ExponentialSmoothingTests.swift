@@ -139,6 +139,40 @@ struct ThetaTests {
     #expect(fit.meanSquare <= (fixed.min() ?? 0) * 1.002)
   }
 
+  /// The recursion by its definition: a level, and a line fitted by least squares to all values so far.
+  @Test("its errors are those of the definition", arguments: UInt64(0)..<6)
+  func errorsByDefinition(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let values = (0..<(seed % 2 == 0 ? 30 : 260)).map { period -> Double in
+      50 + 0.3 * Double(period) + 6 * random.nextNormal()
+    }
+    for fit in [FittedTheta(values), FittedTheta(values, theta: 2, evaluations: 40)] {
+      var level = fit.initialLevel
+      var squares = 0.0
+      for (count, value) in values.enumerated() {
+        if count >= 2 {
+          let known = values[..<count]
+          let mean = known.reduce(0, +) / Double(count)
+          let centre = Double(count + 1) / 2
+          var (covariance, variance) = (0.0, 0.0)
+          for (index, value) in known.enumerated() {
+            covariance += (Double(index + 1) - centre) * (value - mean)
+            variance += (Double(index + 1) - centre) * (Double(index + 1) - centre)
+          }
+          let slope = covariance / variance
+          let decay = pow(1 - fit.alpha, Double(count))
+          let line =
+            decay * (mean - slope * centre) + (1 - decay * (1 - fit.alpha)) / fit.alpha * slope
+          let error = value - level - (1 - 1 / fit.theta) * line
+          squares += error * error
+        }
+        level += fit.alpha * (value - level)
+      }
+      let mean = squares / Double(values.count - 2)
+      #expect(isClose(fit.meanSquare, mean, relative: 1e-9), "seed \(seed)")
+    }
+  }
+
   @Test("complex smoothing goes on with a trend")
   func complexTrend() throws {
     let values = (0..<60).map { period -> Double in

@@ -16,6 +16,11 @@ struct MemberFits {
   /// The deviation of the errors of the present origin's harmonic regression; `nil` without a fit.
   private var harmonicDeviation: Double?
   private var complex: [FittedCES.Season: FittedCES] = [:]
+  /// Exponential smoothing at the present origin, as long as that of sums of one period has been the
+  /// same at all of them: without a season both are fitted to the same values, from the same ones on.
+  private var plainSmoothing: [Double]?
+  /// Whether both were the same until now.
+  private var isPlain = true
 
   /// The longest season that enters a model as states of its own; longer ones are removed first.
   private static let longestModelled = 24
@@ -95,6 +100,7 @@ struct MemberFits {
       evaluations: 250)
     theta = nil
     harmonicDeviation = nil
+    plainSmoothing = nil
     let forecasts = members.map { member in
       switch member {
       case .exponentialSmoothing: smoothed(origin)
@@ -162,6 +168,8 @@ struct MemberFits {
       values, fits: &smoothing, additive: origin.additive,
       multiplicative: origin.multiplicative, horizon: origin.horizon,
       evaluations: origin.evaluations)
+    isPlain = isPlain && origin.adjustment.parts.isEmpty && origin.additive == nil
+    if isPlain { plainSmoothing = mean }
     return isModelled ? mean : origin.adjustment.seasonal(mean, from: origin.values.count)
   }
 
@@ -353,6 +361,9 @@ struct MemberFits {
         let known = length == 1 ? theta : nil
         let fit = known ?? FittedTheta(means, evaluations: origin.evaluations)
         forecast = fit.forecast(horizon: horizon)
+      } else if length == 1, let plainSmoothing {
+        forecast = plainSmoothing
+        aggregated[length] = smoothing
       } else {
         var fits = aggregated[length] ?? [:]
         forecast = MemberFits.weighted(

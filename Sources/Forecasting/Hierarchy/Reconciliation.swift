@@ -20,11 +20,25 @@ package struct Hierarchy: Equatable, Sendable {
   package let count: Int
   /// The sums.
   package let sums: [Sum]
+  /// Node after node, in the order of the sums, the sums it is a total or a part of.
+  private let places: [Int]
+  /// In the same order, 1 for a total and -1 for a part.
+  private let signs: [Double]
+  /// Where those of each node begin in ``places``; one more for the end.
+  private let starts: [Int]
 
   /// A hierarchy of nodes counted from zero.
   package init(count: Int, sums: [Sum]) {
     self.count = count
     self.sums = sums
+    var lists = [[(sum: Int, sign: Double)]](repeating: [], count: count)
+    for (index, sum) in sums.enumerated() {
+      lists[sum.total].append((index, 1))
+      for part in sum.parts { lists[part].append((index, -1)) }
+    }
+    places = lists.flatMap { $0.map(\.sum) }
+    signs = lists.flatMap { $0.map(\.sign) }
+    starts = lists.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
   }
 
   /// Forecasts that keep every sum.
@@ -76,26 +90,25 @@ package struct Hierarchy: Equatable, Sendable {
     _ forecasts: [Double], weights: [Double], factors: [[Double]]
   ) throws(LinearAlgebraError) -> [Double] {
     // Sums all of whose nodes are held are kept by themselves.
-    let active = sums.filter { sum in
-      weights[sum.total] > 0 || sum.parts.contains { weights[$0] > 0 }
+    var active: [Sum] = []
+    var rows = [Int](repeating: -1, count: sums.count)
+    for (index, sum) in sums.enumerated()
+    where weights[sum.total] > 0 || sum.parts.contains(where: { weights[$0] > 0 }) {
+      rows[index] = active.count
+      active.append(sum)
     }
     guard !active.isEmpty else { return forecasts }
-    var rowsOfNode = [[(row: Int, sign: Double)]](repeating: [], count: count)
-    var gaps = [Double](repeating: 0, count: active.count)
-    for (row, sum) in active.enumerated() {
-      rowsOfNode[sum.total].append((row, 1))
-      gaps[row] += forecasts[sum.total]
-      for part in sum.parts {
-        rowsOfNode[part].append((row, -1))
-        gaps[row] -= forecasts[part]
-      }
+    let gaps = active.map { sum in
+      sum.parts.reduce(forecasts[sum.total]) { $0 - forecasts[$1] }
     }
     var columns = [[Double]](
       repeating: [Double](repeating: 0, count: active.count), count: active.count)
+    // The sums of a node that has a weight are all among them.
     for node in 0..<count where weights[node] > 0 {
-      for (row, sign) in rowsOfNode[node] {
-        for (other, otherSign) in rowsOfNode[node] {
-          columns[other][row] += weights[node] * sign * otherSign
+      for place in starts[node]..<starts[node + 1] {
+        for other in starts[node]..<starts[node + 1] {
+          columns[rows[places[other]]][rows[places[place]]] +=
+            weights[node] * signs[place] * signs[other]
         }
       }
     }
@@ -111,8 +124,8 @@ package struct Hierarchy: Equatable, Sendable {
     let solution = try CholeskyFactor(Matrix(columns: columns)).solve(gaps)
     var result = forecasts
     for node in 0..<count where weights[node] > 0 {
-      for (row, sign) in rowsOfNode[node] {
-        result[node] -= weights[node] * sign * solution[row]
+      for place in starts[node]..<starts[node + 1] {
+        result[node] -= weights[node] * signs[place] * solution[rows[places[place]]]
       }
     }
     for (factor, seen) in zip(factors, seen) {
@@ -144,15 +157,8 @@ package struct Hierarchy: Equatable, Sendable {
     let floor = largest > 0 ? 1e-6 * largest : 1
     let variances = sizes.map { max($0, floor) * max($0, floor) }
     let scaled = zip(errors, sizes).map { row, size in row.map { $0 / max(size, floor) } }
-    // Node by node, as the numbers lie in memory; each sum is in the order of the nodes.
-    func combined(_ weights: [Double]) -> [Double] {
-      var sums = [Double](repeating: 0, count: times)
-      for (row, weight) in zip(scaled, weights) {
-        for time in 0..<times { sums[time] += row[time] * weight }
-      }
-      return sums
-    }
-    var direction = combined([Double](repeating: 1, count: scaled.count))
+    let rows = ErrorRows(scaled)
+    var direction = rows.combined([Double](repeating: 1, count: scaled.count))
     var unit: [Double] = []
     var value = 0.0
     for _ in 0..<50 {
@@ -162,9 +168,9 @@ package struct Hierarchy: Equatable, Sendable {
       // From here on every step would give the same numbers.
       if next == unit { break }
       unit = next
-      let loadings = products(of: scaled, with: unit)
+      let loadings = rows.products(with: unit)
       value = loadings.reduce(0) { $0 + $1 * $1 }
-      direction = combined(loadings)
+      direction = rows.combined(loadings)
     }
     // Independent errors give a largest direction of about (√nodes + √times)² for the same total.
     let nodes = Double(errors.count)
@@ -178,28 +184,6 @@ package struct Hierarchy: Equatable, Sendable {
       return min(max(share, -0.9.squareRoot()), 0.9.squareRoot()) * variance.squareRoot()
     }
     return (zip(variances, factor).map { max($0 - $1 * $1, $0 / 10) }, [factor])
-  }
-
-  /// The inner product of each row with a vector of the same length.
-  ///
-  /// Four rows at a time, whose sums do not wait for one another; each sum is in the order of the
-  /// vector.
-  private static func products(of rows: [[Double]], with vector: [Double]) -> [Double] {
-    var products: [Double] = []
-    products.reserveCapacity(rows.count)
-    while products.count + 4 <= rows.count {
-      let first = products.count
-      let (a, b, c, d) = (rows[first], rows[first + 1], rows[first + 2], rows[first + 3])
-      var sums = SIMD4<Double>.zero
-      for index in vector.indices {
-        sums += SIMD4(a[index], b[index], c[index], d[index]) * vector[index]
-      }
-      products += [sums[0], sums[1], sums[2], sums[3]]
-    }
-    for row in rows[products.count...] {
-      products.append(zip(row, vector).reduce(0) { $0 + $1.0 * $1.1 })
-    }
-    return products
   }
 
   /// Forecasts that keep every sum: what is no part stays, and each total is shared out among its

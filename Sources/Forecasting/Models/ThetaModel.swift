@@ -56,19 +56,7 @@ package struct FittedTheta: Sendable {
   ///   - evaluations: the most runs of the recursion.
   package init(_ values: [Double], theta fixed: Double? = nil, evaluations: Int = 300) {
     precondition(!values.isEmpty, "a Theta model of nothing")
-    func run(_ alpha: Double, _ theta: Double, _ level: Double) -> (Double, State) {
-      var state = State(level: level)
-      var squares = 0.0
-      let share = 1 - 1 / theta
-      for index in values.indices {
-        if index >= 2 {
-          let error = values[index] - state.forecast(alpha: alpha, share: share)
-          squares += error * error
-        }
-        state.add(values[index], alpha: alpha)
-      }
-      return (squares, state)
-    }
+    let lines = FittedTheta.lines(values)
     let first = values[0]
     let mean = values.reduce(0) { $0 + $1 / Double(values.count) }
     let spread = max(abs(mean), abs(first), 1e-9)
@@ -86,32 +74,63 @@ package struct FittedTheta: Sendable {
     let best: (point: [Double], value: Double)
     if values.count >= LevenbergMarquardt.longFrom, fixed == nil {
       best = FittedTheta.searchedByDerivatives(
-        values, lower: lower, upper: upper, start: start, spread: spread)
+        values, lines: lines, lower: lower, upper: upper, start: start, spread: spread)
     } else {
       let search = NelderMead(lower: lower, upper: upper, evaluations: evaluations)
       best = search.minimize(start: start, steps: steps) { point in
-        run(point[0], fixed ?? point[2], point[1] * spread).0
+        FittedTheta.squares(
+          values, lines: lines, alpha: point[0], theta: fixed ?? point[2], level: point[1] * spread)
       }
     }
     alpha = best.point[0]
     initialLevel = best.point[1] * spread
     theta = fixed ?? best.point[2]
     meanSquare = best.value / Double(max(1, values.count - 2))
-    state = run(alpha, theta, initialLevel).1
+    var state = State(level: initialLevel)
+    for value in values { state.add(value, alpha: alpha) }
+    self.state = state
   }
 
-  /// The search of a long series: smoothing, level and the share `1 − 1/θ`, in which and in the level
-  /// forecasts are linear.
-  private static func searchedByDerivatives(
-    _ values: [Double], lower: [Double], upper: [Double], start: [Double], spread: Double
-  ) -> (point: [Double], value: Double) {
-    // The lines do not depend on what is searched.
+  /// The straight line through all values before each, which does not depend on what is searched.
+  private static func lines(_ values: [Double]) -> [(intercept: Double, slope: Double)] {
     var lines: [(intercept: Double, slope: Double)] = []
+    lines.reserveCapacity(values.count)
     var state = State(level: 0)
     for value in values {
       lines.append((state.intercept, state.slope))
       state.add(value, alpha: 0)
     }
+    return lines
+  }
+
+  /// The sum of squared one-step errors but for those of the first two values.
+  private static func squares(
+    _ values: [Double], lines: [(intercept: Double, slope: Double)], alpha: Double, theta: Double,
+    level start: Double
+  ) -> Double {
+    let (share, rest) = (1 - 1 / theta, 1 - alpha)
+    var level = start
+    var decay = 1.0
+    var squares = 0.0
+    for (index, value) in values.enumerated() {
+      if index >= 2 {
+        let (intercept, slope) = lines[index]
+        let line = decay * intercept + (1 - decay * rest) / alpha * slope
+        let error = value - (level + share * line)
+        squares += error * error
+      }
+      level = alpha * value + rest * level
+      decay *= rest
+    }
+    return squares
+  }
+
+  /// The search of a long series: smoothing, level and the share `1 − 1/θ`, in which and in the level
+  /// forecasts are linear.
+  private static func searchedByDerivatives(
+    _ values: [Double], lines: [(intercept: Double, slope: Double)], lower: [Double],
+    upper: [Double], start: [Double], spread: Double
+  ) -> (point: [Double], value: Double) {
     func share(_ theta: Double) -> Double { 1 - 1 / theta }
     let search = LevenbergMarquardt(
       lower: [lower[0], lower[1], share(lower[2])], upper: [upper[0], upper[1], share(upper[2])])
