@@ -112,7 +112,8 @@ final class CutSession {
       age = asked
       ages[horizon] = age
     }
-    return "pg_catalog.age(xmin) BETWEEN 0 AND \(age)"
+    // Most rows are older: for them the first comparison is the only one.
+    return "pg_catalog.age(xmin) <= \(age) AND pg_catalog.age(xmin) >= 0"
   }
 }
 

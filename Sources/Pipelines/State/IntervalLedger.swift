@@ -89,14 +89,22 @@ struct IntervalLedger: Sendable {
 
 /// The text of an array of texts, whatever they hold; `nil` is null.
 func array(_ texts: [String?]) -> String {
-  let quoted = texts.map { text in
-    guard let text else { return "NULL" }
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      if scalar == "\"" || scalar == "\\" { quoted += "\\" }
-      quoted.unicodeScalars.append(scalar)
+  var bytes = [UInt8(ascii: "{")]
+  for (index, text) in texts.enumerated() {
+    if index > 0 { bytes.append(UInt8(ascii: ",")) }
+    guard let text else {
+      bytes += "NULL".utf8
+      continue
     }
-    return quoted + "\""
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        bytes.append(UInt8(ascii: "\\"))
+      }
+      bytes.append(byte)
+    }
+    bytes.append(UInt8(ascii: "\""))
   }
-  return "{" + quoted.joined(separator: ",") + "}"
+  bytes.append(UInt8(ascii: "}"))
+  return String(decoding: bytes, as: UTF8.self)
 }
