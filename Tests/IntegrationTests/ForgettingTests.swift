@@ -184,8 +184,12 @@ struct ForgettingTests {
       #expect(before.belongings.identifiers.count > 20, "seed \(seed)")
       #expect(try !Self.tables(naming: company.description).isEmpty)
 
+      // What a night keeps beside the parts: digests and forecasts of the company.
+      let memos = [UsageMemo.name, FitMemo.name].map { "\(place.path)/data/events/\($0)" }
+      for memo in memos { try FileSystem.writeAtomically([1], to: memo) }
       let report = try Self.forget(company, in: place)
       #expect(!report.wasForgotten && !report.tables.isEmpty && !report.datasets.isEmpty)
+      for memo in memos { #expect(try !FileSystem.exists(memo), "\(memo)") }
 
       func compare(_ when: String) throws {
         #expect(try Self.tables(naming: company.description) == [], "seed \(seed), \(when)")

@@ -15,4 +15,13 @@ package struct SuppliedForecasts: Equatable, Sendable {
     SuppliedForecasts(
       Dictionary(uniqueKeysWithValues: byEnd.map { ($0.key - count, $0.value) }))
   }
+
+  /// Writes all of them, by their ends.
+  func write(to writer: inout WordWriter) {
+    writer.add(byEnd.count)
+    for (end, points) in byEnd.sorted(by: { $0.key < $1.key }) {
+      writer.add(end)
+      writer.add(points)
+    }
+  }
 }

@@ -125,13 +125,18 @@ extension HierarchyForecaster {
   /// origins, and if its intervals hold as often as they say; else the best naive method is, for
   /// all nodes (D-490 to D-496).
   ///
-  /// - Parameter nodes: the forecasts of each node, in order.
+  /// - Parameters:
+  ///   - nodes: the forecasts of each node, in order.
+  ///   - map: does work that is numbered from 0 to below a count, in any order or side by side, and
+  ///     gives the results in order of the numbers.
   /// - Returns: the forecasts with their intervals and what they were judged by.
-  /// - Throws: `.regression` if the sums contradict each other or LAPACK finds no memory.
-  package func combined(_ nodes: [NodeForecast]) throws(ForecastingError) -> HierarchyForecast {
-    let chain = try chain(nodes)
+  /// - Throws: what `map` throws.
+  package func combined(
+    _ nodes: [NodeForecast], map: OriginMap = { count, work in try (0..<count).map(work) }
+  ) throws -> HierarchyForecast {
+    let chain = try chain(nodes, map)
     let judged = Judgement(self, chain: chain)
-    let forecast = try judged.modelPasses ? chain : naiveChain(judged.baseline, like: nodes)
+    let forecast = try judged.modelPasses ? chain : naiveChain(judged.baseline, like: nodes, map)
     let ensembles = forecast.ensembles
     let (widths, method) = halfWidths(forecast, horizon: settings.horizon, isAdapted: true)
     var summed: [[Double]]?
@@ -198,46 +203,60 @@ extension HierarchyForecaster {
     var ensembles: [EnsembleForecast]
   }
 
+  /// Does the work of each origin.
+  package typealias OriginMap = (
+    Int, @escaping @Sendable (Int) throws -> [[Double]]
+  ) throws -> [[[Double]]]
+
   /// Reconciles the forecasts of the end and of each origin.
-  func chain(_ nodes: [NodeForecast]) throws(ForecastingError) -> Chain {
-    var ensembles: [EnsembleForecast] = []
+  func chain(_ nodes: [NodeForecast], _ map: OriginMap) throws -> Chain {
+    // The later the origin, the more there is to do: the end is first.
+    let made = try map(ends.count + 1) { place in coherent(nodes, at: ends.count - place) }
     var origins = [[EnsembleOrigin]](repeating: [], count: nodes.count)
     for (index, end) in ends.enumerated() {
-      let count = index >= firstLeafOrigin ? nodes.count : input.aggregateCount
       let reach = min(settings.horizon, input.count - end)
-      let predicted = (0..<count).map {
-        nodes[$0].origins[index] ?? [Double](repeating: 0, count: reach)
-      }
-      let scales = (0..<count).map { node in
-        let known = nodes[node].originScales[index]
-        return known.count < reach ? [Double](repeating: 0, count: reach) : known
-      }
-      let coherent = try reconciled(
-        predicted, nodes: nodes, before: end, scales: scales, floors: nil)
-      for node in 0..<count {
+      for (node, predicted) in made[ends.count - index].enumerated() {
         origins[node].append(
           EnsembleOrigin(
-            end: end, predicted: coherent[node],
-            actual: input.actual(node, from: end, horizon: reach), scales: scales[node]))
+            end: end, predicted: predicted,
+            actual: input.actual(node, from: end, horizon: reach),
+            scales: scales(nodes[node], at: index, reach: reach)))
       }
     }
-    let points = try reconciled(
-      nodes.map(\.points), nodes: nodes, before: input.count, scales: nodes.map(\.scales),
-      floors: input.nodes.map(\.floor))
-    for node in nodes.indices {
-      ensembles.append(
+    return Chain(
+      ensembles: nodes.indices.map { node in
         EnsembleForecast(
-          points: points[node], members: [], weights: [], memberPoints: [], origins: origins[node],
+          points: made[0][node], members: [], weights: [], memberPoints: [],
+          origins: origins[node],
           scales: held(nodes[node].scales, node: node, to: origins[node]),
-          isNonnegative: settings.isNonnegative))
+          isNonnegative: settings.isNonnegative)
+      })
+  }
+
+  /// The forecasts from an origin, or from the end as the last, that keep every sum.
+  private func coherent(_ nodes: [NodeForecast], at index: Int) -> [[Double]] {
+    guard index < ends.count else {
+      return reconciled(
+        nodes.map(\.points), nodes: nodes, before: input.count, scales: nodes.map(\.scales),
+        floors: input.nodes.map(\.floor))
     }
-    return Chain(ensembles: ensembles)
+    let reach = min(settings.horizon, input.count - ends[index])
+    let part = nodes.prefix(index >= firstLeafOrigin ? nodes.count : input.aggregateCount)
+    return reconciled(
+      part.map { $0.origins[index] ?? [Double](repeating: 0, count: reach) }, nodes: nodes,
+      before: ends[index], scales: part.map { scales($0, at: index, reach: reach) }, floors: nil)
+  }
+
+  /// The sizes of errors that a node lets expect at an origin.
+  private func scales(_ node: NodeForecast, at index: Int, reach: Int) -> [Double] {
+    let known = node.originScales[index]
+    return known.count < reach ? [Double](repeating: 0, count: reach) : known
   }
 
   /// The forecasts of a naive method, which add up by themselves but for floors.
   func naiveChain(
-    _ method: EnsembleMember, like nodes: [NodeForecast]
-  ) throws(ForecastingError) -> Chain {
+    _ method: EnsembleMember, like nodes: [NodeForecast], _ map: OriginMap
+  ) throws -> Chain {
     var naive = nodes
     for node in nodes.indices {
       naive[node].points = baseline(method, node: node, end: input.count, settings.horizon)
@@ -249,7 +268,7 @@ extension HierarchyForecaster {
         (naive[node].scales, naive[node].originScales) = scales
       }
     }
-    return try chain(naive)
+    return try chain(naive, map)
   }
 
   /// What a naive method says of a node from its values before `end`.
@@ -269,7 +288,7 @@ extension HierarchyForecaster {
   private func reconciled(
     _ forecasts: [[Double]], nodes: [NodeForecast], before end: Int, scales: [[Double]],
     floors: [Double]?
-  ) throws(ForecastingError) -> [[Double]] {
+  ) -> [[Double]] {
     let hierarchy = forecasts.count == input.nodes.count ? input.hierarchy : input.upper
     var result = forecasts
     guard let reach = forecasts.first?.count, !hierarchy.sums.isEmpty else {

@@ -72,9 +72,9 @@ struct DataErasure {
       counts.append((dataset, members.reduce(0) { $0 + $1.rows.count }))
     }
     for dataset in manifest.datasets.keys {
-      // They hold keys of bad rows, and digests that the name of a company goes into; without them
-      // everything is checked and computed again. Before the manifest: nobody looks for them afterwards.
-      for memo in [ContractMemo.name, UsageMemo.name] {
+      // They hold keys of bad rows, digests that the name of a company goes into, and what a company
+      // may bring; without them everything is checked and computed again. Before the manifest: nobody looks for them afterwards.
+      for memo in [ContractMemo.name, UsageMemo.name, FitMemo.name] {
         try FileSystem.removeTree("\(directory.path)/\(dataset)/\(memo)")
       }
     }

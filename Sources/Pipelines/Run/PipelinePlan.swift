@@ -25,13 +25,16 @@ package struct PipelinePlan: Sendable {
   /// About how many seconds all stages take, `nil` where no earlier run tells of any.
   ///
   /// Stages that do not read from each other are at work at the same time, as far as there are
-  /// threads, and each begins when it may, in the pipeline's order, as a run has it (DECISIONS.md,
-  /// D-565); that memory may keep some waiting is left out. A stage without an estimate takes no
+  /// threads, and each begins when it may, in the order of a run (DECISIONS.md, D-565, D-604); that
+  /// memory may keep some waiting is left out. A stage without an estimate takes no
   /// time. What a stage took in earlier runs it took beside the others.
   package var seconds: Double? {
     guard stages.contains(where: { $0.seconds != nil }) else { return nil }
     var now = 0.0
-    var waiting = stages
+    let order = StageSchedule.order(count: stages.count) { later, earlier in
+      inputs[stages[later].name, default: []].contains(stages[earlier].name)
+    }
+    var waiting = order.map { stages[$0] }
     var atWork: [(name: String, end: Double)] = []
     while !waiting.isEmpty || !atWork.isEmpty {
       let open = Set(waiting.map(\.name) + atWork.map(\.name))

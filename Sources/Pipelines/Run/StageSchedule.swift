@@ -4,8 +4,9 @@ import Synchronization
 /// The stages of a run on their way: which may begin, which are at work, and what came of the others
 /// (DECISIONS.md, D-565).
 ///
-/// A stage may begin once all that it reads from are done. Where several may, they begin in the
-/// pipeline's order, as far as threads and memory suffice; a stage that is alone may always begin.
+/// A stage may begin once all that it reads from are done. Where several may, the one that most stages
+/// follow one after the other is first (DECISIONS.md, D-604), as far as threads and memory suffice; a
+/// stage that is alone may always begin.
 final class StageSchedule: Sendable {
   /// What is known of a stage before it begins.
   struct Item: Sendable {
@@ -72,6 +73,8 @@ final class StageSchedule: Sendable {
   }
 
   private let items: [Item]
+  /// The places of the items in the order in which they begin where several may.
+  private let order: [Int]
   private let run: String
   private let budget: ThreadBudget
   private let follow: @Sendable (RunPosition) -> Void
@@ -83,10 +86,30 @@ final class StageSchedule: Sendable {
     follow: @escaping @Sendable (RunPosition) -> Void
   ) {
     self.items = items
+    order = StageSchedule.order(count: items.count) { later, earlier in
+      items[later].inputs.contains(items[earlier].kind)
+    }
     self.run = run
     self.budget = budget
     self.follow = follow
     state = Mutex(State(progress: items.map { _ in .waiting }))
+  }
+
+  /// The order in which stages begin where several may: first what most stages follow one after the
+  /// other, so that a long way is not begun last; among equals as the pipeline has them.
+  ///
+  /// - Parameters:
+  ///   - count: the number of stages.
+  ///   - reads: whether the first stage reads from the second, which comes before it.
+  /// - Returns: the places of the stages.
+  static func order(count: Int, reads: (Int, Int) -> Bool) -> [Int] {
+    var ways = [Int](repeating: 1, count: count)
+    for stage in (0..<count).reversed() {
+      for reader in (stage + 1)..<max(stage + 1, count) where reads(reader, stage) {
+        ways[stage] = max(ways[stage], ways[reader] + 1)
+      }
+    }
+    return (0..<count).sorted { ways[$0] != ways[$1] ? ways[$0] > ways[$1] : $0 < $1 }
   }
 
   /// Takes the next stage that may begin, which counts as at work from now on.
@@ -214,7 +237,7 @@ final class StageSchedule: Sendable {
   private func ready(_ state: State) -> [Int] {
     if state.isStopped { return [] }
     let isAlone = state.atWork.isEmpty
-    return items.indices.filter { index in
+    return order.filter { index in
       guard case .waiting = state.progress[index],
         items[index].inputs.allSatisfy({ isDone($0, state) })
       else { return false }

@@ -36,6 +36,8 @@ extension RunContext {
       }
     }
     var scoped: [ScopedForecast] = []
+    var memo = FitMemo(
+      model: model.name, dataset: model.series.dataset.name, in: directory.path)
     for (measure, companies) in amounts {
       for (grain, horizon) in [(Grain.day, model.horizon.days), (.month, model.horizon.months)] {
         guard
@@ -58,12 +60,15 @@ extension RunContext {
           series = try withMovements(
             series, input, segments: segments, settings: settings)
         }
-        let found = ScopedForecast(
-          measure: measure, series: series, forecast: try forecast(series, settings))
+        // Every night has another last day, but months end once in a month.
+        let made = try forecast(series, settings, known: grain == .month ? memo : nil)
+        memo.keep(made.nodes)
+        let found = ScopedForecast(measure: measure, series: series, forecast: made.forecast)
         let days = scoped.last { $0.measure == measure && $0.series.grain == .day }
         scoped.append(days.map { found.withRunningMonth(of: $0) } ?? found)
       }
     }
+    memo.write(models: Set(project.models.map(\.name)))
     let first = revenue.companies.compactMap { $0.entries.first?.day }.min() ?? date
     var data = amounts.map { RunContext.text(of: $0.1, $0.0) }.joined()
     if amounts.contains(where: { $0.0 == .mrr }) { data += RunContext.text(of: records?.changes) }
@@ -96,16 +101,29 @@ extension RunContext {
       remaining: left == 0 ? 1 : Double(left) / Double(left + date.day))
   }
 
-  /// Forecasts each series on `jobs` threads, then all together; the result does not depend on the
-  /// number of threads.
+  /// Forecasts each series on `jobs` threads, but for those that are known, then all together; the
+  /// result depends neither on the number of threads nor on what is known.
   private func forecast(
-    _ series: ScopedSeries, _ settings: HierarchySettings
-  ) throws -> HierarchyForecast {
+    _ series: ScopedSeries, _ settings: HierarchySettings, known: FitMemo?
+  ) throws -> (forecast: HierarchyForecast, nodes: [FitMemo.Mark: NodeForecast]) {
     let forecaster = try HierarchyForecaster(series.input, settings: settings)
     let nodes = try mapConcurrently(
       Array(0..<forecaster.count), jobs: jobs, context: { forecaster },
-      work: { forecaster, node in try forecaster.node(node) })
-    return try forecaster.combined(nodes)
+      work: { forecaster, node -> (mark: FitMemo.Mark?, forecast: NodeForecast) in
+        guard let known, let words = forecaster.identity(of: node) else {
+          return (nil, try forecaster.node(node))
+        }
+        let mark = FitMemo.mark(words)
+        return (mark, try known.forecast(mark) ?? forecaster.node(node))
+      })
+    let jobs = jobs
+    let forecast = try forecaster.combined(nodes.map(\.forecast)) { count, work in
+      try mapConcurrently(
+        Array(0..<count), jobs: jobs, context: {}, work: { _, part in try work(part) })
+    }
+    var marked: [FitMemo.Mark: NodeForecast] = [:]
+    for node in nodes { if let mark = node.mark { marked[mark] = node.forecast } }
+    return (forecast, marked)
   }
 
   /// The billing records up to the logical date, where the model needs them and all are there.

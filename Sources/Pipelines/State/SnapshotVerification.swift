@@ -115,7 +115,7 @@ package struct SnapshotVerification: Equatable, Sendable {
 
   /// The files in the folder of a dataset that are made of its parts.
   private static let memos: Set<String> = [
-    ContractMemo.name, RepeatedRowsMemo.name, UsageMemo.name,
+    ContractMemo.name, RepeatedRowsMemo.name, UsageMemo.name, FitMemo.name,
   ]
 
   /// The files of a data directory beside the parts.

@@ -68,11 +68,34 @@ struct StageScheduleTests {
     #expect(
       waves == [
         ["extract"], ["check"], ["rollup", "metrics", "cohorts", "funnels"],
-        ["usage", "anomalies", "fit"], ["predict"], ["publish"],
+        ["fit", "usage", "anomalies"], ["predict"], ["publish"],
       ])
     // The pipeline's order, whatever the order of their ends.
     #expect(schedule.outcome.done.map(\.name) == StageKind.allCases.map(\.rawValue))
     #expect(schedule.outcome.failed.isEmpty && schedule.outcome.left.isEmpty)
+  }
+
+  @Test("begins with what most stages follow one after the other, else in the pipeline's order")
+  func longestWay() {
+    for seed in UInt64(1)...200 {
+      var random = SplitMix64(seed: seed)
+      let count = Int(random.next() % 9)
+      let reads = (0..<count).map { stage in (0..<stage).filter { _ in random.next() % 3 == 0 } }
+      let order = StageSchedule.order(count: count) { reads[$0].contains($1) }
+      /// The longest way from a stage on, by trying all ways.
+      func way(_ stage: Int) -> Int {
+        1 + ((0..<count).filter { reads[$0].contains(stage) }.map(way).max() ?? 0)
+      }
+      #expect(order.sorted() == Array(0..<count), "seed \(seed)")
+      for (first, second) in zip(order, order.dropFirst()) {
+        #expect(
+          way(first) > way(second) || way(first) == way(second) && first < second, "seed \(seed)")
+      }
+      // What a stage reads from has a longer way, so that it is before it.
+      for stage in 0..<count {
+        for input in reads[stage] { #expect(way(input) > way(stage), "seed \(seed)") }
+      }
+    }
   }
 
   @Test("never has a stage at work beside one that it reads from, in any order of ends")
