@@ -105,7 +105,7 @@ struct TableRollupBenchmark {
     let queries = try workload.halves().map { workload.query(fields, condition: $0) }
     let settings = try workload.settings()
     let rollupSettings = rollupSettings
-    let start = ownProcessorTime()
+    let start = processorSeconds()
     let (server, seconds) = try timed {
       let read = try concurrently(queries) { query in
         let connection = try Connection(settings, purpose: .source)
@@ -131,7 +131,7 @@ struct TableRollupBenchmark {
       }
       return read.reduce(0) { $0 + $1.server } + written.reduce(0, +)
     }
-    return Cost(wall: seconds, processor: server + ownProcessorTime() - start)
+    return Cost(wall: seconds, processor: server + processorSeconds() - start)
   }
 }
 
@@ -144,11 +144,6 @@ private func processorTime(of connection: Connection) throws -> Double {
     let system = Double(fields[12])
   else { throw BenchmarkError.cannotRead(path: "/proc/self/stat of the server") }
   return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-}
-
-/// The processor seconds of this process.
-private func ownProcessorTime() -> Double {
-  Double(clock()) / Double(CLOCKS_PER_SEC)
 }
 
 extension Batch {

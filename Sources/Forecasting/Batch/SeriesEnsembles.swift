@@ -85,9 +85,7 @@ private struct SeriesPlan {
     settings.waves = input.waves
     settings.origins = originCount(poolSize: poolSize, settings: settings)
     let isStandard = settings.members == EnsembleMember.standard
-    let isOfManySeasons = EnsembleMember.isOfManySeasons(
-      count: input.values.count, seasonLengths: input.seasonLengths)
-    if isOfManySeasons { settings.weightPower = EnsembleSettings.sharpPower }
+    let isOfManySeasons = settings.sharpenWeights(count: input.values.count)
     model = settings.members.count == 1 ? settings.members[0].rawValue : "ensemble"
     if isStandard, case .simple(let member, let why) = SeriesKind(input.values) {
       settings.members = [member]

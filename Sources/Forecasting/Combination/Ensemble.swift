@@ -55,6 +55,18 @@ package struct EnsembleSettings: Equatable, Sendable {
     self.horizon = horizon
     self.seasonLengths = seasonLengths.filter { $0 > 1 }.sorted()
   }
+
+  /// Takes the power ``sharpPower`` where a series holds many of its seasons.
+  ///
+  /// - Parameter count: the number of the series' periods.
+  /// - Returns: whether it does.
+  @discardableResult
+  mutating func sharpenWeights(count: Int) -> Bool {
+    let isOfManySeasons = EnsembleMember.isOfManySeasons(
+      count: count, seasonLengths: seasonLengths)
+    if isOfManySeasons { weightPower = EnsembleSettings.sharpPower }
+    return isOfManySeasons
+  }
 }
 
 /// The forecasts of a combination from one earlier point, with what happened.

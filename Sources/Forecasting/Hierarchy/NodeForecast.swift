@@ -99,9 +99,7 @@ package struct HierarchyForecaster: Sendable {
     } else {
       settings.members = EnsembleMember.usual(
         count: values.count, seasonLengths: settings.seasonLengths)
-      let isOfManySeasons = EnsembleMember.isOfManySeasons(
-        count: values.count, seasonLengths: settings.seasonLengths)
-      if isOfManySeasons { settings.weightPower = EnsembleSettings.sharpPower }
+      settings.sharpenWeights(count: values.count)
       if node.supplied != nil { settings.members.append(.bottomUp) }
     }
     settings.bases = bases
