@@ -47,6 +47,36 @@ struct CompanyZoneNightTests {
     #expect(try place.digest() == incremental)
   }
 
+  @Test("what companies lack is told once a run, with the stage that extracts or the first one")
+  func lackingZones() throws {
+    let place = try Workplace()
+    try place.edit("pipelines/nightly.yaml", "zone: UTC", "zone: company")
+    try place.sql(
+      """
+      UPDATE billing.companies SET timezone = 'Mars/Olympus'
+      WHERE id = (SELECT min(id::text) FROM billing.companies)::uuid
+      """)
+    func tellers() throws -> String? {
+      try place.value(
+        """
+        SELECT string_agg(s.stage, ' ') FROM almanac.stage_runs AS s,
+          jsonb_array_elements_text(s.detail::jsonb->'notices') AS notice
+        WHERE notice LIKE '%timezone%' AND run_id = (
+          SELECT run_id FROM almanac.runs ORDER BY started_at DESC LIMIT 1)
+        """)
+    }
+    let night = [
+      "run", "nightly", "--date", "2025-12-09", "--source", place.url, "--target", place.url,
+      "--data", "data", "--force", "--only",
+    ]
+    let stages = ["extract,rollup,metrics,cohorts,funnels,usage", "cohorts,metrics,funnels"]
+    for (chosen, teller) in zip(stages, ["extract", "metrics"]) {
+      let done = try place.almanac(night + [chosen])
+      try #require(done.status == 0, "\(done.stderr)")
+      #expect(try tellers() == teller)
+    }
+  }
+
   @Test("needs companies that say where they are")
   func withoutZones() throws {
     let place = try Workplace(isFilled: false)

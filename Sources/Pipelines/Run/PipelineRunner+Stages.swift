@@ -124,11 +124,12 @@ extension PipelineRunner {
     let clock = ContinuousClock()
     let start = clock.now
     let stage = turn.item.stage
-    let outcome: StageOutcome
+    var outcome: StageOutcome
     do {
       try context.ledger.beginStage(stage.name, sequence: turn.number)
       if let limit = turn.item.limit { Interruption.setLimit(limit, on: turn.scope) }
       outcome = try stage.run(in: context)
+      if turn.tellsZones { outcome.notices += context.zoneNotices() }
       turn.scope.note(memory: MachineMemory.resident)
       try context.ledger.finishStage(stage.name, outcome, memory: turn.scope.memoryGrowth)
     } catch {

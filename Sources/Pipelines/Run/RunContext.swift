@@ -1,7 +1,6 @@
 package import AlmanacCore
 import Billing
 package import Postgres
-import Synchronization
 
 /// What the stages of one run share.
 ///
@@ -85,15 +84,6 @@ package final class RunContext {
 
   /// The instant at which a date ends in the pipeline's zone.
   func end(of date: CalendarDate) -> Timestamp { zone.start(of: date.adding(days: 1)) }
-
-  /// What a person should know of the zones of companies, once.
-  func takeZoneNotices() -> [String] {
-    memo.zones.withLock { zones in
-      let notices = zones?.notices ?? []
-      zones?.notices = []
-      return notices
-    }
-  }
 
   /// Makes the contexts of stages on other threads: as this one, but with another way to the target.
   func branching() -> @Sendable (RunLock) -> RunContext {

@@ -32,6 +32,8 @@ final class StageSchedule: Sendable {
     var number: Int
     /// What its threads share.
     var scope: StageScope
+    /// Whether what is to be said of the zones of companies is said with this stage.
+    var tellsZones: Bool
   }
 
   /// What came of the stages, in the pipeline's order.
@@ -124,7 +126,9 @@ final class StageSchedule: Sendable {
       let scope = StageScope(stage: items[index].stage.name, budget: budget)
       state.progress[index] = .atWork(scope)
       tell(state)
-      return Turn(item: items[index], number: index + 1, scope: scope)
+      let teller = items.firstIndex { $0.kind == .extract } ?? 0
+      return Turn(
+        item: items[index], number: index + 1, scope: scope, tellsZones: index == teller)
     }
   }
 

@@ -1,5 +1,6 @@
 package import AlmanacCore
 import Columns
+import Synchronization
 
 /// The zones of a pipeline, and what its companies' own left to be wished for.
 package struct OwnedZones: Sendable, Equatable {
@@ -105,6 +106,15 @@ extension RunContext {
     }
   }
 
+  /// What a person should know of the zones of companies; nothing where they cannot be read, which
+  /// whoever needs them reports.
+  ///
+  /// A run tells it once: with the stage that extracts, or where it has none, with its first one.
+  func zoneNotices() -> [String] {
+    guard pipeline.countsCompanyDays, (try? zones()) != nil else { return [] }
+    return memo.zones.withLock { $0?.notices ?? [] }
+  }
+
   /// The name of the zone for digests of settings.
   var zoneName: String { pipeline.countsCompanyDays ? pipeline.zone : zone.name }
 
@@ -117,10 +127,9 @@ extension RunContext {
 }
 
 extension StageOutcome {
-  /// Notes for how many companies the last date is not over yet, and what their zones lack.
-  mutating func note(_ over: DatesOver, through last: CalendarDate, in context: RunContext) {
+  /// Notes for how many companies the last date is not over yet.
+  mutating func note(_ over: DatesOver, through last: CalendarDate) {
     let pending = over.pending(last)
     if pending > 0 { note("pending", "\(last) of \(pending) companies") }
-    notices += context.takeZoneNotices()
   }
 }

@@ -22,7 +22,6 @@ package struct AnomaliesStage: Stage {
     var outcome = StageOutcome()
     let date = try context.newestDate(of: name)
     let over = try context.datesOver(through: date)
-    outcome.notices += context.takeZoneNotices()
     let series = try MetricSeries.read(context.lock.connection, through: date, over: over)
     outcome.rowsIn = series.reduce(0) { $0 + $1.values.count }
     let found = try mapConcurrently(

@@ -30,7 +30,6 @@ package struct CohortsStage: Stage {
     let isDone = known.values.allSatisfy { $0.inputs == inputs && $0.settings == digest }
     if isDone, !known.isEmpty, !context.redo.isAny { return outcome }
     let records = try context.billing(settings, through: newest)
-    outcome.notices += context.takeZoneNotices()
     outcome.rowsIn = records.rowCount
     var months: [CalendarDate: CohortMonth] = [:]
     if records.ledger == nil {

@@ -45,7 +45,7 @@ package struct FunnelsStage: Stage {
     if isDone, !known.isEmpty, !context.redo.isAny { return outcome }
     let (end, zones) = (context.end(of: newest), try context.zones())
     let over = try context.datesOver(through: newest)
-    outcome.note(over, through: newest, in: context)
+    outcome.note(over, through: newest)
     let (computed, rowsRead) = try FunnelsStage.rows(
       funnels, events: events, before: end, in: try context.inputs())
     outcome.rowsIn = rowsRead

@@ -25,7 +25,7 @@ package struct MetricsStage: Stage {
     var outcome = StageOutcome()
     let plan = try MetricsPlan(definition, in: context)
     outcome.notices += plan.notices
-    outcome.note(plan.over, through: plan.newest, in: context)
+    outcome.note(plan.over, through: plan.newest)
     let moves = try ZoneMoves(name, plan.zones, table: "daily_metrics", in: context)
     try plan.forgetOthers(in: context)
     let books = try plan.writeBooks(in: context, &outcome)

@@ -47,7 +47,7 @@ package struct RollupStage: Stage {
     outcome.notices += coverage.notices
     let first = try context.zones().dates(ofUTCDay: coverage.days.lowerBound).lowerBound
     let plan = try self.plan(on: definition, from: first, in: context)
-    outcome.note(plan.over, through: plan.newest, in: context)
+    outcome.note(plan.over, through: plan.newest)
     outcome.notices += plan.notices
     let (known, work, moves, uses) = (plan.known, plan.work, plan.moves, plan.uses)
     let (pending, forced) = (plan.pending, plan.forced)

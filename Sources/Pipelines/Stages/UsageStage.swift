@@ -63,7 +63,7 @@ package struct UsageStage: Stage {
     let rolledUp = try LedgerReading(context.lock.connection).intervals(of: "rollup").keys.sorted()
     let newest = max(context.date, rolledUp.last ?? context.date)
     let over = try context.datesOver(through: newest)
-    outcome.note(over, through: newest, in: context)
+    outcome.note(over, through: newest)
     let days = rolledUp.map { date in
       IntervalEntry(
         start: date, end: date.adding(days: 1),
