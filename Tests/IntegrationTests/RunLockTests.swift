@@ -149,6 +149,60 @@ struct LedgerTests {
         == ["extract succeeded", "rollup failed"])
   }
 
+  @Test("records the end of an interrupted run whose sessions keep coming to the fence")
+  func interruptedAmongSessions() throws {
+    try migrate()
+    let context = try RunPlace().context(run: RunPlace.firstRun)
+    try context.ledger.begin(record)
+    try context.ledger.beginStage("rollup", sequence: 1)
+    let (fence, backend) = (context.lock.fence, try context.lock.backend())
+    let settings = try ConnectionSettings(TestDatabase.current.url)
+    let threads = DispatchGroup()
+    for _ in 0..<3 {
+      threads.enter()
+      Thread.detachNewThread {
+        defer { threads.leave() }
+        // As a stage that does not heed the signal: it tries again until the fence is shut.
+        while true {
+          do {
+            let connection = try Connection(settings, purpose: .target)
+            try fence.write(on: connection) { _ = try $0.query("SELECT pg_sleep(30)") }
+          } catch PipelineError.lockLost {
+            return
+          } catch {
+            continue
+          }
+        }
+      }
+    }
+    let observer = try TestDatabase.current.connect()
+    let asleep = """
+      SELECT count(*) FROM pg_stat_activity
+      WHERE datname = current_database() AND query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()
+      """
+    while try observer.value(asleep) != "3" { Thread.sleep(forTimeInterval: 0.005) }
+    try Ledger.recordInterruption(
+      .interrupted(.terminate), of: context.run, fence, backend: backend, settings)
+    #expect(threads.wait(timeout: .now() + 30) == .success)
+    #expect(
+      try observer.query(
+        """
+        SELECT r.status, starts_with(r.error, 'interrupted by SIGTERM'), s.status,
+          l.released_at IS NOT NULL, l.token FROM almanac.runs AS r
+        JOIN almanac.stage_runs AS s USING (run_id) CROSS JOIN almanac.locks AS l
+        """
+      ).row(0) == ["failed", "t", "failed", "t", String(fence.token + 1)])
+    // Of a run that another one has followed nothing is recorded, and nobody's session is ended.
+    let next = try RunPlace().context(run: RunPlace.secondRun)
+    try next.ledger.begin(record)
+    try Ledger.recordInterruption(
+      .interrupted(.interrupt), of: context.run, fence, backend: backend, settings)
+    #expect(try next.lock.write { try $0.value("SELECT 'alive'") } == "alive")
+    #expect(
+      try observer.value("SELECT status FROM almanac.runs WHERE run_id = $1", [RunPlace.secondRun])
+        == "running")
+  }
+
   @Test("records outcome, facts and notices of a stage, and the failure of a run")
   func outcomes() throws {
     try migrate()

@@ -144,4 +144,25 @@ package struct Fence: Sendable {
       return try body(connection)
     }
   }
+  /// Whether no other run has taken over.
+  func holds(on connection: Connection) throws -> Bool {
+    try connection.query(
+      "SELECT 1 AS held FROM almanac.locks WHERE name = 'run' AND token = $1", [String(token)]
+    ).count == 1
+  }
+
+  /// Ends the session of the lock, which `backend` serves, and those that are within the fence, unless
+  /// another run has taken over; does not wait for their end.
+  func endSessions(backend: Int32, through connection: Connection) throws {
+    _ = try connection.query(
+      """
+      SELECT pg_catalog.pg_terminate_backend(pid) FROM (
+        SELECT pid FROM pg_catalog.pg_locks
+        WHERE relation = 'almanac.locks'::regclass AND mode = 'RowShareLock' AND granted
+          AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+        UNION SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = $1::integer) AS sessions
+      WHERE pid <> pg_catalog.pg_backend_pid()
+        AND EXISTS (SELECT FROM almanac.locks WHERE name = 'run' AND token = $2)
+      """, [String(backend), String(token)])
+  }
 }
