@@ -11,10 +11,17 @@ package protocol Command: SendableMetatype {
   static var summary: String { get }
   /// The whole help, without a newline at the end.
   static var help: String { get }
+  /// The words that may follow the name, for completion; none where anything may.
+  static var verbs: [String] { get }
   /// Reads the arguments after the command's name.
   init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws
   /// Does the work.
   func run(in setting: CommandSetting) throws
+}
+
+extension Command {
+  /// Anything may follow.
+  package static var verbs: [String] { [] }
 }
 
 /// What a command finds around it.

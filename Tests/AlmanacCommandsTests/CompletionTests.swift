@@ -25,6 +25,29 @@ struct CompletionTests {
     #expect(try completions("almanac", "run", "--da") == ["--date", "--data"])
     #expect(try completions("almanac", "run", "nightly", "--sk") == ["--skip"])
     #expect(try completions("almanac", "run", "night").isEmpty)
+    // Options that share a line of the help.
+    #expect(try completions("almanac", "backtest", "--le") == ["--level"])
+    #expect(try completions("almanac", "backtest", "--j") == ["--jobs"])
+    #expect(try completions("almanac", "plan", "nightly", "--me") == ["--memory"])
+  }
+
+  @Test("knows the words that follow a command, and the formats of each")
+  func verbs() throws {
+    #expect(try completions("almanac", "datasets", "re") == ["reset"])
+    #expect(try completions("almanac", "schedule", "") == ["print"])
+    #expect(try completions("almanac", "help", "stat") == ["status"])
+    #expect(try completions("almanac", "run", "").isEmpty)
+    let formats = [
+      "run": ["table", "csv", "json"], "forecast": ["csv", "json"], "fit": ["text", "json"],
+      "export": ["csv", "json", "parquet"], "schedule": ["cron", "systemd"],
+    ]
+    for (command, known) in formats {
+      #expect(Set(try completions("almanac", command, "x", "--format", "")) == Set(known))
+    }
+    // Whatever takes a format says which.
+    for command in Program.commands where command.help.contains("\n  --format ") {
+      #expect(CompletionCommand.formats(in: command.help).count > 1, "\(command.name)")
+    }
     #expect(try completions("almanac", "nothing", "--").isEmpty)
   }
 }

@@ -229,6 +229,78 @@ struct SeriesFileTests {
   }
 
   @Test(
+    "JSON holds the rows, names and digits of CSV, and null for what is empty",
+    arguments: [["forecast", "--horizon", "3", "--level", "80"], ["decompose"]])
+  func json(arguments: [String]) throws {
+    let text =
+      "unique_id,ds,y\n" + months("\"a, \"\"b\"\"\"", 60, wave) + "word,2020-01-01,many\n"
+      + (0..<40).map { "n,\($0),\($0 == 7 ? "" : "\($0 % 4)")\n" }.joined()
+    let csv = try run(text, arguments).out
+    let json = try run(text, arguments + ["--format", "json"]).out
+    #expect(json.first == "[" && json.last == "]" && json.count == csv.count + 1)
+    let rows = try #require(
+      try JSONSerialization.jsonObject(with: Data(json.joined(separator: "\n").utf8))
+        as? [[String: Any]])
+    let bytes = [UInt8](csv.joined(separator: "\n").utf8)
+    var lines = LineReader(bytes, in: 0..<bytes.count)
+    func next() throws -> [String] {
+      var cells: [ArraySlice<UInt8>] = []
+      let hasLine = lines.next(&cells)
+      try #require(hasLine)
+      return cells.map { String(decoding: $0, as: UTF8.self) }
+    }
+    let names = try next()
+    var kinds: Set<String> = []
+    for (row, line) in zip(rows, json.dropFirst()) {
+      let cells = try next()
+      #expect(Set(row.keys) == Set(names))
+      for (name, cell) in zip(names, cells) {
+        switch row[name] {
+        case is NSNull: #expect(cell.isEmpty)
+        case let text as String:
+          #expect(text == cell)
+        case is Double:
+          // By the text: not every reader of JSON takes the nearest number.
+          let member = "\"\(name)\": \(cell)"
+          #expect(
+            line.contains(member + ",") || line.contains(member + "}"), "\(name): \(cell)")
+        default: Issue.record("\(name): \(cell)")
+        }
+        kinds.insert("\(name) \(row[name] is NSNull)")
+      }
+    }
+    #expect(kinds.contains("ds true") && kinds.contains("ds false"))
+    #expect(try run("unique_id,ds,y\n", arguments + ["--format", "json"]).out == ["[]"])
+  }
+
+  @Test("JSON and a drawing do not go to one place")
+  func plotted() throws {
+    let call = ["forecast", "--horizon", "2", "--plot", "--format", "json"]
+    let (status, out, error) = try run("unique_id,ds,y\na,1,1\n", call)
+    #expect(status == .usage && out.isEmpty && error.first?.contains("give --out FILE") == true)
+  }
+
+  @Test("the strength of parts is JSON beside a file of JSON")
+  func strengths() throws {
+    let file = FileManager.default.temporaryDirectory.path + "/parts-\(UUID().uuidString).json"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let call = ["decompose", "--out", file, "--format", "json"]
+    let (status, out, _) = try run("unique_id,ds,y\n" + months("a", 60, wave), call)
+    #expect(status == .ok)
+    let found = try #require(
+      try JSONSerialization.jsonObject(with: Data(out.joined(separator: "\n").utf8))
+        as? [[String: Any]])
+    #expect(found.count == 1 && found[0]["unique_id"] as? String == "a")
+    let seasons = try #require(found[0]["seasons"] as? [[String: Double]])
+    #expect(seasons.map { $0["length"] } == [12])
+    #expect(seasons.allSatisfy { (0.9...1).contains($0["strength"] ?? 0) })
+    let rows =
+      try JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(filePath: file))) as? [[String: Any]]
+    #expect(rows?.count == 60)
+  }
+
+  @Test(
     "says what is wrong with the command line or the file",
     arguments: [
       (["forecast"], "unique_id,ds,y\n", "--horizon N is needed"),

@@ -243,7 +243,14 @@ struct DatasetsTests {
     #expect(
       after.stdout.split(separator: "\n").count == shown.stdout.split(separator: "\n").count + 1)
     #expect(try place.digest() == digest)
-    #expect(try place.almanac(["compact", "--data", "data"]).status == 0)
+    let compacted = try place.almanac(["compact", "--data", "data", "--format", "json"])
+    let reports = try #require(
+      try JSONSerialization.jsonObject(with: Data(compacted.stdout.utf8)) as? [[String: Any]])
+    #expect(reports.contains { $0["dataset"] as? String == "payment_attempts" })
+    #expect(reports.allSatisfy { $0["days"] as? Int == 0 })
+    #expect(
+      try datasets(place, "compact", "payment_attempts", "--format", "csv").stdout
+        .hasPrefix("dataset,days,parts_before,parts_after\npayment_attempts,0,"))
   }
 
   @Test("are pruned only with a retention, and not where a stage needs all days", .database)
@@ -280,8 +287,11 @@ struct DatasetsTests {
     let booked = try datasets(place, "prune", "credit_notes")
     #expect(booked.status == 78 && booked.stderr.contains("stage metrics"), "\(booked.stderr)")
     let before = try datasets(place, "show", "visits", "--format", "csv")
-    let pruned = try datasets(place, "prune", "visits")
+    let pruned = try datasets(place, "prune", "visits", "--format", "json")
     #expect(pruned.status == 0, "\(pruned.stderr)")
+    let removed = try #require(
+      try JSONSerialization.jsonObject(with: Data(pruned.stdout.utf8)) as? [String: Any])
+    #expect(removed["dataset"] as? String == "visits" && removed["rows"] as? Int == 3)
     #expect(before.stdout.split(separator: "\n").count > 1)
     let after = try datasets(place, "show", "visits", "--format", "csv")
     #expect(after.stdout.split(separator: "\n").count <= 1)
@@ -354,7 +364,8 @@ struct DatasetsTests {
     let before = try datasets(place, "show", "payment_attempts", "--limit", "100000")
     let unsure = try datasets(place, "reset", "payment_attempts")
     #expect(unsure.status == 64 && unsure.stderr.contains("--yes"))
-    #expect(try datasets(place, "reset", "payment_attempts", "--yes").status == 0)
+    let reset = try datasets(place, "reset", "payment_attempts", "--yes", "--format", "csv")
+    #expect(reset.status == 0 && reset.stdout.hasPrefix("dataset,rows\npayment_attempts,"))
     #expect(try datasets(place, "describe", "payment_attempts").status == 66)
     try #require(try place.night("2025-12-30", "--only", "extract", "--force").status == 0)
     #expect(

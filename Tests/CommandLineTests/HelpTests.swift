@@ -6,8 +6,10 @@ import Testing
 @Suite("Help")
 struct HelpTests {
   private static let commands = [
-    "init", "load", "simulate", "check", "doctor", "run", "status", "models", "schedule", "digest",
-    "datasets",
+    "init", "load", "simulate", "check", "doctor", "plan", "run", "status", "logs", "notify",
+    "prune", "forget", "schedule", "publish", "rollback", "models", "explain", "query", "export",
+    "digest", "datasets", "compact", "forecast", "backtest", "decompose", "fit", "predict",
+    "evaluate", "show", "completion",
   ]
 
   private func almanac(_ arguments: String...) throws -> ProcessOutcome {

@@ -139,6 +139,63 @@ struct JSONReportTests {
         place.almanac(["evaluate", "--model", "m.json", "--data", "t.csv", "--format", "json"]))
       #expect(scores[score] is Double)
       #expect(scores.keys.allSatisfy { judged[$0] != nil })
+      let shown = try object(place.almanac(["show", "m.json", "--format", "json"]))
+      #expect(fitted.keys.allSatisfy { shown[$0] != nil })
+      try expectTables(shown, coefficients: fitted["coefficients"] as? Int)
+      try expectPredictions(place)
     }
+  }
+
+  /// Checks the tables that `show` adds: estimates over errors are the statistics, and effects those of
+  /// values in order.
+  private func expectTables(_ shown: [String: Any], coefficients count: Int?) throws {
+    let table = try #require(shown["coefficient_table"] as? [[String: Any]])
+    #expect(table.count == count && table.first?["term"] as? String == "(intercept)")
+    for row in table {
+      let estimate = try #require(row["coefficient"] as? Double)
+      guard let error = row["standard_error"] as? Double else { continue }
+      if let statistic = row["statistic"] as? Double {
+        #expect(abs(statistic - estimate / error) <= 1e-12 * abs(statistic))
+      }
+      if let probability = row["p"] as? Double { #expect((0...1).contains(probability)) }
+    }
+    let effects = try #require(shown["effects"] as? [[String: Any]])
+    #expect(!effects.isEmpty)
+    for effect in effects {
+      let points = try #require(effect["points"] as? [[String: Any]])
+      #expect(points.allSatisfy { $0["effect"] is Double })
+      let numbers = points.compactMap { $0["value"] as? Double }
+      #expect(numbers == numbers.sorted())
+    }
+  }
+
+  /// Checks that predictions are the same as JSON and as CSV, in a file and on standard output.
+  private func expectPredictions(_ place: Workplace) throws {
+    let call = ["predict", "--model", "m.json", "--data", "t.csv"]
+    let csv = try place.almanac(call).stdout.split(separator: "\n")
+    let json = try place.almanac(call + ["--format", "json"])
+    let rows = try #require(
+      try JSONSerialization.jsonObject(with: Data(json.stdout.utf8)) as? [[String: Any]])
+    #expect(rows.count == 300 && csv.count == 301)
+    let name = String(csv[0].split(separator: ",")[1])
+    for (row, line) in zip(rows, csv.dropFirst()) {
+      let cells = line.split(separator: ",", omittingEmptySubsequences: false)
+      #expect(row["row"] as? Int == Int(cells[0]))
+      for (name, cell) in zip([name, "lower", "upper"], cells[1...3]) {
+        #expect(json.stdout.contains("\"\(name)\": \(cell.isEmpty ? "null" : cell),"))
+        #expect((row[name] is NSNull) == cell.isEmpty)
+      }
+      let reasons = try #require(row["reasons"] as? [[String: Any]])
+      #expect(reasons.allSatisfy { $0["contribution"] is Double })
+      let told = line.split(separator: ",").last?.split(separator: "; ") ?? []
+      #expect(told.count == reasons.count)
+      for (reason, text) in zip(reasons, told) {
+        #expect(text.hasPrefix((reason["name"] as? String ?? "-") + " "))
+      }
+    }
+    let written = try object(place.almanac(call + ["--format", "json", "--out", "p.json"]))
+    #expect(written["rows"] as? Int == 300 && written["out"] as? String == "p.json")
+    let file = place.folder.url.appending(path: "p.json")
+    #expect(try String(contentsOf: file, encoding: .utf8) == json.stdout)
   }
 }

@@ -158,6 +158,16 @@ struct NotifyTests {
     #expect(server.take().count == 1)
     #expect(try notify("--test").status == 0)
     #expect(kinds(server.take()) == ["test"])
+    for (option, sent) in [(["--test"], 1), ([], 0)] {
+      let told = try place.almanac(
+        ["notify", "nightly", "--target", place.url, "--format", "json"] + option,
+        environment: environment)
+      let object = try #require(
+        try JSONSerialization.jsonObject(with: Data(told.stdout.utf8)) as? [String: Any])
+      #expect(object["sent"] as? Int == sent && object["kept"] as? Int == 0, "\(told.stderr)")
+      #expect(object["test"] as? Bool == !option.isEmpty && object["reason"] is NSNull)
+    }
+    #expect(kinds(server.take()) == ["test"])
 
     // Who is told does not change the numbers: the night stays finished.
     #expect(try run("2025-12-30").stdout.contains("is finished"))

@@ -5,6 +5,7 @@ import Pipelines
 package struct DatasetsCommand: Command {
   package static let name = "datasets"
   package static let summary = "list, show, verify, compact, prune or reset the snapshots"
+  package static let verbs = ["describe", "show", "verify", "compact", "prune", "reset"]
   package static let help = """
     Usage: almanac datasets [--data DIR] [--format FORMAT]
            almanac datasets describe NAME [--data DIR] [--format FORMAT]
@@ -12,9 +13,10 @@ package struct DatasetsCommand: Command {
                                       [--as-of TIME] [--data DIR]
                                       [--format FORMAT]
            almanac datasets verify [--data DIR] [--format FORMAT]
-           almanac datasets compact [NAME] [--data DIR]
+           almanac datasets compact [NAME] [--data DIR] [--format FORMAT]
            almanac datasets prune NAME [--data DIR] [--project DIR]
-           almanac datasets reset NAME --yes [--data DIR]
+                                       [--format FORMAT]
+           almanac datasets reset NAME --yes [--data DIR] [--format FORMAT]
 
     Looks into the folder of snapshots, or tidies it. No database is needed.
 
@@ -61,9 +63,9 @@ package struct DatasetsCommand: Command {
     case show(
       String, date: CalendarDate?, DataDirectoryReading.Versions?, limit: Int, OutputFormat)
     case verify(OutputFormat)
-    case compact(String?)
-    case prune(String)
-    case reset(String)
+    case compact(String?, OutputFormat)
+    case prune(String, OutputFormat)
+    case reset(String, OutputFormat)
   }
 
   private let dataPath: String
@@ -110,21 +112,22 @@ package struct DatasetsCommand: Command {
       try allow(["--format"])
       action = .verify(format ?? .table)
     case "compact":
-      try allow([])
-      action = .compact(scanner.operand())
+      try allow(["--format"])
+      action = .compact(scanner.operand(), format ?? .table)
     case "prune":
-      try allow(["--project"])
-      action = .prune(try DatasetsCommand.dataset(&scanner, for: "prune"))
+      try allow(["--project", "--format"])
+      action = .prune(
+        try DatasetsCommand.dataset(&scanner, for: "prune"), format ?? .table)
     case "reset":
-      try allow(["--yes"])
+      try allow(["--yes", "--format"])
       let name = try DatasetsCommand.dataset(&scanner, for: "reset")
       guard isSure else {
         throw UsageError(
           "reset forgets rows of \(name) that the source may no longer have; add --yes to do so")
       }
-      action = .reset(name)
+      action = .reset(name, format ?? .table)
     case .some(let other):
-      let known = ["describe", "show", "verify", "compact", "prune", "reset"]
+      let known = DatasetsCommand.verbs
       throw UsageError(
         "almanac datasets has no \(shown(other))" + Suggestion.didYouMean(other, among: known)
           + "; known: \(known.joined(separator: ", "))")
@@ -186,34 +189,62 @@ package struct DatasetsCommand: Command {
       console.print(DatasetDescriptionText(name, dataset, description).lines(format))
     case .show(let name, let date, let versions, let limit, let format):
       try show(name, date, versions, limit, format, in: directory, console)
-    case .compact(let name):
-      try DatasetsCommand.compact(name, in: directory.path, console)
-    case .prune(let name): try prune(name, in: directory.path, console)
-    case .reset(let name):
+    case .compact(let name, let format):
+      try DatasetsCommand.compact(name, format, in: directory.path, console)
+    case .prune(let name, let format): try prune(name, format, in: directory.path, console)
+    case .reset(let name, let format):
       let rows = try DatasetMaintenance(DataDirectory(path: directory.path)).reset(name)
-      console.print([
-        "\(name): \(Display.counted(rows, "row")) \(rows == 1 ? "is" : "are") forgotten; the next run "
-          + "reads the source whole"
-      ])
+      console.print(
+        DatasetsCommand.report([("dataset", .text(name)), ("rows", .integer(rows))], format)
+          ?? [
+            "\(name): \(Display.counted(rows, "row")) \(rows == 1 ? "is" : "are") forgotten; the next "
+              + "run reads the source whole"
+          ])
     case .verify: break
     }
   }
 
   /// Joins the parts of days that have many, and says what came of it.
-  static func compact(_ name: String?, in path: String, _ console: Console) throws {
+  static func compact(
+    _ name: String?, _ format: OutputFormat, in path: String, _ console: Console
+  ) throws {
     let results = try DatasetMaintenance(DataDirectory(path: path)).compact(name)
-    console.print(CompactionText(results).lines())
+    console.print(CompactionText(results).lines(format))
   }
 
-  private func prune(_ name: String, in path: String, _ console: Console) throws {
+  private func prune(
+    _ name: String, _ format: OutputFormat, in path: String, _ console: Console
+  ) throws {
     let project = try ProjectLoader(path: projectPath, environment: environment).load()
     let pruned = try DatasetMaintenance(DataDirectory(path: path)).prune(name, by: project)
-    console.print([
-      "\(name): \(Display.counted(pruned.rows, "row")) in "
-        + "\(Display.counted(pruned.parts, "part")) "
-        + "\(pruned.rows == 1 && pruned.parts == 1 ? "is" : "are") removed; it begins on "
-        + "\(pruned.floor)"
-    ])
+    let report = DatasetsCommand.report(
+      [
+        ("dataset", .text(name)), ("rows", .integer(pruned.rows)),
+        ("parts", .integer(pruned.parts)), ("first_day", .text(pruned.floor.description)),
+      ], format)
+    console.print(
+      report
+        ?? [
+          "\(name): \(Display.counted(pruned.rows, "row")) in "
+            + "\(Display.counted(pruned.parts, "part")) "
+            + "\(pruned.rows == 1 && pruned.parts == 1 ? "is" : "are") removed; it begins on "
+            + "\(pruned.floor)"
+        ])
+  }
+
+  /// What was removed of one dataset as CSV or as one JSON object; `nil` for people.
+  private static func report(
+    _ members: [(String, JSONTree)], _ format: OutputFormat
+  ) -> [String]? {
+    switch format {
+    case .table: return nil
+    case .csv:
+      let cells = members.map { member in
+        if case .text(let text) = member.1 { CellText.csv(text) } else { member.1.line() }
+      }
+      return [members.map(\.0).joined(separator: ","), cells.joined(separator: ",")]
+    case .json: return [JSONTree.object(members).line()]
+    }
   }
 
   private func show(
@@ -255,14 +286,15 @@ package struct CompactCommand: Command {
   package static let name = "compact"
   package static let summary = "join the parts of days that have many"
   package static let help = """
-    Usage: almanac compact [NAME] [--data DIR]
+    Usage: almanac compact [NAME] [--data DIR] [--format FORMAT]
 
     Short for `almanac datasets compact`: joins the parts of days that have more
     than eight, of one dataset or of all. The rows stay the same. While a run is at
     work it ends with 75.
 
     Options:
-      --data DIR  the folder of snapshots (default: var/data)
+      --data DIR       the folder of snapshots (default: var/data)
+      --format FORMAT  table, csv or json (default: table)
 
     Examples:
       almanac compact
@@ -271,16 +303,18 @@ package struct CompactCommand: Command {
 
   private let dataPath: String
   private let dataset: String?
+  private let format: OutputFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     dataPath = try scanner.value("--data") ?? "var/data"
+    format = try scanner.value("--format").map { try OutputFormat(option: $0) } ?? .table
     dataset = scanner.operand()
   }
 
   package func run(in setting: CommandSetting) throws {
     let directory = try DataDirectoryReading(path: dataPath)
     try interruptibly(setting.console) {
-      try DatasetsCommand.compact(dataset, in: directory.path, setting.console)
+      try DatasetsCommand.compact(dataset, format, in: directory.path, setting.console)
     }
   }
 }

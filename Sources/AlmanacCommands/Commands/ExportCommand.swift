@@ -7,6 +7,7 @@ import Postgres
 package struct ExportCommand: Command {
   package static let name = "export"
   package static let summary = "write predictions, metrics or rollups into files"
+  package static let verbs = ExportSubject.allCases.map(\.rawValue)
   package static let help = """
     Usage: almanac export predictions|metrics|rollups --format csv|json|parquet
                           --to FILE|FOLDER [OPTIONS]

@@ -11,6 +11,7 @@ import SampleSources
 package struct LoadCommand: Command {
   package static let name = "load"
   package static let summary = "load a sample dataset into the source contract's schema"
+  package static let verbs = ["online-retail"]
   package static let help = """
     Usage: almanac load online-retail --target URL [OPTIONS]
 

@@ -6,6 +6,7 @@ import Postgres
 package struct ModelsCommand: Command {
   package static let name = "models"
   package static let summary = "list, show and compare fitted versions; choose which serves"
+  package static let verbs = ["list", "show", "compare", "promote", "rollback"]
   package static let help = """
     Usage: almanac models list [MODEL] [--limit N] [OPTIONS]
            almanac models show MODEL [VERSION] [OPTIONS]
@@ -58,7 +59,7 @@ package struct ModelsCommand: Command {
     let limit = try scanner.integer("--limit", in: 1...1_000_000)
     let reason = try scanner.value("--reason")
     self.format = format ?? .table
-    let known = ["list", "show", "compare", "promote", "rollback"]
+    let known = ModelsCommand.verbs
     guard let word = scanner.operand() else {
       throw UsageError("say what to do: almanac models \(known.joined(separator: "|"))")
     }

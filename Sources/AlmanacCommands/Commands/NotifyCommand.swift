@@ -25,6 +25,9 @@ package struct NotifyCommand: Command {
       --target URL   the database that was written (default: $ALMANAC_TARGET,
                      else $ALMANAC_SOURCE, else PG*)
       --project DIR  the folder with pipelines, models and datasets (default: .)
+      --format FORMAT
+                     text or json: how many were sent, and how many are kept
+                     (default: text)
 
     Examples:
       almanac notify nightly --test
@@ -33,6 +36,7 @@ package struct NotifyCommand: Command {
 
   private let pipeline: String
   private let isTest: Bool
+  private let format: ReportFormat
   private let target: ConnectionSettings
   private let projectPath: String
   private let environment: [String: String]
@@ -42,6 +46,7 @@ package struct NotifyCommand: Command {
     target = try targetSettings(&scanner, environment: environment)
     projectPath = try scanner.value("--project") ?? "."
     isTest = try scanner.flag("--test")
+    format = try ReportFormat.option(&scanner)
     guard let pipeline = try scanner.pipeline(before: "--target") else {
       throw UsageError("name the pipeline, such as `almanac notify nightly`")
     }
@@ -57,14 +62,33 @@ package struct NotifyCommand: Command {
     }
     if isTest {
       try notifier.test(now: currentTime())
-      setting.console.print("the test message arrived")
+      let sent = NotifyCommand.json(pipeline, isTest: true, sent: 1, kept: 0, reason: nil)
+      setting.console.print(format == .text ? "the test message arrived" : sent.lines())
       return
     }
     let connection = try Connection(target, purpose: .target)
     try SchemaCheck.run(on: connection)
     let outcome = try notifier.run(on: connection)
-    setting.console.print("\(counted(outcome.delivered, "notification")) sent")
+    switch format {
+    case .text: setting.console.print("\(counted(outcome.delivered, "notification")) sent")
+    case .json:
+      setting.console.print(
+        NotifyCommand.json(
+          pipeline, isTest: false, sent: outcome.delivered, kept: outcome.pending,
+          reason: outcome.failure
+        ).lines())
+    }
     if let notice = outcome.notice { throw NotifierError(reason: notice) }
+  }
+
+  /// What was sent, how many messages are kept for another try, and why the last one did not arrive.
+  private static func json(
+    _ pipeline: String, isTest: Bool, sent: Int, kept: Int, reason: String?
+  ) -> JSONTree {
+    .object([
+      ("pipeline", .text(pipeline)), ("test", .truth(isTest)), ("sent", .integer(sent)),
+      ("kept", .integer(kept)), ("reason", .optional(reason)),
+    ])
   }
 }
 

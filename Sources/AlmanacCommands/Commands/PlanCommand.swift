@@ -10,8 +10,11 @@ package struct PlanCommand: Command {
 
     Shows which stages `almanac run PIPELINE` would do for a date, why, on how many
     days, and about how many rows and how much time that takes, by the last five
-    runs. The database is only read and the data folder only looked at. What the
-    source got since the last extraction is not known before it is read.
+    runs. The database is only read and the data folder only looked at. In the
+    source the events are counted that were recorded since the last extraction, so
+    that earlier days to which rows came late are named; where that takes an index
+    the source has not, or too long, or the source cannot be reached, the plan says
+    so and does without. What other datasets got is not known before they are read.
 
     Options:
       --date DATE      the day to compute, such as 2026-01-31
@@ -26,7 +29,8 @@ package struct PlanCommand: Command {
       --from DATE      as if days from this one were done again,
       --to DATE        to this one
       --company IDS    of these days only those with numbers of these companies
-      --jobs N         as for a run
+      --jobs N, --memory SIZE
+                       as for a run
       --project DIR    the folder with pipelines, models and datasets (default: .)
       --format FORMAT  table, csv or json (default: table)
 

@@ -19,11 +19,11 @@ package struct PublishCommand: Command {
     run_id, restores, as_of, valid_until and models.
 
     Options:
-      --run ID      the run, as `almanac status` lists it; its first eight or more
-                    digits do
-      --target URL  the database that was written (default: $ALMANAC_TARGET,
-                    else $ALMANAC_SOURCE, else PG*)
-      --format NAME table or json (default: table)
+      --run ID         the run, as `almanac status` lists it; its first eight or
+                       more digits do
+      --target URL     the database that was written (default: $ALMANAC_TARGET,
+                       else $ALMANAC_SOURCE, else PG*)
+      --format FORMAT  table or json (default: table)
 
     Example:
       almanac publish --run 80cb874a --target service=dw
@@ -77,10 +77,10 @@ package struct RollbackCommand: Command {
     publishes as usual.
 
     Options:
-      --to N        the publication (default: the one before)
-      --target URL  the database that was written (default: $ALMANAC_TARGET,
-                    else $ALMANAC_SOURCE, else PG*)
-      --format NAME table or json (default: table)
+      --to N           the publication (default: the one before)
+      --target URL     the database that was written (default: $ALMANAC_TARGET,
+                       else $ALMANAC_SOURCE, else PG*)
+      --format FORMAT  table or json (default: table)
 
     Example:
       almanac rollback --target service=dw

@@ -7,6 +7,7 @@ import Postgres
 package struct QueryCommand: Command {
   package static let name = "query"
   package static let summary = "print metrics, rollups, cohorts or funnels"
+  package static let verbs = QueryRequest.subjects
   package static let help = """
     Usage: almanac query metric NAME [--by DIMENSION] [--grain day|month] [OPTIONS]
            almanac query rollup [TYPE] [--by type,module,company]

@@ -7,6 +7,7 @@ import Pipelines
 package struct ScheduleCommand: Command {
   package static let name = "schedule"
   package static let summary = "print the pipelines' times for cron or systemd"
+  package static let verbs = ["print"]
   package static let help = """
     Usage: almanac schedule print [PIPELINE] --format cron|systemd [OPTIONS]
 

@@ -49,28 +49,17 @@ struct ModelText {
         + (hasErrors
           ? [("std. error", .right), (statistic, .right), ("p", .right)] : [])
         + (model.leastSquares == nil ? [] : [("VIF", .right)]))
-    let names = ["(intercept)"] + model.terms.flatMap(\.columnNames)
-    let values = [model.intercept] + model.coefficients.joined()
-    let freedom =
-      model.leastSquares.map { Double($0.residualDegreesOfFreedom) }
-      ?? max(1, Double(model.rowCount) - model.effectiveParameters)
-    for (index, name) in names.enumerated() {
-      var cells = [name, figure(values[index])]
-      if hasErrors {
-        let error = model.standardErrors[index]
-        let ratio = values[index] / error
-        let p =
-          model.family == .linear
-          ? Distributions.studentTwoSided(ratio, degreesOfFreedom: freedom)
-          : Distributions.normalTwoSided(ratio)
+    for row in model.coefficientRows {
+      var cells = [row.name, figure(row.estimate)]
+      if let error = row.error {
         cells += [
-          figure(error), error > 0 ? Display.fixed(ratio, decimals: 2) : "-",
-          error > 0 ? ModelText.probability(p) : "-",
+          figure(error), row.statistic.map { Display.fixed($0, decimals: 2) } ?? "-",
+          row.pValue.map(ModelText.probability) ?? "-",
         ]
       }
-      if let summary = model.leastSquares {
+      if model.leastSquares != nil {
         cells.append(
-          index == 0 ? "-" : summary.inflationFactors[index - 1].map(ModelText.number) ?? "∞")
+          row.isIntercept ? "-" : row.inflationFactor.map(ModelText.number) ?? "∞")
       }
       table.add(cells)
     }
@@ -153,35 +142,12 @@ struct ModelText {
   /// The effect of each curved or graded term over the range of the training rows, as bars.
   func effects() throws -> [String] {
     var lines: [String] = []
-    for (term, coefficients) in zip(model.terms, model.coefficients) {
-      let labels: [String]
-      let table: Table
-      switch term.state {
-      case .numeric(let preparation, _, _), .spline(let preparation, _, _),
-        .polynomial(let preparation, _, _, _):
-        let points = (0...8).map { step in
-          let share = Double(step) / 8
-          // A difference of the ends may be beyond the largest number.
-          return preparation.original(preparation.lower * (1 - share) + preparation.upper * share)
-        }
-        labels = points.map(ModelText.number)
-        var one = Table(rowCount: points.count)
-        one.add(term.name, .numbers(points))
-        table = one
-      case .categorical(let levels, let reference, _, _):
-        let all = (reference.map { [$0] } ?? []) + levels
-        labels = all
-        var one = Table(rowCount: all.count)
-        one.add(term.name, .texts(codes: all.indices.map { Int32($0) }, levels: all))
-        table = one
-      default: continue
-      }
-      let mean = zip(term.means, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
-      let effect = try term.contribution(of: table, coefficients: coefficients).map { $0 - mean }
-      let largest = effect.reduce(1e-12) { max($0, abs($1)) }
+    for effect in try model.effects() {
+      let labels = effect.points.map(\.label)
+      let largest = effect.points.reduce(1e-12) { max($0, abs($1.effect)) }
       let width = labels.map { Display.width(of: $0) }.max() ?? 0
-      lines += ["", term.name]
-      for (label, value) in zip(labels, effect) {
+      lines += ["", effect.term]
+      for (label, value) in zip(labels, effect.points.map(\.effect)) {
         let length = Int((abs(value) / largest * 20).rounded())
         let bar = String(repeating: value < 0 ? "-" : "+", count: length)
         let left =

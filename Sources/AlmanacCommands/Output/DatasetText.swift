@@ -269,8 +269,29 @@ package struct CompactionText {
     self.results = results
   }
 
-  /// A line for each dataset that changed, or one that says that none did.
-  package func lines() -> [String] {
+  /// The lines in a format: for people a line for each dataset that changed, or one that says that none
+  /// did; as CSV and JSON a row for each dataset.
+  package func lines(_ format: OutputFormat) -> [String] {
+    switch format {
+    case .table: return tableLines()
+    case .csv:
+      return ["dataset,days,parts_before,parts_after"]
+        + results.map { result in
+          "\(CellText.csv(result.dataset)),\(result.days),\(result.partsBefore),\(result.partsAfter)"
+        }
+    case .json:
+      return jsonArray(
+        results.map { result in
+          JSONTree.object([
+            ("dataset", .text(result.dataset)), ("days", .integer(result.days)),
+            ("parts_before", .integer(result.partsBefore)),
+            ("parts_after", .integer(result.partsAfter)),
+          ]).line()
+        })
+    }
+  }
+
+  private func tableLines() -> [String] {
     let changed = results.filter { $0.days > 0 }
     if changed.isEmpty { return ["No day has more than eight parts; nothing was changed."] }
     return changed.map { result in

@@ -39,3 +39,22 @@ package enum OutputFormat: String, CaseIterable, Sendable {
     self = format
   }
 }
+
+/// How rows are written that programs read.
+enum RowFormat: String, CaseIterable, Sendable {
+  /// Comma-separated values below a line of names; what is missing is empty.
+  case csv
+  /// One JSON array with an object for each row, of the same names and digits; what is missing is null.
+  case json
+
+  /// The format that `--format` names, CSV where it is not given.
+  static func option(_ scanner: inout ArgumentScanner) throws(UsageError) -> RowFormat {
+    guard let text = try scanner.value("--format") else { return .csv }
+    guard let format = RowFormat(rawValue: text) else {
+      throw UsageError(
+        "--format is csv or json, found \(shown(text))"
+          + Suggestion.didYouMean(text, among: allCases.map(\.rawValue)))
+    }
+    return format
+  }
+}

@@ -16,12 +16,14 @@ package struct DecomposeCommand: Command {
     and names what is wrong with a series that cannot be taken apart.
 
     With --out, a table with the strength of trend and seasons, from 0 to 1, goes to
-    standard output.
+    standard output. With --format json both are arrays of objects: that of the rows
+    has the same members and digits as CSV, and null for what is empty there.
 
     Options:
       --data FILE      the series, as for `almanac forecast`
       --season S       length of the season in periods, several between commas, 1
                        for none, or auto to find them (default: auto)
+      --format FORMAT  csv or json (default: csv)
       --out FILE       where the result goes (default: standard output)
       --jobs N         threads (default: the processors)
 
@@ -30,40 +32,35 @@ package struct DecomposeCommand: Command {
     """
 
   private let options: SeriesOptions
+  private let format: RowFormat
 
   package init(_ scanner: inout ArgumentScanner, environment: [String: String]) throws {
     options = try SeriesOptions(&scanner, forecasts: false)
-  }
-
-  /// One series with its parts.
-  private struct Parts: Sendable {
-    let axis: TimeAxis
-    let values: [Double]
-    let decomposition: SeriesDecomposition
-    let changes: LevelChanges
+    format = try RowFormat.option(&scanner)
   }
 
   package func run(in setting: CommandSetting) throws {
     let file = try options.read(processors: setting.processors)
     let results = inParallel(file.series.count, jobs: options.jobs ?? setting.processors) {
-      position -> Result<Parts, SeriesProblem> in
+      position -> Result<DecomposedSeries, SeriesProblem> in
       do throws(SeriesProblem) {
         return .success(try parts(file.series[position]))
       } catch {
         return .failure(error)
       }
     }
-    try options.write(table(file, results), to: setting.console)
-    if options.out != nil { setting.console.print(strengths(file, results)) }
+    let table = DecompositionTable(series: file.series, results: results)
+    try options.write(table.text(format), to: setting.console)
+    if options.out != nil { setting.console.print(table.strengths(format)) }
     let failed = results.count { if case .failure = $0 { true } else { false } }
     if failed > 0 {
       setting.console.report(
         "almanac: \(failed) of \(file.series.count) series were not taken apart; "
-          + "the column note says why")
+          + "the note says why")
     }
   }
 
-  private func parts(_ series: LongSeries) throws(SeriesProblem) -> Parts {
+  private func parts(_ series: LongSeries) throws(SeriesProblem) -> DecomposedSeries {
     let (axis, values) = try series.spine()
     guard values.contains(where: { !$0.isNaN }) else {
       throw SeriesProblem("no value is known")
@@ -77,72 +74,7 @@ package struct DecomposeCommand: Command {
     let rest = complete.indices.map { period in
       decomposition.trend[period] + decomposition.remainder[period]
     }
-    return Parts(
+    return DecomposedSeries(
       axis: axis, values: values, decomposition: decomposition, changes: LevelChanges(rest))
-  }
-
-  /// The result as CSV.
-  private func table(
-    _ file: LongFormFile, _ results: [Result<Parts, SeriesProblem>]
-  ) -> String {
-    var all: Set<Int> = []
-    for case .success(let parts) in results {
-      all.formUnion(parts.decomposition.seasons.map(\.length))
-    }
-    let lengths = all.sorted()
-    var text = "unique_id,ds,y,trend"
-    for length in lengths { text += ",season_\(length)" }
-    text += ",remainder,note\n"
-    for (series, result) in zip(file.series, results) {
-      let id = csvField(series.id)
-      switch result {
-      case .failure(let problem):
-        text += id + ",,," + String(repeating: ",", count: lengths.count)
-        text += ",," + csvField("not taken apart: " + problem.text) + "\n"
-      case .success(let parts):
-        let found = parts.decomposition
-        let shifts = Set(parts.changes.shifts)
-        let pulses = Set(parts.changes.pulses)
-        for period in parts.values.indices {
-          let label = SeriesLabel.text(
-            parts.axis.label(period), kind: parts.axis.kind, style: series.style)
-          let value = parts.values[period]
-          text += "\(id),\(label),\(value.isNaN ? "" : "\(value)"),\(found.trend[period])"
-          for length in lengths {
-            let season = found.seasons.first { $0.length == length }
-            text += "," + (season.map { "\($0.values[period])" } ?? "")
-          }
-          let note = shifts.contains(period) ? "shift" : pulses.contains(period) ? "pulse" : ""
-          text += ",\(found.remainder[period]),\(value.isNaN ? "" : note)\n"
-        }
-      }
-    }
-    return text
-  }
-
-  /// The strength of the parts of each series.
-  private func strengths(
-    _ file: LongFormFile, _ results: [Result<Parts, SeriesProblem>]
-  ) -> String {
-    var table = TextTable([
-      ("series", .left), ("trend", .right), ("seasons", .left), ("shifts", .right),
-      ("pulses", .right),
-    ])
-    for case (let series, .success(let parts)) in zip(file.series, results) {
-      let found = parts.decomposition
-      let seasons = found.seasons.indices.map { position in
-        "\(found.seasons[position].length): \(hundredths(found.seasonStrength(position)))"
-      }
-      table.add([
-        shown(series.id), hundredths(found.trendStrength), seasons.joined(separator: ", "),
-        "\(parts.changes.shifts.count)", "\(parts.changes.pulses.count)",
-      ])
-    }
-    return table.lines(indent: 0).joined(separator: "\n")
-  }
-
-  private func hundredths(_ share: Double) -> String {
-    let whole = Int((share * 100).rounded())
-    return whole >= 100 ? "1.00" : whole < 10 ? "0.0\(whole)" : "0.\(whole)"
   }
 }

@@ -14,7 +14,8 @@ package struct ForecastCommand: Command {
     without a line. Writes the columns unique_id, ds, yhat, lo_L and hi_L for each
     level L, model_used and fallback_reason. A series that cannot be forecast has
     one line that says why, and does not stop the others. The result is the same on
-    every run, whatever --jobs says.
+    every run, whatever --jobs says. As JSON it is an array with an object for each
+    line, of the same members and digits; what is empty in CSV is null.
 
     The forecast is a weighted mean of several methods; weights and the widths of
     the intervals come from forecasts of earlier parts of the series. Series of the
@@ -35,6 +36,7 @@ package struct ForecastCommand: Command {
                        first six, with 24 seasons or more ces, theta and those on
                        seasons; with two seasons or more harmonic as well)
       --holidays FILE  days that come again and are unlike others; see below
+      --format FORMAT  csv or json (default: csv)
       --out FILE       where the result goes (default: standard output)
       --jobs N         threads (default: the processors)
       --plot           also draw each series in the terminal
@@ -55,12 +57,14 @@ package struct ForecastCommand: Command {
     Examples:
       almanac forecast --data series.csv --horizon 18 --out forecasts.csv
       almanac forecast --data days.csv --horizon 90 --holidays holidays.yaml
+      almanac forecast --data series.csv --horizon 6 --format json
     """
 
   private let options: SeriesOptions
   private let horizon: Int
   private let levels: [Int]
   private let members: [EnsembleMember]
+  private let format: RowFormat
   private let isPlotted: Bool
   private let svg: String?
 
@@ -73,7 +77,11 @@ package struct ForecastCommand: Command {
     let text = try scanner.value("--level") ?? "80,95"
     levels = Array(Set(try SeriesOptions.numbers(text, "--level", 1...99))).sorted()
     members = try scanner.value("--models").map(SeriesOptions.members) ?? EnsembleMember.standard
+    format = try RowFormat.option(&scanner)
     isPlotted = try scanner.flag("--plot")
+    guard !isPlotted || format == .csv || options.out != nil else {
+      throw UsageError("--plot would draw behind the JSON; give --out FILE for the result")
+    }
     svg = try scanner.value("--svg")
   }
 
@@ -85,7 +93,7 @@ package struct ForecastCommand: Command {
     run.holidays = try options.readHolidays()
     let jobs = options.jobs ?? setting.processors
     let results = run.forecasts(jobs: jobs)
-    let table = ForecastTable(file.series, results, levels: levels)
+    let table = ForecastTable(file.series, results, levels: levels, format)
     try options.write(table.partCount, jobs: jobs, to: setting.console) { table.part($0) }
     options.reportUnusedHolidays(results, to: setting.console)
     reportPulses(file, results, to: setting.console)
@@ -110,7 +118,7 @@ package struct ForecastCommand: Command {
     if failed > 0 {
       setting.console.report(
         "almanac: \(failed) of \(file.series.count) series without a forecast; "
-          + "the column fallback_reason says why")
+          + "fallback_reason says why")
     }
   }
 

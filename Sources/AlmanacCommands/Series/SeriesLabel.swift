@@ -122,6 +122,11 @@ struct SeriesLabel: Equatable {
     }
   }
 
+  /// A label as JSON: a whole number, or the text of a date or moment.
+  static func json(_ value: Int, kind: AxisKind, style: Style) -> JSONTree {
+    kind == .number ? .integer(value) : .text(text(value, kind: kind, style: style))
+  }
+
   private static func date(_ days: Int) -> String {
     // Beyond the calendar there is no date; the number of days still tells the period.
     guard let days = Int32(exactly: days), abs(days) < 2_900_000 else { return "\(days)" }
