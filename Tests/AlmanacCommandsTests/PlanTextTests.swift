@@ -17,6 +17,7 @@ struct PlanTextTests {
     var metrics = StageOutlook("metrics", .look, ["nothing is known to differ"])
     metrics.rows = 120_000
     metrics.seconds = 63.2
+    rollup.lateDates = [first]
     return PipelinePlan(
       pipeline: "nightly", date: last, finished: nil,
       reason: "there was no run for 2026-01-31 yet",
@@ -24,7 +25,8 @@ struct PlanTextTests {
         rollup, metrics,
         StageOutlook(
           "publish", .nothing, ["readers keep the forecasts as of 2026-02-01, which are newer"]),
-      ], notices: ["a notice, \"quoted\""])
+      ], notices: ["a notice, \"quoted\""],
+      glance: .counted([first: 3, last: 2], since: "2026-01-31T02:00:00.000000Z"))
   }
 
   @Test("is the same in three formats", arguments: OutputFormat.allCases)
@@ -32,6 +34,17 @@ struct PlanTextTests {
     let lines = PlanText(try plan()).lines(format)
     if format == .table { expectFits(lines) }
     try expectGolden(lines.joined(separator: "\n"), "plan-\(format.rawValue)")
+  }
+
+  @Test("tells a program whether the source was looked at, and why not")
+  func source() throws {
+    var plan = try plan()
+    plan.glance = .unknown(reason: "the source cannot be reached")
+    let unknown = PlanText(plan).lines(.json).joined()
+    #expect(unknown.contains(#""looked_at":false,"since":null,"new_events":null"#))
+    #expect(unknown.contains(#""reason":"the source cannot be reached"},"late_days":null"#))
+    plan.glance = nil
+    #expect(PlanText(plan).lines(.json).joined().contains(#""source":null,"late_days":null"#))
   }
 
   @Test("says so where nothing is left to do, and where no time is known")

@@ -18,8 +18,17 @@ struct PlanTests {
       var rows: Int?
       var seconds: Double?
     }
+    struct Source: Decodable {
+      var lookedAt: Bool
+      var newEvents: Int?
+      var reason: String?
+    }
     var finished: Bool
+    var date: String
     var reason: String?
+    var notices: [String]
+    var source: Source?
+    var lateDays: [String]?
     var stages: [Stage]
 
     subscript(_ name: String) -> Stage? { stages.first { $0.stage == name } }
@@ -84,6 +93,83 @@ struct PlanTests {
       ORDER BY started_at DESC LIMIT 1
       """
     ).flatMap { Int($0) }
+  }
+
+  @Test("name the earlier days to which rows came late before they are read")
+  func lateDays() throws {
+    let place = try Workplace()
+    #expect(try unchanged(place, "2025-12-28").source == nil)
+    try #require(try place.night("2025-12-28").status == 0)
+    try place.sql(
+      """
+      INSERT INTO app.events (event_id, company_id, user_id, module_id, event_type, "timestamp",
+        metadata, created_at)
+      SELECT gen_random_uuid(), company_id, user_id, module_id, event_type, "timestamp", metadata,
+        clock_timestamp() FROM app.events WHERE "timestamp" < '2025-12-20' ORDER BY event_id LIMIT 5
+      """)
+    let days = try place.value(
+      """
+      SELECT string_agg(DISTINCT (("timestamp" AT TIME ZONE 'UTC')::date)::text, ' ') FROM app.events
+      WHERE created_at = (SELECT max(created_at) FROM app.events)
+        OR created_at > now() - interval '1 hour'
+      """)
+    var plan = try unchanged(place, "2025-12-29")
+    let late = try #require(plan.lateDays)
+    #expect(late.joined(separator: " ") == days && !late.isEmpty)
+    #expect(plan.source?.lookedAt == true && plan.source?.newEvents == 5)
+    #expect(plan["rollup"]?.days == late.count + 1)
+    #expect(
+      plan["rollup"]?.reasons.last
+        == late.joined(separator: ", ") + ": rows came late to the source")
+    let skipped = try unchanged(place, "2025-12-29", "--skip", "extract")
+    #expect(skipped.source == nil && skipped["rollup"]?.days == 1)
+    let dry = try place.night("2025-12-29", "--dry-run")
+    #expect(dry.stdout.contains("came late to the source"), "\(dry.stdout)")
+    try #require(try place.night("2025-12-29").status == 0)
+    #expect(try computedDays(place) == late.count + 1)
+    plan = try unchanged(place, "2025-12-30")
+    #expect(plan.lateDays == [] && plan.source?.newEvents == 0)
+
+    // Without an index the server would have to look at all rows of a large table.
+    try place.sql(
+      """
+      DROP INDEX app.events_created_at_idx;
+      DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET seq_page_cost = 100000', current_database());
+      END $$
+      """)
+    plan = try unchanged(place, "2025-12-30")
+    #expect(plan.source?.lookedAt == false && plan.lateDays == nil)
+    #expect(plan.source?.reason == "app.events is large and no index on created_at finds them")
+    #expect(plan["rollup"]?.days == 1)
+    #expect(plan.notices.contains { $0.contains("not known to which earlier days") })
+  }
+
+  @Test("do without a source that cannot be reached, and say so")
+  func withoutSource() throws {
+    let place = try Workplace()
+    try #require(try place.night("2025-12-28").status == 0)
+    let call = [
+      "plan", "nightly", "--source", "postgresql:///shop?host=/nonexistent&user=me", "--target",
+      place.url, "--data", "data", "--format", "json",
+    ]
+    func plan(_ more: [String]) throws -> Plan {
+      let result = try place.almanac(call + more)
+      try #require(result.status == 0, "\(result.stderr)")
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      return try decoder.decode(Plan.self, from: Data(result.stdout.utf8))
+    }
+    let next = try plan(["--date", "2025-12-29"])
+    #expect(next.source?.reason == "the source cannot be reached" && next.lateDays == nil)
+    #expect(next["rollup"]?.reasons == ["2025-12-29: not computed yet"])
+    #expect(next.notices.contains { $0.hasPrefix("the target's clock tells the date") })
+    #expect(try plan(["--date", "2025-12-28"]).finished)
+    #expect(
+      try plan([]).date
+        == place.value("SELECT ((now() AT TIME ZONE 'UTC')::date - 1)::text"))
+    // A run needs it.
+    #expect(try place.almanac(["run"] + call.dropFirst()).status == 69)
   }
 
   @Test("say what the next run then does, and change neither database nor folder")

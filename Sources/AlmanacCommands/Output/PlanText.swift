@@ -73,6 +73,32 @@ package struct PlanText {
     seconds.map { Display.fixed($0, decimals: 3) }
   }
 
+  /// What was found of the events in the source.
+  private var source: String {
+    var object = JSONText()
+    switch plan.glance {
+    case .counted(_, let since)?:
+      object.add("looked_at", raw: "true")
+      object.add("since", text: since)
+      object.add("new_events", integer: plan.glance?.rowCount ?? 0)
+      object.add("reason", text: nil)
+    case .unknown(let reason)?:
+      object.add("looked_at", raw: "false")
+      object.add("since", text: nil)
+      object.add("new_events", raw: "null")
+      object.add("reason", text: reason)
+    case nil: return "null"
+    }
+    return object.finish()
+  }
+
+  /// The earlier days whose rows came late, as far as they are known.
+  private var lateDays: String {
+    guard case .counted? = plan.glance else { return "null" }
+    let dates = plan.stages.flatMap(\.lateDates).map { JSONText.quoted($0.description) }
+    return "[" + dates.joined(separator: ",") + "]"
+  }
+
   private var json: String {
     var object = JSONText()
     object.add("pipeline", text: plan.pipeline)
@@ -82,6 +108,8 @@ package struct PlanText {
     object.add("reason", text: plan.finished == nil ? plan.reason : nil)
     object.add("seconds", raw: PlanText.exact(plan.seconds) ?? "null")
     object.add("notices", texts: plan.notices)
+    object.add("source", raw: source)
+    object.add("late_days", raw: lateDays)
     let stages = plan.stages.map { stage in
       var object = JSONText()
       object.add("stage", text: stage.name)

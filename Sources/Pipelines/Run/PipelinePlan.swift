@@ -1,5 +1,7 @@
 package import AlmanacCore
+import Columns
 import Postgres
+import Synchronization
 
 /// What a run would do now (DECISIONS.md, D-550).
 package struct PipelinePlan: Sendable {
@@ -15,6 +17,9 @@ package struct PipelinePlan: Sendable {
   package var stages: [StageOutlook] = []
   /// What a person should know.
   package var notices: [String] = []
+  /// What was found of the events in the source; `nil` where it was not looked at: nothing is left to
+  /// do, nothing is extracted or rolled up, or events are extracted for the first time.
+  package var glance: SourceGlance?
 
   /// How many stages are at work at the same time at the most.
   var threads = 1
@@ -61,12 +66,13 @@ package struct PipelinePlan: Sendable {
 extension PipelineRunner {
   /// Finds out what ``run()`` would do now, without changing the target, the source or the folder.
   ///
-  /// The target is read in one read-only transaction, without the lock. What the source got since the
-  /// last extraction is not looked at, so rows that it will bring are not among the reasons.
+  /// The target is read in one read-only transaction, without the lock. In the source the events are
+  /// counted that were recorded since the last extraction, where that is cheap. A source that cannot be
+  /// reached is told of; then the target's clock tells the date.
   ///
   /// - Throws: what a run would throw before its first stage, or for lack of an extraction.
   package func plan() throws -> PipelinePlan {
-    let opening = try open()
+    let opening = try open(needsSource: false)
     let directory = try DataDirectory(reading: request.dataPath)
     return try opening.connection.transaction(.repeatableReadReadOnly(snapshot: nil)) {
       try plan(opening, directory)
@@ -101,6 +107,12 @@ extension PipelineRunner {
       source: request.source, lock: lock, ledger: Ledger(lock, run: .zero), directory: directory,
       log: .silent,
       findZone: zones)
+    plan.glance = glance(opening, directory)
+    context.memo.glance.withLock { $0 = plan.glance }
+    if case .unknown(let reason)? = plan.glance {
+      plan.notices.append(
+        "not known to which earlier days rows of \(RollupStage.dataset) came late: \(reason)")
+    }
     let history = try reading.stageHistory(pipeline: opening.pipeline.name)
     var working: Set<StageKind> = []
     for (kind, stage) in opening.stages {
@@ -126,6 +138,40 @@ extension PipelineRunner {
       plan.stages.append(outlook)
     }
     return plan
+  }
+
+  /// What the source has of events that are not extracted yet.
+  private func glance(_ opening: Opening, _ directory: DataDirectory) -> SourceGlance? {
+    let name = RollupStage.dataset
+    guard opening.stages.contains(where: { $0.kind == .rollup }), isExtracted(name, opening),
+      let definition = project.dataset(name), let held = directory.manifest.datasets[name]
+    else { return nil }
+    guard let source = opening.sourceConnection else {
+      return .unknown(reason: "the source cannot be reached")
+    }
+    return SourceGlance(
+      of: definition, held: held, newest: newestRecorded(of: definition, in: directory),
+      on: source)
+  }
+
+  /// The recorded clock of the newest row of the last day that is held; `nil` where that cannot be told.
+  private func newestRecorded(
+    of definition: DatasetDefinition, in directory: DataDirectory
+  ) -> Timestamp? {
+    guard let recorded = definition.recordedColumn,
+      let held = directory.manifest.datasets[definition.name],
+      let cut = Timestamp(held.watermark.takenAt),
+      let last = directory.manifest.days(of: definition.name).range(through: cut.dateUTC)?
+        .upperBound
+    else { return nil }
+    let parts = held.parts.filter { $0.holdsRows && $0.date == last.description }
+    let newest = parts.compactMap { part -> Int64? in
+      guard let batch = try? directory.reader.decode(part, columns: [recorded]),
+        case .int64(let values)? = batch[recorded]?.storage
+      else { return nil }
+      return values.max()
+    }.max()
+    return newest.map { Timestamp(microseconds: $0) }
   }
 
   /// Whether the stages that are asked for extract a dataset.

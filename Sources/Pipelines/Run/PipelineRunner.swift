@@ -1,129 +1,6 @@
 package import AlmanacCore
 import Codecs
-package import Postgres
-
-/// What a run was asked to do.
-package struct RunRequest: Sendable {
-  /// The pipeline's name.
-  package var pipeline: String
-  /// The logical date; `nil` is yesterday in the pipeline's zone by the source's clock.
-  package var date: CalendarDate?
-  /// The database to read.
-  package var source: ConnectionSettings
-  /// The database to write.
-  package var target: ConnectionSettings
-  /// The folder of snapshots.
-  package var dataPath: String
-  /// The threads at work at the same time.
-  package var jobs: Int
-  /// The bytes of memory above which no further stage or thread begins beside others.
-  package var memory: Int
-  /// What is done again though it is done.
-  package var redo: Redo
-  /// The stages to run.
-  package var selection: StageSelection
-  /// The words of the command line behind `almanac run`, for the line that says how to go on.
-  package var words: [String] = []
-  /// The program's version, for the ledger.
-  package var programVersion: String
-  /// The machine's name, for the ledger.
-  package var host: String
-  /// The process's number, for the ledger.
-  package var processID: Int32
-
-  /// A request of the given parts.
-  package init(
-    pipeline: String, date: CalendarDate?, source: ConnectionSettings, target: ConnectionSettings,
-    dataPath: String, jobs: Int, memory: Int = .max, redo: Redo = .nothing,
-    selection: StageSelection = StageSelection(),
-    programVersion: String, host: String, processID: Int32
-  ) {
-    self.pipeline = pipeline
-    self.date = date
-    self.source = source
-    self.target = target
-    self.dataPath = dataPath
-    self.jobs = jobs
-    self.memory = memory
-    self.redo = redo
-    self.selection = selection
-    self.programVersion = programVersion
-    self.host = host
-    self.processID = processID
-  }
-}
-
-/// What a run did.
-package struct RunReport: Sendable {
-  /// The run's identifier; of a night that was finished already, the run that finished it.
-  package var run: String
-  /// The pipeline's name.
-  package var pipeline: String
-  /// The logical date.
-  package var date: CalendarDate
-  /// Whether the night was finished already and nothing was done.
-  package var wasFinished = false
-  /// When the finished night ended, in words.
-  package var finishedAt: String?
-  /// The stages that ran, in order.
-  package var stages: [StageReport] = []
-  /// What a person should know.
-  package var notices: [String] = []
-
-  /// What to say about earlier runs that ended without a word.
-  static func notices(crashed: Int) -> [String] {
-    switch crashed {
-    case 0: []
-    case 1: ["an earlier run ended without a word; what it had not finished is done now"]
-    default: ["\(crashed) earlier runs ended without a word; what is left of them is done now"]
-    }
-  }
-
-  /// One stage of a run.
-  package struct StageReport: Sendable {
-    package var name: String
-    package var outcome: StageOutcome
-    package var seconds: Double
-  }
-}
-
-/// Where a run is, for those who tell lines of several runs apart.
-package struct RunPosition: Sendable, Equatable {
-  /// The run's identifier, `nil` before it has one.
-  package var run: String?
-  /// The stages at work, in the run's order; none between stages.
-  package var stages: [Stage] = []
-  /// The numbers of the stages that have ended.
-  package var finished: Set<Int> = []
-  /// The seconds that each stage of the run takes by the last runs, `nil` where none tells.
-  package var usualSeconds: [Double?] = []
-  /// The stage whose error ends the run, `nil` as long as it goes on.
-  package var endedBy: String?
-
-  /// A stage at work.
-  package struct Stage: Sendable, Hashable {
-    /// Its name.
-    package var name: String
-    /// Its number among the stages of the run, from 1.
-    package var number: Int
-
-    /// A stage of the given name and number.
-    package init(name: String, number: Int) {
-      self.name = name
-      self.number = number
-    }
-  }
-
-  /// A position of the given parts.
-  package init(
-    run: String? = nil, stages: [Stage] = [], finished: Set<Int> = [], usualSeconds: [Double?] = []
-  ) {
-    self.run = run
-    self.stages = stages
-    self.finished = finished
-    self.usualSeconds = usualSeconds
-  }
-}
+import Postgres
 
 /// Runs the stages of a pipeline for one date.
 package struct PipelineRunner: Sendable {
@@ -287,17 +164,23 @@ package struct PipelineRunner: Sendable {
     /// The target, whose schema is the one this program needs.
     let connection: Connection
     let date: CalendarDate
-    /// Which database the source is.
-    let source: String
-    /// A line about stages that were asked for and cannot be done for a range of days.
+    /// Which database the source is; `nil` where a plan cannot reach it.
+    let source: String?
+    /// The source, of which its clock was read; `nil` where a plan cannot reach it.
+    let sourceConnection: Connection?
+    /// Lines about stages that were asked for and cannot be done for a range of days, and about a source
+    /// that cannot be reached.
     let notices: [String]
   }
 
   /// Checks the request, connects, and finds the date.
   ///
+  /// - Parameter needsSource: Whether a source that cannot be reached is an error; otherwise the clock of
+  ///   the target tells the date.
+  /// - Returns: what was found.
   /// - Throws: ``PipelineError`` for a name that is unknown or a date that is not over; what
   ///   connecting throws.
-  func open() throws -> Opening {
+  func open(needsSource: Bool = true) throws -> Opening {
     let pipeline = try project.requiredPipeline(request.pipeline)
     try project.validate(pipeline)
     if pipeline.countsCompanyDays, let reason = project.missingCompanyZones {
@@ -310,13 +193,21 @@ package struct PipelineRunner: Sendable {
     let stages = chosen.map { (kind: $0.kind, work: makeStage($0, project: project)) }
     let connection = try Connection(request.target, purpose: .target)
     try SchemaCheck.run(on: connection)
-    let (date, source) = try logicalDate(zone: zone)
+    var notices = leftOut
+    var source: (connection: Connection, identity: String)?
+    do {
+      let opened = try Connection(request.source, purpose: .source)
+      source = (opened, try SourceIdentity(opened).description)
+    } catch let error as PostgresError where !needsSource {
+      notices.append("the target's clock tells the date, for want of the source: \(error.words)")
+    }
+    let date = try logicalDate(zone: zone, by: source?.connection ?? connection)
     if let range = request.redo.range, range.upperBound > date {
       throw PipelineError.backfillAhead(last: range.upperBound, date: date)
     }
     return Opening(
       pipeline: pipeline, zone: zone, stages: stages, connection: connection, date: date,
-      source: source, notices: leftOut)
+      source: source?.identity, sourceConnection: source?.connection, notices: notices)
   }
 
   /// The stages that the request asks for, in the pipeline's order: of a backfill those that go by
@@ -356,19 +247,17 @@ package struct PipelineRunner: Sendable {
         ? nil : try reading.days(of: companies, in: range, unfinished: unfinished))
   }
 
-  /// The date to run, checked against the source's clock, and which database the source is.
-  private func logicalDate(zone: ZoneRules) throws -> (date: CalendarDate, source: String) {
-    let connection = try Connection(request.source, purpose: .source)
+  /// The date to run, checked against a server's clock.
+  private func logicalDate(zone: ZoneRules, by connection: Connection) throws -> CalendarDate {
     let rows = try connection.query(
       "SELECT (extract(epoch FROM pg_catalog.now()) * 1000000)::int8::text AS now")
     guard let now = rows[0, "now"].flatMap({ Int64($0) }) else {
       throw PipelineError.unexpectedAnswer(what: "no time")
     }
-    let source = try SourceIdentity(connection).description
     let today = zone.localDate(at: Timestamp(microseconds: now))
-    guard let date = request.date else { return (today.adding(days: -1), source) }
+    guard let date = request.date else { return today.adding(days: -1) }
     guard date < today else { throw PipelineError.dateNotOver(date: date, zone: zone.name) }
-    return (date, source)
+    return date
   }
 
   /// What is left to do for a date.
@@ -401,7 +290,7 @@ package struct PipelineRunner: Sendable {
           ? "the newest run for \(date) did some stages only"
           : "the definitions changed since the newest run for \(date)")
     }
-    guard newest.source == opening.source else {
+    guard opening.source == nil || newest.source == opening.source else {
       return .open(reason: "the newest run for \(date) read another source")
     }
     guard try reading.lastRunWasWhole(settingsDigest) else {

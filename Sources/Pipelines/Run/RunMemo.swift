@@ -17,6 +17,9 @@ final class RunMemo: Sendable {
     var records: BillingRecords
   }
 
+  /// What a plan found of the events in the source, by which the rollup stage foresees its days; `nil`
+  /// in a run, and where nothing will be extracted.
+  let glance = Mutex<SourceGlance?>(nil)
   /// What the extract stage noticed of each dataset, for the check stage.
   let findings = Mutex<[String: DatasetFindings]>([:])
   /// What the fit stage found, for the predict stage.

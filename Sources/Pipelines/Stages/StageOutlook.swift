@@ -1,5 +1,7 @@
 package import AlmanacCore
 import Postgres
+import Rollups
+import Synchronization
 
 /// What a stage would do in a run, as far as the ledger and the data folder tell before it.
 package struct StageOutlook: Sendable, Equatable {
@@ -22,6 +24,8 @@ package struct StageOutlook: Sendable, Equatable {
   /// The days that it would compute: how many, the first and the last; `nil` where it does not go by
   /// days, or does not know them yet.
   package var days: Days?
+  /// Those of the days whose rows came late and are in the source only, ascending.
+  package var lateDates: [CalendarDate] = []
   /// About how many rows it would read; `nil` where nothing tells.
   package var rows: Int?
   /// About how many seconds it would take; `nil` where no run tells.
@@ -66,6 +70,10 @@ extension ExtractStage {
     if !missing.isEmpty { reasons.append("reads \(named(missing)) for the first time") }
     if !changed.isEmpty { reasons.append("the definition of \(named(changed)) changed") }
     if let cut = known.min() { reasons.append("reads what the source wrote since \(cut)") }
+    if case .counted = context.memo.glance.withLock(\.self) {
+      let rows = context.memo.glance.withLock { $0?.rowCount ?? 0 }
+      reasons.append("\(counted(rows, "row")) of \(RollupStage.dataset) among it by now")
+    }
     return StageOutlook(name, .run, reasons)
   }
 }
@@ -86,21 +94,48 @@ extension RollupStage {
     let first = try content.range().map { try context.zones().dates(ofUTCDay: $0.lowerBound) }
     let plan = try plan(
       on: definition, from: first?.lowerBound ?? context.date, in: context)
-    guard let start = plan.pending.first?.date, let end = plan.pending.last?.date else {
+    let glance = context.memo.glance.withLock(\.self)
+    let late =
+      glance?.lateDates(
+        plan.work.settings.zones, through: context.date, known: Set(plan.known.keys),
+        pending: Set(plan.pending.map(\.date))) ?? []
+    let dates = (plan.pending.map(\.date) + late).sorted()
+    guard let start = dates.first, let end = dates.last else {
       return StageOutlook(name, .look, ["no day is known to differ"])
     }
     var outlook = StageOutlook(name, .run, [])
-    outlook.days = StageOutlook.Days(count: plan.pending.count, first: start, last: end)
+    outlook.days = StageOutlook.Days(count: dates.count, first: start, last: end)
+    outlook.lateDates = late
     for reason in RollupPlan.Reason.allCases {
       let days = zip(plan.pending, plan.reasons).filter { $0.1 == reason }.map(\.0.date)
       guard let first = days.first, let last = days.last else { continue }
       let span = first == last ? "\(first)" : "\(counted(days.count, "day")), \(first) to \(last)"
       outlook.reasons.append("\(span): \(reason.words)")
     }
-    outlook.rows =
-      plan.pending.reduce(0) { $0 + $1.rows }
-      + estimatedRows(plan.pending, after: content.dates.max(), in: content)
+    if !late.isEmpty {
+      outlook.reasons.append("\(RollupStage.span(of: late)): rows came late to the source")
+    }
+    outlook.rows = plan.pending.reduce(0) { $0 + $1.rows }
+    let zones = plan.work.settings.zones
+    if let glance, case .counted = glance {
+      let days = dates.reduce(into: Set<CalendarDate>()) {
+        $0.formUnion(zones.rollupDays(of: $1...$1))
+      }
+      outlook.rows? +=
+        glance.rowCount(on: days)
+        + late.reduce(0) { $0 + content.rowCount(zones.rollupDays(of: $1...$1)) }
+    } else {
+      outlook.rows? += estimatedRows(plan.pending, after: content.dates.max(), in: content)
+    }
     return outlook
+  }
+
+  /// Some dates in words: each by itself where they are few.
+  private static func span(of dates: [CalendarDate]) -> String {
+    guard let first = dates.first, let last = dates.last, dates.count > 5 else {
+      return dates.map(\.description).joined(separator: ", ")
+    }
+    return "\(counted(dates.count, "day")), \(first) to \(last)"
   }
 
   /// About how many events there are on days behind all that is held: the mean of the last 28 days.
