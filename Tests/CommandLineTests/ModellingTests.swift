@@ -10,16 +10,6 @@ import Testing
 /// `almanac fit`, `predict`, `evaluate` and `show`, on files and queries.
 @Suite("Models of any table")
 struct ModellingTests {
-  /// Runs the program in a folder; no environment is needed.
-  private func almanac(_ words: [String], in folder: URL) throws -> ProcessOutcome {
-    try runProcess(try builtProgram(), words, environment: [:], in: folder)
-  }
-
-  private func write(_ text: String, _ name: String, in folder: URL) throws {
-    try FileSystem.writeAtomically(
-      Array(text.utf8), to: folder.appending(path: name).path(percentEncoded: false))
-  }
-
   /// Customers that leave the likelier the younger they are, and which leaves depends on the plan.
   private struct Customers {
     var ages: [Double?] = []
@@ -87,7 +77,7 @@ struct ModellingTests {
     let customers = Customers(count: 700, seed: 11)
     try connection.runScript(customers.sql)
     try withTemporaryDirectory { folder in
-      try write(customers.csv, "customers.csv", in: folder)
+      try writeText(customers.csv, "customers.csv", in: folder)
       try FileSystem.writeAtomically(
         customers.parquet, to: folder.appending(path: "customers.parquet").path)
       let query = [
@@ -97,14 +87,15 @@ struct ModellingTests {
         ("csv", ["--data", "customers.csv"]), ("parquet", ["--data", "customers.parquet"]),
         ("query", query),
       ] {
-        let fit = try almanac(
+        let fit = try almanacAlone(
           ["fit", "--target", "left", "--out", "\(name).json"] + data, in: folder)
         try #require(fit.status == 0, "\(name): \(fit.stderr)")
         #expect(fit.stdout.contains("logistic regression of left = yes, 700 rows"))
-        let evaluation = try almanac(["evaluate", "--model", "\(name).json"] + data, in: folder)
+        let evaluation = try almanacAlone(
+          ["evaluate", "--model", "\(name).json"] + data, in: folder)
         #expect(evaluation.status == 0, "\(evaluation.stderr)")
         #expect(evaluation.stdout.contains("ROC AUC"))
-        let json = try almanac(
+        let json = try almanacAlone(
           ["evaluate", "--model", "\(name).json", "--format", "json"] + data, in: folder)
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -114,7 +105,7 @@ struct ModellingTests {
           evaluation.stdout.contains("ROC AUC \(String(format: "%.4f", scores.rocAuc)) "))
         #expect(
           evaluation.stdout.contains("log-loss \(String(format: "%.4f", scores.logLoss)),"))
-        let predict = try almanac(
+        let predict = try almanacAlone(
           ["predict", "--model", "\(name).json", "--out", "\(name).out"] + data, in: folder)
         #expect(predict.status == 0, "\(predict.stderr)")
       }
@@ -124,13 +115,13 @@ struct ModellingTests {
       #expect(try withoutDigest("query.json", in: folder) == model)
       try expectPredictions(of: customers, in: folder)
       try expectDrift(customers, in: folder)
-      let show = try almanac(["show", "csv.json"], in: folder)
+      let show = try almanacAlone(["show", "csv.json"], in: folder)
       #expect(show.status == 0 && show.stdout.contains("(intercept)"))
       #expect(show.stdout.contains("plan=pro") && show.stdout.contains("++"))
-      let wrong = try almanac(
+      let wrong = try almanacAlone(
         ["fit", "--target", "lefd", "--out", "x.json"] + query, in: folder)
       #expect(wrong.status == 65 && wrong.stderr.contains("did you mean \"left\""))
-      let broken = try almanac(
+      let broken = try almanacAlone(
         [
           "fit", "--target", "left", "--out", "x.json", "--data", "postgres:SELEC 1", "--source",
           TestDatabase.current.url,
@@ -181,7 +172,8 @@ struct ModellingTests {
   /// The rows of the fit have not moved; older customers of other plans have.
   private func expectDrift(_ customers: Customers, in folder: URL) throws {
     func stability(_ data: String) throws -> [String: Double] {
-      let result = try almanac(["evaluate", "--model", "csv.json", "--data", data], in: folder)
+      let result = try almanacAlone(
+        ["evaluate", "--model", "csv.json", "--data", data], in: folder)
       try #require(result.status == 0, "\(result.stderr)")
       let lines = result.stdout.split(separator: "\n").drop { !$0.contains("PSI") }.dropFirst()
       return Dictionary(
@@ -195,7 +187,7 @@ struct ModellingTests {
     var moved = customers
     moved.ages = moved.ages.map { $0.map { $0 + 25 } }
     moved.plans = moved.plans.map { $0 == "basic" ? "pro" : $0 }
-    try write(moved.csv, "moved.csv", in: folder)
+    try writeText(moved.csv, "moved.csv", in: folder)
     let later = try stability("moved.csv")
     #expect(later["spent"] == 0)
     for name in ["(score)", "age", "plan"] { #expect(later[name] ?? 0 > 0.25, "\(name)") }
@@ -208,7 +200,7 @@ struct ModellingTests {
     file["model"] = model
     try JSONSerialization.data(withJSONObject: file)
       .write(to: folder.appending(path: "old.json"))
-    let old = try almanac(
+    let old = try almanacAlone(
       ["evaluate", "--model", "old.json", "--data", "customers.csv"], in: folder)
     #expect(old.status == 0 && old.stdout.contains("no drift"), "\(old.stderr)")
   }
@@ -216,8 +208,8 @@ struct ModellingTests {
   @Test("a model in YAML predicts numbers with intervals")
   func declared() throws {
     try withTemporaryDirectory { folder in
-      try write(Customers(count: 400, seed: 3).csv, "customers.csv", in: folder)
-      try write(
+      try writeText(Customers(count: 400, seed: 3).csv, "customers.csv", in: folder)
+      try writeText(
         """
         target: spent
         terms:
@@ -226,13 +218,13 @@ struct ModellingTests {
 
         """, "spent.yaml", in: folder)
       let data = ["--data", "customers.csv"]
-      let fit = try almanac(
+      let fit = try almanacAlone(
         ["fit", "--model", "spent.yaml", "--out", "spent.json"] + data, in: folder)
       try #require(fit.status == 0, "\(fit.stderr)")
-      let result = try almanac(["evaluate", "--model", "spent.json"] + data, in: folder)
+      let result = try almanacAlone(["evaluate", "--model", "spent.json"] + data, in: folder)
       #expect(result.stdout.contains("RMSE") && result.stdout.contains("Winkler"))
       try #require(
-        try almanac(
+        try almanacAlone(
           ["predict", "--model", "spent.json", "--level", "80", "--out", "out.csv"] + data,
           in: folder
         ).status == 0)
@@ -257,9 +249,9 @@ struct ModellingTests {
         let date = "2024-\(parts[0])-\(parts[1])"
         return row == 0 ? "\(line),since" : "\(line),\(date)"
       }
-      try write(dated.joined(separator: "\n") + "\n", "customers.csv", in: folder)
+      try writeText(dated.joined(separator: "\n") + "\n", "customers.csv", in: folder)
       let data = ["fit", "--data", "customers.csv", "--out", "m.json"]
-      let fit = try almanac(data + ["--target", "left", "--time", "since"], in: folder)
+      let fit = try almanacAlone(data + ["--target", "left", "--time", "since"], in: folder)
       try #require(fit.status == 0, "\(fit.stderr)")
       #expect(fit.stdout.contains("on rows later than those of the fit, by since"))
       let bytes = try FileSystem.read(folder.appending(path: "m.json").path)
@@ -269,170 +261,10 @@ struct ModellingTests {
       let window = (file["model"] as? [String: Any])?["window"] as? [String: Any]
       // 2024-01-01 is day 19,723 since 1970.
       #expect(window?["column"] as? String == "since" && window?["first"] as? Double == 19723)
-      let wrong = try almanac(data + ["--target", "left", "--time", "sinse"], in: folder)
+      let wrong = try almanacAlone(data + ["--target", "left", "--time", "sinse"], in: folder)
       #expect(wrong.status == 65 && wrong.stderr.contains("did you mean \"since\""))
-      let both = try almanac(data + ["--model", "m.yaml", "--time", "since"], in: folder)
+      let both = try almanacAlone(data + ["--model", "m.yaml", "--time", "since"], in: folder)
       #expect(both.status == 64 && both.stderr.contains("--time goes with --target"))
-    }
-  }
-
-  /// A file that is no table, or one that nothing can be learnt from.
-  struct Refused: CustomTestStringConvertible, Sendable {
-    var testDescription: String
-    var bytes: [UInt8]
-    var message: String
-
-    init(_ name: String, _ text: String, _ message: String) {
-      testDescription = name
-      bytes = Array(text.utf8)
-      self.message = message
-    }
-  }
-
-  private static let hundred = (0..<100).map { "\($0 % 7),\($0 % 2)" }.joined(separator: "\n")
-
-  private static var refused: [Refused] {
-    var wrong = Refused("another encoding", "x,y\n", "not UTF-8")
-    wrong.bytes += [0x4D, 0xFC, 0x6C, 0x6C, 0x65, 0x72, 0x2C, 0x31, 0x0A]
-    return [
-      wrong,
-      Refused("an empty file", "", "is empty"),
-      Refused("a header alone", "x,y\n", "has a header but no rows"),
-      Refused("a ragged row", "x,y\n1,0\n2\n3,1\n", "line 3: 1 cells under 2 columns"),
-      Refused("an open quote", "x,y\n1,\"0\n2,1\n", "line 2"),
-      Refused("one name twice", "x,x,y\n1,2,0\n", "two columns are called \"x\""),
-      Refused("a column without a name", "x,,y\n1,2,0\n", "column 2 has no name"),
-      Refused("a constant target", "x,y\n1,1\n2,1\n3,1\n", "one value only"),
-      Refused("an empty target", "x,y\n1,\n2,\n", "the target has no value"),
-      Refused("one row of a class", "x,y\n1,0\n2,0\n3,1\n5,0\n", "two are the least"),
-      Refused(
-        "no usable column", "x,y\n" + (0..<40).map { ",\($0 % 2)" }.joined(separator: "\n"),
-        "no column is left"),
-      Refused(
-        "an infinite target",
-        "x,y\n"
-          + (0..<40).map { "\($0 % 9),\($0 == 3 ? "inf" : "\($0)")" }
-          .joined(separator: "\n"), "infinite values"),
-      Refused(
-        "a target near the largest number",
-        "x,y\n" + (0..<40).map { "\($0 % 9),\($0 * 4)e306" }.joined(separator: "\n"),
-        "give the target in another unit"),
-      Refused(
-        "a subnormal target",
-        "x,y\n" + (0..<40).map { "\($0 % 9),\($0 + 1)e-320" }.joined(separator: "\n"),
-        "give the target in another unit"),
-      Refused("semicolons", "x;y\n1;0\n2;1\n", "separate cells by commas"),
-      Refused(
-        "texts that never repeat",
-        "x,y\n" + (0..<40).map { "\"\($0),5\",\($0 % 2)" }.joined(separator: "\n"),
-        "column \"x\" is left out"),
-      Refused(
-        "a target of texts",
-        "x,y\n"
-          + (0..<40).map { "\($0 % 9),\(["a", "b", "c"][$0 % 3])" }
-          .joined(separator: "\n"), "texts of 3 kinds"),
-    ]
-  }
-
-  @Test("a table that cannot be used is refused in one line", arguments: refused)
-  func refusal(_ table: Refused) throws {
-    try withTemporaryDirectory { folder in
-      try FileSystem.writeAtomically(table.bytes, to: folder.appending(path: "t.csv").path)
-      let result = try almanac(
-        ["fit", "--data", "t.csv", "--target", "y", "--out", "m.json"], in: folder)
-      #expect(result.status == 65, "\(result.stderr)")
-      #expect(result.stderr.contains(table.message), "\(result.stderr)")
-      #expect(result.stderr.split(separator: "\n").count == 1, "\(result.stderr)")
-      #expect(!(try FileSystem.exists(folder.appending(path: "m.json").path)))
-    }
-  }
-
-  /// A table that is odd but has an answer, and what is to be said of it.
-  struct Odd: CustomTestStringConvertible, Sendable {
-    var testDescription: String
-    var header: String
-    var note: String?
-    /// The cells of a row, the target last; `row` and a draw are given.
-    var cells: @Sendable (Int, Double) -> String
-    var rowCount = 120
-  }
-
-  private static let odd = [
-    Odd(testDescription: "quotes and newlines", header: "x,y", note: nil) { row, _ in
-      ["\"a\"\"b\"", "\"c\nd\"", "\" e,f\""][row % 3] + ",\(row % 5 < 2 ? 1 : 0)"
-    },
-    Odd(testDescription: "an all-null column", header: "x,n,y", note: "\"n\" is left out") {
-      row, draw in "\(draw),NA,\(row % 2)"
-    },
-    Odd(testDescription: "a constant column", header: "x,c,y", note: "\"c\" is left out") {
-      row, draw in "\(draw),5,\(row % 2)"
-    },
-    Odd(testDescription: "a copy of a column", header: "x,x2,y", note: "equals column \"x\"") {
-      row, draw in "\(draw),\(draw),\(row % 2)"
-    },
-    Odd(testDescription: "identifiers", header: "x,id,y", note: "identifier") { row, draw in
-      "\(draw),C\(row)-\(row * 7),\(row % 2)"
-    },
-    Odd(testDescription: "1e300", header: "x,y", note: nil) { row, draw in
-      "\((draw - 0.5) * 1.7)e308,\(row % 2)"
-    },
-    Odd(testDescription: "subnormal numbers", header: "x,y", note: nil) { row, draw in
-      "\(draw)e-310,\(row % 2)"
-    },
-    Odd(testDescription: "NaN and infinities", header: "x,y", note: nil) { row, draw in
-      "\(["NaN", "inf", "-inf"].indices.contains(row) ? ["NaN", "inf", "-inf"][row] : "\(draw)"),"
-        + "\(row % 2)"
-    },
-    Odd(testDescription: "separation", header: "x,z,y", note: "AUC above 0.99") { row, draw in
-      "\(row % 2 == 0 ? draw : draw + 2),\(draw),\(row % 2)"
-    },
-    Odd(
-      testDescription: "fewer rows than columns",
-      header: (0..<30).map { "x\($0)" }.joined(separator: ",") + ",y",
-      note: "columns for 12 rows",
-      cells: { row, draw in
-        (0..<30).map { "\(sin(Double(row * 31 + $0 * 7) + draw))," }.joined() + "\(row % 2)"
-      }, rowCount: 12),
-    Odd(
-      testDescription: "1,000 columns",
-      header: (0..<1000).map { "x\($0)" }.joined(separator: ",") + ",y", note: nil,
-      cells: { row, draw in
-        (0..<1000).map { "\(($0 * 7919 + row * 104_729 + row * row * $0) % 101)," }.joined()
-          + "\(draw < 0.4 ? 1 : 0)"
-      }, rowCount: 60),
-  ]
-
-  @Test("an odd table gives a sound fit and says what was done", arguments: odd)
-  func oddity(_ table: Odd) throws {
-    var random = SplitMix64(seed: 4)
-    let rows = (0..<table.rowCount).map { table.cells($0, random.nextUnit()) }
-    try withTemporaryDirectory { folder in
-      try write(table.header + "\n" + rows.joined(separator: "\n") + "\n", "t.csv", in: folder)
-      let fit = try almanac(
-        ["fit", "--data", "t.csv", "--target", "y", "--out", "m.json"], in: folder)
-      try #require(fit.status == 0, "\(fit.stderr)")
-      if let note = table.note { #expect(fit.stdout.contains(note), "\(fit.stdout)") }
-      // Rows of levels and sizes never seen, and empty ones.
-      let width = table.header.split(separator: ",").count - 1
-      let strange = ["new level", "", "1e308", "-1e308", "inf"].map { cell in
-        [String](repeating: cell, count: width).joined(separator: ",") + ",0"
-      }
-      try write(
-        table.header + "\n" + (rows + strange).joined(separator: "\n") + "\n", "new.csv",
-        in: folder)
-      let predict = try almanac(
-        ["predict", "--model", "m.json", "--data", "new.csv", "--out", "p.csv"], in: folder)
-      try #require(predict.status == 0, "\(predict.stderr)")
-      let lines = String(
-        decoding: try FileSystem.read(folder.appending(path: "p.csv").path), as: UTF8.self
-      ).split(separator: "\n").dropFirst()
-      #expect(lines.count == rows.count + strange.count)
-      for line in lines {
-        let value = Double(line.split(separator: ",", omittingEmptySubsequences: false)[1])
-        #expect(value.map { $0 > 0 && $0 < 1 } == true, "\(line)")
-      }
-      let show = try almanac(["show", "m.json"], in: folder)
-      #expect(show.status == 0 && !show.stdout.contains(" inf "), "\(show.stdout)")
     }
   }
 }
