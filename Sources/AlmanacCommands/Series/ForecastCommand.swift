@@ -30,11 +30,13 @@ package struct ForecastCommand: Command {
                        for none, or auto to find them (default: auto)
       --level L,...    levels of the intervals in per cent (default: 80,95)
       --models M,...   methods to combine: ets, theta, log_theta, ces,
-                       aggregated_ets, aggregated_theta, seasonal_smoothing,
-                       log_seasonal_smoothing, harmonic, seasonal_naive,
-                       short_seasonal_naive, naive, drift, mean, tsb (default: the
-                       first six, with 24 seasons or more ces, theta and those on
-                       seasons; with two seasons or more harmonic as well)
+                       aggregated_ets, aggregated_theta, global_trend,
+                       seasonal_smoothing, log_seasonal_smoothing, harmonic,
+                       seasonal_naive, short_seasonal_naive, naive, drift, mean,
+                       tsb (default: the first six; of at most 128 years, quarters
+                       or other periods with a season of four or none, the first
+                       four and global_trend; with two longer seasons or more,
+                       harmonic as well; with 24, ces, theta and those on seasons)
       --holidays FILE  days that come again and are unlike others; see below
       --format FORMAT  csv or json (default: csv)
       --out FILE       where the result goes (default: standard output)

@@ -12,6 +12,8 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   case aggregatedSmoothing = "aggregated_ets"
   /// Theta of sums of several periods, likewise.
   case aggregatedTheta = "aggregated_theta"
+  /// Local and global trend of the seasonally adjusted series, sampled.
+  case globalTrend = "global_trend"
   /// Level, one or two seasons and autoregressive errors, smoothed.
   case seasonalSmoothing = "seasonal_smoothing"
   /// The same on logarithms.
@@ -48,6 +50,13 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
     .aggregatedTheta,
   ]
 
+  /// What is combined instead for a short series of years, quarters or periods without a season: the
+  /// sums of ``aggregatedSmoothing`` and ``aggregatedTheta`` are one or three there, mostly those forecasts
+  /// again, and a global trend is of another kind (DECISIONS.md, D-592).
+  package static let fewPeriods: [EnsembleMember] = [
+    .exponentialSmoothing, .theta, .logTheta, .complexSmoothing, .globalTrend,
+  ]
+
   /// What is combined instead for a series of many seasons, such as hours and days: it says enough
   /// about its season, and about the members, for ones that smooth each position by itself.
   package static let manySeasons: [EnsembleMember] = [
@@ -67,9 +76,12 @@ package enum EnsembleMember: String, CaseIterable, Sendable {
   /// and waves are of another kind than what others smooth (D-503). Where there is one season only, its
   /// seasonal naive forecast counts once (D-509).
   package static func usual(count: Int, seasonLengths: [Int]) -> [EnsembleMember] {
-    guard let season = seasonLengths.first, season >= 5, count >= 2 * season else {
-      return standard
+    let season = seasonLengths.first ?? 1
+    if season <= FittedGlobalTrend.longestSeason, count <= FittedGlobalTrend.mostValues {
+      return fewPeriods
     }
+    guard season >= 5 else { return standard }
+    guard count >= 2 * season else { return standard }
     guard isOfManySeasons(count: count, seasonLengths: seasonLengths) else {
       return standard + [.harmonic]
     }

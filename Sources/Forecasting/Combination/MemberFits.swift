@@ -21,6 +21,8 @@ struct MemberFits {
   private var plainSmoothing: [Double]?
   /// Whether both were the same until now.
   private var isPlain = true
+  /// Where the walk through the parameters of a global trend was at the origin before.
+  private var globalTrend: GlobalTrendWalk?
 
   /// The longest season that enters a model as states of its own; longer ones are removed first.
   private static let longestModelled = 24
@@ -109,6 +111,7 @@ struct MemberFits {
       case .complexSmoothing: complexSmoothed(origin)
       case .aggregatedSmoothing: aggregated(origin, isTheta: false)
       case .aggregatedTheta: aggregated(origin, isTheta: true)
+      case .globalTrend: globallyTrended(origin)
       case .harmonic: harmonic(origin, harmonics)
       case .seasonalNaive:
         SimpleForecasts.seasonalNaive(values, length: seasonLengths.last ?? 1, horizon: horizon)
@@ -243,6 +246,14 @@ struct MemberFits {
     return origin.adjustment.seasonal(
       fit.forecast(horizon: origin.horizon).map { exp(min($0, highest)) },
       from: origin.values.count)
+  }
+
+  private mutating func globallyTrended(_ origin: Origin) -> [Double] {
+    guard
+      let fit = FittedGlobalTrend(origin.adjusted, start: globalTrend, horizon: origin.horizon)
+    else { return theta(origin) }
+    globalTrend = fit.walk
+    return origin.adjustment.seasonal(fit.forecast(), from: origin.values.count)
   }
 
   private mutating func harmonic(_ origin: Origin, _ made: FittedHarmonics??) -> [Double] {
