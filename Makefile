@@ -122,9 +122,11 @@ bench-regression: bench-build ## Measure a logistic regression of a million rows
 
 COMPANIES ?= 5000
 SEEDS ?= 3
+FIRST_SEED ?= 1
 .PHONY: bench-risk
 bench-risk: bench-build ## Measure risks of simulated worlds, and their laws (COMPANIES=5000 SEEDS=3)
-	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) $(or $(PART),risk risk-simulations)
+	$(run_bench) --companies $(COMPANIES) --seeds $(SEEDS) --first-seed $(FIRST_SEED) \
+	  $(or $(PART),risk risk-simulations)
 
 GROWTH ?= 50000
 .PHONY: bench-risk-growth

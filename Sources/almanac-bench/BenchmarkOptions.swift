@@ -63,8 +63,11 @@ struct BenchmarkOptions {
   /// The companies of a simulated world, and the number of worlds of each kind, for risks.
   var companies = 500
   var seeds = 1
+  /// The first of those seeds.
+  var firstSeed = 1
 
-  /// Reads `[--rows N] [--runs N] [--companies N] [--seeds N] [--psql PATH] [--almanac PATH] [PART]...`.
+  /// Reads `[--rows N] [--runs N] [--companies N] [--seeds N] [--first-seed N] [--psql PATH]
+  /// [--almanac PATH] [PART]...`.
   init(_ arguments: [String]) throws(BenchmarkError) {
     guard let folder = ProcessInfo.processInfo.environment["ALMANAC_TEST_PGHOST"] else {
       throw .noServer
@@ -83,11 +86,15 @@ struct BenchmarkOptions {
           throw .usage("--runs takes a whole number from 1")
         }
         self.runs = runs
-      case "--companies", "--seeds":
+      case "--companies", "--seeds", "--first-seed":
         guard let count = rest.popFirst().flatMap({ Int($0) }), count >= 1 else {
           throw .usage("\(word) takes a whole number from 1")
         }
-        if word == "--seeds" { seeds = count } else { companies = count }
+        switch word {
+        case "--companies": companies = count
+        case "--seeds": seeds = count
+        default: firstSeed = count
+        }
       case "--psql":
         guard let path = rest.popFirst() else { throw .usage("--psql takes a path") }
         psql = path

@@ -87,7 +87,7 @@ struct RiskBenchmark {
       var payments = Judged()
       var retries = RiskRetries()
       var (panels, scoring, counting, fits) = ([Double](), [Double](), [Double](), [Double]())
-      for seed in 1...options.seeds {
+      for seed in options.firstSeed..<(options.firstSeed + options.seeds) {
         note("risk: world \(kind.rawValue), seed \(seed)")
         guard let end = CalendarDate("2026-06-30") else { preconditionFailure("a date") }
         let world = try RiskWorld(

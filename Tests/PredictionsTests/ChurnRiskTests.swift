@@ -139,6 +139,7 @@ struct ChurnRiskTests {
         .count(tally: "logins", days: 28), to: .count(tally: "logins", days: 28, before: 28),
         prior: 1))
     #expect(turned.words([41, 12]) == "logins rose from 12 to 41 in 28 days")
+    #expect(turned.words([41, .nan]) == "too new to compare logins with those before")
     let recency = FeatureSpecification("r", .plain(.sinceLast(tally: "module_use", cap: 60)))
     #expect(recency.words([60]) == "no module use for 60 days or more")
     #expect(recency.words([3]) == "last module use 3 days ago")

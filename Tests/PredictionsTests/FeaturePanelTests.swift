@@ -116,11 +116,12 @@ struct FeaturePanelTests {
     let weeks = (0..<4).map { sum(within(7, before: 7 * (3 - $0))) }
     let slope = (-1.5 * weeks[0] - 0.5 * weeks[1] + 0.5 * weeks[2] + 1.5 * weeks[3]) / 5
     let uses = sum(within(30))
+    let isNew = seen.allSatisfy { $0.happened >= end - 30 * Self.day }
     return [
       uses, Double(Set(within(14).map(\.subject)).count), Double(Set(within(21).map(age)).count),
       min(40, seen.map(age).min() ?? 40), seen.map(age).max().map { log1p($0) } ?? .nan, slope,
       level(end), level(end) - level(end - 45 * Self.day),
-      log((sum(within(30, before: 30)) + 10) / (uses + 10)),
+      isNew ? .nan : log((sum(within(30, before: 30)) + 10) / (uses + 10)),
       level(end) == 0 ? .nan : uses / level(end),
     ]
   }
@@ -173,6 +174,33 @@ struct FeaturePanelTests {
         }
       }
     }
+  }
+
+  @Test("windows are compared once the instant sees anything from before the later one")
+  func windowsOfNewCompanies() throws {
+    var history = FeatureHistory(
+      companyCount: 4, asOf: Array(Self.instants.prefix(3)), from: Self.start, zone: .utc,
+      tallies: ["use", "tickets"], states: [])
+    func add(_ tally: String, _ company: Int, day: Int, recorded: Int? = nil) {
+      func instant(_ day: Int) -> Timestamp {
+        Timestamp(microseconds: Self.start.adding(days: day).startUTC.microseconds + 5)
+      }
+      history.add(
+        to: tally, company: company, happened: instant(day), recorded: instant(recorded ?? day),
+        subject: nil as Int?)
+    }
+    for company in 0..<4 { for day in 62..<70 { add("use", company, day: day) } }
+    // Of the others nothing is older than 30 days on day 91: the row of one is too young by a day, and
+    // that of another was recorded later.
+    add("tickets", 1, day: 60)
+    add("use", 2, day: 61)
+    add("use", 3, day: 40, recorded: 100)
+    let drop = try #require(Self.features.first { $0.name == "drop" })
+    let panel = try FeaturePanel(
+      [drop], of: history, rows: (0..<4).map { PanelRow(company: $0, period: 2) })
+    let values = try #require(panel.table["drop"]).numbers
+    #expect(isSame(values[1], log(10 / 18.0)))
+    #expect([0, 2, 3].allSatisfy { values[$0].isNaN })
   }
 
   @Test("a feature of an unknown measure, an empty window and a repeated name are refused")

@@ -70,6 +70,9 @@ extension FeatureSpecification {
       }
       return "\(one.words(quantities[0])), \(other.words(quantities[1]))"
     case .logRatio(let one, let other, _):
+      if quantities.contains(where: \.isNaN) {
+        return "too new to compare \(one.noun) with those before"
+      }
       let (before, now, noun) = FeatureSpecification.inOrder(one, other, quantities)
       let verb = now < before ? "fell" : now > before ? "rose" : "stayed"
       let change =

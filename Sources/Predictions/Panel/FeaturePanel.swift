@@ -56,12 +56,17 @@ package struct FeaturePanel: Sendable {
         quantities.append([])
         continue
       }
-      let columns = try feature.kind.quantities.map { (quantity) throws(FeatureError) in
+      var columns = try feature.kind.quantities.map { (quantity) throws(FeatureError) in
         if let column = known[quantity] { return column }
         let column = try history.values(
           of: quantity, feature: feature.name, rows: rows, order: order)
         known[quantity] = column
         return column
+      }
+      if let earlier = feature.kind.earlierWindow {
+        for (place, row) in rows.enumerated() where !history.hasRow(row, before: earlier.days) {
+          columns[earlier.position][place] = .nan
+        }
       }
       table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, columns)))
       quantities.append(columns)
@@ -138,6 +143,20 @@ extension FeatureHistory {
     var seen = SeenSubjects(end: Int(subjectEnd))
     return columns(rows, order) { row in
       tallied(quantity, tally[row.company].cells, at: row.period, &seen)
+    }
+  }
+
+  /// Whether anything of the company that the row's instant sees happened earlier than some days
+  /// before it, whatever it is a row of.
+  fileprivate func hasRow(_ row: PanelRow, before days: Int) -> Bool {
+    let end = asOfDays[row.period] - Int32(days)
+    let visible = Int32(row.period)
+    return tallies.contains { tally in
+      for cell in tally[row.company].cells {
+        if cell.day >= end { return false }
+        if cell.visible <= visible { return true }
+      }
+      return false
     }
   }
 
