@@ -116,7 +116,7 @@ struct FeaturePanelTests {
     let weeks = (0..<4).map { sum(within(7, before: 7 * (3 - $0))) }
     let slope = (-1.5 * weeks[0] - 0.5 * weeks[1] + 0.5 * weeks[2] + 1.5 * weeks[3]) / 5
     let uses = sum(within(30))
-    let isNew = seen.allSatisfy { $0.happened >= end - 30 * Self.day }
+    let isNew = seen.allSatisfy { $0.happened >= end - 59 * Self.day }
     return [
       uses, Double(Set(within(14).map(\.subject)).count), Double(Set(within(21).map(age)).count),
       min(40, seen.map(age).min() ?? 40), seen.map(age).max().map { log1p($0) } ?? .nan, slope,
@@ -176,7 +176,7 @@ struct FeaturePanelTests {
     }
   }
 
-  @Test("windows are compared once the instant sees anything from before the later one")
+  @Test("windows are compared once the instant sees anything as old as the earlier one")
   func windowsOfNewCompanies() throws {
     var history = FeatureHistory(
       companyCount: 4, asOf: Array(Self.instants.prefix(3)), from: Self.start, zone: .utc,
@@ -190,11 +190,11 @@ struct FeaturePanelTests {
         subject: nil as Int?)
     }
     for company in 0..<4 { for day in 62..<70 { add("use", company, day: day) } }
-    // Of the others nothing is older than 30 days on day 91: the row of one is too young by a day, and
-    // that of another was recorded later.
-    add("tickets", 1, day: 60)
-    add("use", 2, day: 61)
-    add("use", 3, day: 40, recorded: 100)
+    // Of the others nothing is 60 days old on day 91: the row of one is too young by a day, and that of
+    // another was recorded later.
+    add("tickets", 1, day: 31)
+    add("use", 2, day: 32)
+    add("use", 3, day: 20, recorded: 100)
     let drop = try #require(Self.features.first { $0.name == "drop" })
     let panel = try FeaturePanel(
       [drop], of: history, rows: (0..<4).map { PanelRow(company: $0, period: 2) })

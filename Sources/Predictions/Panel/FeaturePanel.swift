@@ -64,7 +64,7 @@ package struct FeaturePanel: Sendable {
         return column
       }
       if let earlier = feature.kind.earlierWindow {
-        for (place, row) in rows.enumerated() where !history.hasRow(row, before: earlier.days) {
+        for (place, row) in rows.enumerated() where !history.hasRow(row, by: earlier.days) {
           columns[earlier.position][place] = .nan
         }
       }
@@ -146,14 +146,14 @@ extension FeatureHistory {
     }
   }
 
-  /// Whether anything of the company that the row's instant sees happened earlier than some days
+  /// Whether anything of the company that the row's instant sees happened by the day that is some days
   /// before it, whatever it is a row of.
-  fileprivate func hasRow(_ row: PanelRow, before days: Int) -> Bool {
-    let end = asOfDays[row.period] - Int32(days)
+  fileprivate func hasRow(_ row: PanelRow, by days: Int) -> Bool {
+    let last = asOfDays[row.period] - Int32(days)
     let visible = Int32(row.period)
     return tallies.contains { tally in
       for cell in tally[row.company].cells {
-        if cell.day >= end { return false }
+        if cell.day > last { return false }
         if cell.visible <= visible { return true }
       }
       return false

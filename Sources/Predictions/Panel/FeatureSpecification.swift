@@ -49,7 +49,7 @@ package struct FeatureSpecification: Hashable, Sendable {
     /// The first over the second; missing where that is 0 or either is missing.
     case share(FeatureQuantity, of: FeatureQuantity)
     /// `log((a + k) / (b + k))` of two quantities, so that small counts make no large ratios; of two
-    /// windows missing where nothing of the company is from before the later one (DECISIONS.md, D-581).
+    /// windows missing where nothing of the company is as old as the earlier one (DECISIONS.md, D-581).
     case logRatio(FeatureQuantity, to: FeatureQuantity, prior: Double)
     /// `log(1 + a)` of a quantity; missing where it is below 0.
     case logarithm(FeatureQuantity)
@@ -58,11 +58,13 @@ package struct FeatureSpecification: Hashable, Sendable {
     case attribute(String)
 
     /// Of two windows that are compared the earlier one: its position among the quantities, and how
-    /// many days before T it ends; `nil` where no two are.
+    /// many days before T it begins; `nil` where no two are.
     var earlierWindow: (position: Int, days: Int)? {
-      guard case .logRatio(.count(_, _, let one), .count(_, _, let other), _) = self, one != other
+      guard
+        case .logRatio(.count(_, let days, let before), .count(_, let others, let other), _) = self,
+        before != other
       else { return nil }
-      return one > other ? (0, one) : (1, other)
+      return before > other ? (0, before + days) : (1, other + others)
     }
 
     /// The quantities, one or two; none of an attribute.
