@@ -48,10 +48,7 @@ extension Column {
         taken = .text(copy)
       }
     }
-    guard let validity else { return Column(field, taken) }
-    var bits = ValidityBitmap(repeating: true, count: rows.count)
-    for position in rows.indices where !validity[rows[position]] { bits[position] = false }
-    return Column(field, taken, validity: bits)
+    return Column(field, taken, validity: validity?.taking(rows))
   }
 }
 

@@ -64,6 +64,17 @@ package struct ValidityBitmap: Hashable, Sendable {
     words.removeLast(words.count - (count + 63) / 64)
   }
 
+  /// The rows at the given indices, in the given order.
+  func taking(_ rows: [Int]) -> ValidityBitmap {
+    var bits = ValidityBitmap(repeating: false, count: rows.count)
+    for (position, row) in rows.enumerated() {
+      precondition(row >= 0 && row < count, "row \(row) of \(count)")
+      let bit = words[row >> 6] >> UInt64(row & 63) & 1
+      bits.words[position >> 6] |= bit << UInt64(position & 63)
+    }
+    return bits
+  }
+
   /// The number of null rows.
   package var nullCount: Int { count - words.reduce(0) { $0 + $1.nonzeroBitCount } }
 }

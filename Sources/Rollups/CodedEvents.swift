@@ -188,9 +188,7 @@ struct EventReader {
     guard case .text(let texts) = currency.storage, currency.field.type == .text else {
       throw wrongType(currency, "text")
     }
-    let entries = (0..<texts.entryCount).map { entry in
-      CurrencyCode(String(decoding: texts.entry(entry), as: UTF8.self))
-    }
+    let entries = EventReader.currencies(of: texts)
     if currency.validity == nil, entries.allSatisfy({ $0 == settings.currency }) { return 0 }
     var usable = amount.validity ?? ValidityBitmap(repeating: true, count: amount.rowCount)
     var left = 0
@@ -213,6 +211,23 @@ struct EventReader {
     events.hasAmount = usable
     events.amounts.replace(converted)
     return left
+  }
+
+  /// The currency of each entry, `nil` for a text that is none.
+  ///
+  /// Neighbours are mostly equal, or empty for null where the texts have no dictionary.
+  private static func currencies(of texts: TextStorage) -> [CurrencyCode?] {
+    var currencies: [CurrencyCode?] = []
+    currencies.reserveCapacity(texts.entryCount)
+    var last: (text: ArraySlice<UInt8>, currency: CurrencyCode?) = ([], nil)
+    for index in 0..<texts.entryCount {
+      let text = texts.entry(index)
+      if text != last.text {
+        last = (text, CurrencyCode(String(decoding: text, as: UTF8.self)))
+      }
+      currencies.append(last.currency)
+    }
+    return currencies
   }
 
   private func column(_ name: String) throws(RollupError) -> Column {

@@ -111,15 +111,13 @@ extension DatasetContract {
   }
 
   private func distinctKeys(_ units: [ContractUnit], _ content: ContractReader) throws -> Int {
-    var keys: [KeyValue] = []
+    var keys = KeyTable(minimumCapacity: units.reduce(0) { $0 + $1.rows })
     for unit in units {
       for batch in try content.read(unit, columns: definition.key) {
-        keys +=
-          batch.wholeKeyValues(of: definition.key).compactMap(\.self)
+        for case let key? in batch.wholeKeyValues(of: definition.key) { _ = keys.insert(key) }
       }
     }
-    keys.sort()
-    return zip(keys, keys.dropFirst()).reduce(keys.isEmpty ? 0 : 1) { $0 + ($1.0 == $1.1 ? 0 : 1) }
+    return keys.count
   }
 
   private func result(

@@ -151,9 +151,8 @@ package struct AsOfReading {
       (
         grain == .day ? "daily_metrics" : "monthly_metrics",
         metricBatch(
-          (rows[grain] ?? []).sorted(by: MetricTableRow.isBefore),
-          dateColumn: grain == .day ? "date" : "month", currency: plan.settings.currency,
-          settings: settings)
+          rows[grain] ?? [], dateColumn: grain == .day ? "date" : "month",
+          currency: plan.settings.currency, settings: settings)
       )
     }
   }

@@ -50,8 +50,20 @@ struct MetricTableRow: Hashable, Sendable {
       unit: row.metric.unit)
   }
 
-  /// Orders as the key of the tables does, texts by their bytes.
-  static func isBefore(_ left: MetricTableRow, _ right: MetricTableRow) -> Bool {
+  /// The places of rows in the order of the tables' key, texts by their bytes.
+  ///
+  /// To sort the rows themselves takes longer: a row is large, and each move of one counts references
+  /// to its texts.
+  static func order(of rows: [MetricTableRow]) -> [Int] {
+    var places = rows.indices.map { (company: rows[$0].company, row: $0) }
+    places.sort { left, right in
+      left.company == right.company
+        ? isBefore(rows[left.row], rows[right.row]) : left.company < right.company
+    }
+    return places.map(\.row)
+  }
+
+  private static func isBefore(_ left: MetricTableRow, _ right: MetricTableRow) -> Bool {
     if left.company != right.company { return left.company < right.company }
     if left.name != right.name { return left.name < right.name }
     if left.dimension != right.dimension { return left.dimension < right.dimension }
@@ -152,7 +164,7 @@ struct ByteText {
   }
 }
 
-/// Makes the columns of `daily_metrics` or `monthly_metrics`.
+/// Makes the columns of `daily_metrics` or `monthly_metrics`, in the order of the key.
 func metricBatch(
   _ rows: [MetricTableRow], dateColumn: String, currency: CurrencyCode,
   settings digests: SettingsDigests
@@ -169,7 +181,8 @@ func metricBatch(
   var money = ColumnBuilder(Field("currency", .text, isNullable: true))
   var settings = ColumnBuilder(Field("settings_digest", .text))
   let code = currency.description
-  for row in rows {
+  for place in MetricTableRow.order(of: rows) {
+    let row = rows[place]
     company.append(row.company)
     name.append(row.name)
     dimension.append(row.dimension)

@@ -122,7 +122,6 @@ struct MetricWriting: Sendable {
       rows += item.period.rows.map { MetricTableRow($0) }
       rows += item.period.declared
     }
-    rows.sort(by: MetricTableRow.isBefore)
     let batch = metricBatch(
       rows, dateColumn: column, currency: currency, settings: settings)
     var result = Result(rows: batch.rowCount)

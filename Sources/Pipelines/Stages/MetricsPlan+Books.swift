@@ -140,7 +140,7 @@ extension MetricsPlan {
     for place in periods.indices {
       var declared = rows[periods[place].start] ?? []
       declared += ratioRows(ratios, of: declared, on: periods[place].start)
-      periods[place].declared = declared.sorted(by: MetricTableRow.isBefore)
+      periods[place].declared = MetricTableRow.order(of: declared).map { declared[$0] }
     }
   }
 }

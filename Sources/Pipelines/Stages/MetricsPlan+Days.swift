@@ -238,7 +238,7 @@ struct DayWork: Sendable {
     let ratios = plan.filter(\.isRatio)
     func period(_ start: CalendarDate, _ rows: [MetricTableRow]) -> MetricPeriod {
       let all = rows + ratioRows(ratios, of: rows, on: start)
-      return MetricPeriod(start: start, declared: all.sorted(by: MetricTableRow.isBefore))
+      return MetricPeriod(start: start, declared: MetricTableRow.order(of: all).map { all[$0] })
     }
     return Output(
       days: days.map { period($0, byDay[$0] ?? []) },

@@ -157,6 +157,8 @@ struct UsageReading: Sendable {
     let modules = tally.numbers(of: batch["module_id"], as: \.modules)
     let duration = durations(batch["duration_ms"])
     let hasNulls = types.validity != nil
+    // Rows are in order of time: the day of one is mostly that of the row before.
+    var last: (date: CalendarDate, day: Int32?)?
     for row in 0..<batch.rowCount {
       if hasNulls, types.isNull(row) { continue }
       let type = entries[words.codes.map { Int($0[row]) } ?? row]
@@ -165,7 +167,8 @@ struct UsageReading: Sendable {
       if type == used, owners[owner].periods.isEmpty { continue }
       let date = owners[owner].zone.localDate(at: Timestamp(microseconds: times[row]))
       if type < used {
-        guard date <= owners[owner].last, let day = tally.day(date) else { continue }
+        if last?.date != date { last = (date, tally.day(date)) }
+        guard date <= owners[owner].last, let day = last?.day else { continue }
         tally.addCall(
           type, company: owned[row], agent: agents?[row] ?? -1, day: day, duration: duration(row))
         continue

@@ -40,7 +40,8 @@ extension Batch {
   ) -> [KeyValue?] {
     let values = keyValues(of: names, seed: seed)
     let nullable = names.compactMap { self[$0] }.filter { $0.nullCount > 0 }
-    if nullable.isEmpty { return values }
+    // Element by element: a cast of the whole array looks at each of them at run time.
+    if nullable.isEmpty { return values.map { Optional($0) } }
     return values.indices.map { row in
       nullable.contains { $0.isNull(row) } ? nil : values[row]
     }
