@@ -95,10 +95,12 @@ struct SourceCountTests {
     #expect(earlier.status == 0, "\(earlier.stderr)")
   }
 
-  @Test("count every day after a first load in chunks, whatever their order")
-  func chunks() throws {
+  @Test(
+    "count every day after a first load in chunks, whatever their order, and on any number of threads",
+    arguments: ["1", "3"])
+  func chunks(jobs: String) throws {
     let place = try place("append", checks: "{matches_source: count}", rows: 4_400, isPadded: true)
-    let result = try night(place)
+    let result = try night(place, "2025-06-09", "--jobs", jobs)
     #expect(result.status == 0, "\(result.stderr)")
     #expect(try observed(place, "matches_source(count)") == "passed: all 4400 keys of the source")
   }

@@ -9,10 +9,18 @@ struct Extraction {
 
   private let loading: LoadSettings
   private let held: HeldDatasets
+  private let counting: SourceCounting
+  private let crew: ThreadCrew
 
-  init(context: RunContext, loading: LoadSettings, held: HeldDatasets) {
+  /// An extraction of a run; `crew` are the threads that do what `counting` is told to.
+  init(
+    context: RunContext, loading: LoadSettings, held: HeldDatasets, counting: SourceCounting,
+    on crew: ThreadCrew
+  ) {
     self.context = context
     self.held = held
+    self.counting = counting
+    self.crew = crew
     self.loading = loading
     writer = PartWriter(path: context.directory.path)
   }
@@ -106,7 +114,11 @@ struct Extraction {
       for index in results.indices {
         results[index].watermark = watermark(of: results[index], at: cut, isDurable: isDurable)
         results[index].unchecked = try unchecked(of: results[index])
-        results[index].findings = try findings(of: results[index], on: coordinator)
+      }
+      let apart = beginCounting(results, at: cut)
+      for index in results.indices {
+        results[index].findings = try findings(
+          of: results[index], on: coordinator, counts: !apart.contains(index))
       }
       return results
     }
@@ -151,13 +163,30 @@ struct Extraction {
     return watermark
   }
 
-  /// What the check stage has to know of a dataset, counted in the source under the cut.
-  private func findings(of result: Result, on coordinator: Connection) throws -> DatasetFindings {
+  /// Begins to count the datasets of which all days are counted, beside what follows.
+  ///
+  /// - Returns: their places; none where there is no thread to spare.
+  private func beginCounting(_ results: [Result], at cut: SourceCut) -> Set<Int> {
+    let places = results.indices.filter {
+      results[$0].definition.wantsSourceCounts && results[$0].unchecked?.coversAllDays ?? false
+    }
+    if places.isEmpty { return [] }
+    let work = SourceCounting.Work(
+      source: context.source, cut: cut, plans: places.map { results[$0].reading.plan },
+      forgotten: context.directory.manifest.forgotten ?? [])
+    return counting.begin(work, on: crew) ? Set(places) : []
+  }
+
+  /// What the check stage has to know of a dataset, where `counts` says so with what the source holds
+  /// under the cut.
+  private func findings(
+    of result: Result, on coordinator: Connection, counts: Bool
+  ) throws -> DatasetFindings {
     let definition = result.definition
     let unchecked = result.unchecked ?? .nothing
     var findings = DatasetFindings(lifted: unchecked.lifted)
     findings.missedByBound = missedByBound(result, held: held.datasets[definition.name])
-    if definition.wantsSourceCounts {
+    if counts, definition.wantsSourceCounts {
       // Rows of days that were pruned are ignored.
       let floor = held.datasets[definition.name]?.floor ?? ""
       findings.sourceCounts = try SourceCounts(

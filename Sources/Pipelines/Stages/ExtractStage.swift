@@ -31,13 +31,26 @@ package struct ExtractStage: Stage {
     return outcome
   }
 
-  /// Reads everything and replaces the manifest.
+  /// Reads everything and replaces the manifest, while the source is counted on another thread.
   private func extract(
     in context: RunContext, into outcome: inout StageOutcome
   ) throws -> Manifest {
+    let counting = SourceCounting()
+    let result: Result<Manifest, any Error> = ThreadCrew.work { crew in
+      Result { try extract(in: context, into: &outcome, counting, on: crew) }
+    } beside: { _ in
+      counting.work()
+    }
+    return try result.get()
+  }
+
+  private func extract(
+    in context: RunContext, into outcome: inout StageOutcome, _ counting: SourceCounting,
+    on crew: ThreadCrew
+  ) throws -> Manifest {
     let extraction = Extraction(
       context: context, loading: loading,
-      held: try HeldDatasets(datasets, in: context.directory))
+      held: try HeldDatasets(datasets, in: context.directory), counting: counting, on: crew)
     let (results, notices) = try extraction.read(datasets)
     var manifest = context.directory.manifest
     manifest.maintainedFrom = nil
@@ -50,7 +63,12 @@ package struct ExtractStage: Stage {
       }
       manifest[load: result.definition.name] = nil
       reports.append(report)
-      context.memo.findings.withLock { $0[result.definition.name] = result.findings }
+    }
+    let counts = try counting.counts(of: crew)
+    for result in results {
+      var findings = result.findings
+      findings.sourceCounts = findings.sourceCounts ?? counts[result.definition.name]
+      context.memo.findings.withLock { $0[result.definition.name] = findings }
     }
     try context.directory.commit(manifest)
     try DamagedParts.forget(datasets.map(\.name), in: context.directory.path)

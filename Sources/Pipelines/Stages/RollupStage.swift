@@ -17,7 +17,7 @@ package struct RollupStage: Stage {
   package static let dataset = "events"
 
   /// Events that one transaction's days may hold together, unless a single day holds more.
-  static let maximumChunkRows = 500_000
+  static let maximumChunkRows = 1_000_000
   /// Days that one transaction may replace.
   static let maximumChunkDays = 92
 

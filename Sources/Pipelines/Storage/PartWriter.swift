@@ -10,6 +10,10 @@ struct PartWriter: Sendable {
   /// Parts with fewer bytes get no index.
   var minimumIndexedBytes = PartIndex.minimumPartBytes
 
+  /// How loose parts are laid out: they are read once, and soon, so compressing them costs more than
+  /// the bytes that it saves.
+  private static let loose = ParquetWriteOptions(compressionLevel: nil)
+
   /// A writer into the data directory at a path.
   init(path: String) {
     self.path = path
@@ -24,7 +28,8 @@ struct PartWriter: Sendable {
     dataset: String, date: CalendarDate?, batch: Batch, kind: Manifest.Part.Kind = .rows,
     key: [String]
   ) throws -> Manifest.Part {
-    let bytes = ParquetFile.encode(batch)
+    let bytes = ParquetFile.encode(
+      batch, options: kind == .loose ? PartWriter.loose : ParquetWriteOptions())
     let digest = SHA256.hexadecimalDigest(of: bytes)
     let folder = dataset + (date.map { "/date=\($0)" } ?? "")
     let name = "\(folder)/\(kind.fileName)-\(digest.prefix(16)).parquet"

@@ -11,7 +11,7 @@ struct DatasetMergeTests {
   private typealias Row = StoreSample.Row
 
   @Test(
-    "sorts loose rows into their days, whatever fits into memory",
+    "sorts loose rows into their days, whatever fits into memory and however many threads there are",
     arguments: UInt64(0)..<6, [1_000_000, 90, 25])
   func loose(seed: UInt64, maximumRows: Int) throws {
     var random = SplitMix64(seed: seed)
@@ -24,7 +24,9 @@ struct DatasetMergeTests {
         parts += try sample.parts(chunk, isLoose: true)
       }
       #expect(parts.allSatisfy { $0.kind == .loose && $0.date == nil })
-      let spread = try sample.merge(maximumRows: maximumRows).spread(parts)
+      var merge = sample.merge(maximumRows: maximumRows)
+      merge.jobs = 1 + Int(seed % 3)
+      let spread = try merge.spread(parts)
       #expect(spread.allSatisfy { $0.holdsRows && $0.date != nil })
       #expect(try sample.stored(spread) == rows.sorted(), "seed \(seed)")
       if maximumRows == 1_000_000 {
