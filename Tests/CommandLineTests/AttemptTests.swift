@@ -164,10 +164,10 @@ struct AttemptTests {
         FROM almanac.stage_runs WHERE stage <> 'funnels'
         """) == "succeeded 0")
     #expect(try place.night(Self.date, "--jobs", "1").status == 66)
-    #expect(
-      try stages(place)
-        == "extract succeeded, check succeeded, rollup succeeded, metrics succeeded, "
-        + "cohorts succeeded, funnels failed")
+    // With one at a time, what would have come after it does not begin.
+    let done = try stages(place) ?? ""
+    #expect(done.hasSuffix("funnels failed"), "\(done)")
+    #expect(done.contains("metrics succeeded") && !done.contains("publish"), "\(done)")
   }
 
   @Test("are tried again where the reason may pass, as a run of its own")

@@ -33,8 +33,8 @@ struct ChampionNightTests {
         """)
     }
 
-    try night("2025-03-10")
-    #expect(try decision("2025-03-10")?.hasPrefix("baseline, rejected") == true)
+    try night("2025-01-20")
+    #expect(try decision("2025-01-20")?.hasPrefix("baseline, rejected") == true)
     try night("2025-04-16")
     let first = try champion()
     try night("2025-04-17")
@@ -161,13 +161,13 @@ struct ChampionNightTests {
         SELECT company, max(stop) AS stop FROM oracle.stops('2025-04-17Z') GROUP BY 1),
       expected AS (
         SELECT r.company_id, r.probability::numeric(28,10) AS predicted, r.model_version,
-          (stop >= '2025-03-11Z' AND stop < '2025-04-10Z')::int AS actual
+          (stop >= '2025-01-21Z' AND stop < '2025-02-20Z')::int AS actual
         FROM predictions.churn_risk AS r JOIN stops ON company = company_id
-        WHERE as_of = '2025-03-10'),
+        WHERE as_of = '2025-01-20'),
       found AS (
         SELECT company_id, predicted, model_version, actual::int FROM predictions.outcomes
-        WHERE model = 'churn' AND measure = 'churn_30d' AND as_of = '2025-03-10'
-          AND subject_id = company_id::text AND period_start = '2025-03-11'
+        WHERE model = 'churn' AND measure = 'churn_30d' AND as_of = '2025-01-20'
+          AND subject_id = company_id::text AND period_start = '2025-01-21'
           AND matured_at = '2025-04-17Z' AND lower IS NULL)
       """
     #expect(
@@ -193,7 +193,7 @@ struct ChampionNightTests {
           SELECT count(*) AS rows, sum(actual) AS sum, avg(predicted) AS mean,
             avg(-ln(CASE actual WHEN 1 THEN predicted ELSE 1 - predicted END)) AS loss
           FROM found) AS f
-        """) == "2025-03-01, t, t, t, t, t, t")
+        """) == "2025-01-01, t, t, t, t, t, t")
     let lift = try place.value(
       """
       \(compared), top AS (
