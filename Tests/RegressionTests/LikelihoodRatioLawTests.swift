@@ -221,3 +221,17 @@ import Testing
     #expect(try fit(rows, .poisson, ["a", "b"], jobs: 4) == model)
   }
 }
+
+@Suite("The time that tests of terms may take")
+struct TestedDesignTests {
+  @Test("counts the passes of each fit, and those of Firth's twice")
+  func passes() {
+    // 5·10¹⁰ products of rows, squared columns and terms where fits begin near their maximum.
+    #expect(ModelFit.canTest(rows: 50_000, columns: 100, terms: 100, firthPasses: nil))
+    #expect(!ModelFit.canTest(rows: 50_001, columns: 100, terms: 100, firthPasses: nil))
+    #expect(ModelFit.canTest(rows: 1_250, columns: 100, terms: 100, firthPasses: 100))
+    #expect(!ModelFit.canTest(rows: 1_251, columns: 100, terms: 100, firthPasses: 100))
+    #expect(!ModelFit.canTest(rows: 2_500, columns: 100, terms: 100, firthPasses: 51))
+    #expect(!ModelFit.canTest(rows: 10, columns: 301, terms: 1, firthPasses: nil))
+  }
+}

@@ -73,7 +73,24 @@ package struct LikelihoodRatioTests: Codable, Equatable, Sendable {
 extension ModelFit {
   /// The most columns whose terms are tested, and the most operations that may take.
   private static let testedColumns = 300
-  private static let testedOperations = 5e10
+  private static let testedOperations = 2.5e11
+
+  /// Whether fits without each term take a time that can be waited for (DECISIONS.md, D-485).
+  ///
+  /// - Parameters:
+  ///   - rows: the number of rows.
+  ///   - columns: that of columns.
+  ///   - terms: that of terms.
+  ///   - passes: the passes over the rows that the fit of all took, if it has Firth's penalty, whose
+  ///     fits take as many without a term; `nil` for others, which begin near their maximum.
+  /// - Returns: whether they do.
+  static func canTest(rows: Int, columns: Int, terms: Int, firthPasses passes: Int?) -> Bool {
+    // Leverages take a pass of Firth's as long again as its information.
+    let passes = passes.map { 2 * $0 } ?? 5
+    let operations =
+      Double(rows) * Double(columns) * Double(columns) * Double(terms) * Double(passes)
+    return columns <= testedColumns && operations <= testedOperations
+  }
 
   /// Tests of the whole model and of each term, by fits without it.
   ///
@@ -112,9 +129,11 @@ extension ModelFit {
       // Shown of all terms; the tests by term are looked for all the same.
       if whole.missing != nil { tests.reason = "no convergence without any term" }
     }
-    let operations =
-      Double(table.rowCount) * Double(width) * Double(width) * Double(layout.terms.count)
-    guard width <= ModelFit.testedColumns, operations <= ModelFit.testedOperations else {
+    guard
+      ModelFit.canTest(
+        rows: table.rowCount, columns: width, terms: layout.terms.count,
+        firthPasses: fitted.usedFirth ? fitted.iterations : nil)
+    else {
       tests.reason = "fits without each term of so large a design would take too long"
       return tests
     }
