@@ -50,6 +50,22 @@ extension RegressionError: ExitStatusConvertible {
     }
   }
 
+  /// Whether other rows might have a result: it is neither a fault of the program or of what it was
+  /// asked for, nor one of the machine.
+  package var isOfRows: Bool {
+    switch self {
+    case .unusableColumn, .unusableRows: true
+    case .linearAlgebra(let error):
+      switch error {
+      case .notFinite, .notPositiveDefinite, .singular, .notConverged: true
+      case .shapeMismatch, .unsupportedShape, .outOfMemory, .invalidArgument: false
+      }
+    case .shapeMismatch, .penaltyFactorCount, .invalidPenalty, .invalidWeights, .invalidTarget,
+      .missingColumn:
+      false
+    }
+  }
+
   /// Bad settings are configuration, bad numbers bad data, and what remains a fault of the program.
   package var exitStatus: ExitStatus {
     switch self {

@@ -1,3 +1,4 @@
+import AlmanacCore
 import Columns
 import Postgres
 
@@ -88,7 +89,7 @@ struct ExtractMeasures {
   private func measureColumns(into results: inout ExtractResults) throws {
     for (measure, queries) in [(ExtractMeasure.columns, [query]), (.columnsTwice, halves)] {
       let read = try timed {
-        try concurrently(queries) { [fields, settings] in
+        try inParallel(queries) { [fields, settings] in
           try ExtractMeasures.totals(of: $0, fields, settings)
         }
       }
@@ -113,7 +114,7 @@ struct ExtractMeasures {
   private func measureFiles(into results: inout ExtractResults) throws -> [String] {
     let parts = Array(halves.enumerated().map { (number: $0.offset, query: $0.element) })
     let files = try timed {
-      try concurrently(parts) { [fields, settings, folder = options.folder] part in
+      try inParallel(parts) { [fields, settings, folder = options.folder] part in
         var files = EventFiles(
           folder: folder, name: "events-\(part.number)", sortsByTime: true)
         let connection = try Connection(settings, purpose: .source)

@@ -1,3 +1,4 @@
+import AlmanacCore
 import Columns
 import FoundationEssentials
 import Parquet
@@ -33,7 +34,7 @@ struct ReadBack: Codable {
 
   /// Reads files on a thread each and prints the result as JSON.
   static func printResult(_ paths: [String]) throws {
-    let read = try timed { try concurrently(paths) { try ReadBack.batches(of: $0) } }
+    let read = try timed { try inParallel(paths) { try ReadBack.batches(of: $0) } }
     let batches: [Batch] = read.result.flatMap { $0 }
     let totals = (batches.first?.fields ?? []).map { field in
       let totals = ColumnTotals(of: field.name, in: batches)

@@ -23,7 +23,7 @@ struct ForecastBenchmark {
           stride(from: part, to: series.count, by: threads).map { series[$0] }
         }
         let (forecasts, taken) = try timed {
-          try concurrently(parts) { part in try part.map { try forecast($0, settings: settings) } }
+          try inParallel(parts) { part in try part.map { try forecast($0, settings: settings) } }
         }
         seconds[threads - 1].append(taken)
         // Interleaved as they were dealt out.

@@ -47,7 +47,7 @@ struct RiskSimulations {
     var covered: [String: (inside: Int, all: Int)] = [:]
     for batch in stride(from: 1, through: count, by: 2) {
       let seeds = [batch, batch + 1].filter { $0 <= count }
-      let found = try concurrently(seeds) { seed in
+      let found = try inParallel(seeds) { seed in
         let world = try World(try settings(companies, 10_000 + seed), zone: RiskWorld.zone)
         return try questions.map { ($0, try inside($0, world)) }
       }
@@ -128,7 +128,7 @@ struct RiskSimulations {
     let count = scaled(Self.silentWorlds, least: 10)
     var figures: [Figure] = []
     for (name, rows, cut) in parts {
-      let published = try concurrently(Array(1...count)) { seed in
+      let published = try inParallel(Array(1...count)) { seed in
         var random = SplitMix64(seed: UInt64(seed))
         guard case .model(let model) = try RiskRecipe().learn(drawn(rows, &random), by: cut) else {
           return 0

@@ -85,7 +85,7 @@ struct RiskWorld {
     let ledgerSettings = LedgerSettings(currency: currency)
     let zones = CompanyZones(.utc)
     let (allChanges, allOrigins) = (changes, origins)
-    let books = try concurrently(days) { day in
+    let books = try inParallel(days) { day in
       let input = LedgerInput(
         changes: allChanges, origins: allOrigins, rates: ExchangeRates([]), zones: zones,
         knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1), end: day.startUTC)
@@ -113,7 +113,7 @@ struct RiskWorld {
     ).map { $0 }
     for start in pieces {
       let halves = [start, start + RiskWorld.companiesPerPiece].filter { $0 < world.companyCount }
-      let tables = try concurrently(halves) { half in
+      let tables = inParallel(halves) { half in
         var rows = WorldRows(from: nil, to: settings.cut)
         for index in half..<min(half + RiskWorld.companiesPerPiece, world.companyCount) {
           rows.append(world.company(index))

@@ -100,7 +100,7 @@ struct RollupBenchmark {
     _ events: [Batch], _ grain: RollupGrain, threads: Int
   ) throws -> [RollupTable] {
     let settings = RollupBenchmark.settings
-    return try concurrently(Array(0..<threads)) { part in
+    return try inParallel(Array(0..<threads)) { part in
       let days = RollupBenchmark.days(part, of: threads)
       let buckets: RollupBuckets =
         grain == .day

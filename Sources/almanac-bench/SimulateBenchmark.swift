@@ -80,7 +80,7 @@ struct SimulateBenchmark {
       ]
     var totals: Totals = [:]
     for (table, batch) in common { add(batch, of: table, to: &totals) }
-    let parts = try concurrently([0, 1]) { part in
+    let parts = inParallel([0, 1]) { part in
       var totals: Totals = [:]
       for first in stride(
         from: part * companiesPerPiece, to: world.companyCount, by: 2 * companiesPerPiece)

@@ -107,14 +107,14 @@ struct TableRollupBenchmark {
     let rollupSettings = rollupSettings
     let start = processorSeconds()
     let (server, seconds) = try timed {
-      let read = try concurrently(queries) { query in
+      let read = try inParallel(queries) { query in
         let connection = try Connection(settings, purpose: .source)
         var batches: [Batch] = []
         try connection.copyOut(query, fields: fields, source: "events") { batches.append($0) }
         return (batches: batches, server: try processorTime(of: connection))
       }
       let batches = read.flatMap(\.batches)
-      let written = try concurrently([0, 1]) { half in
+      let written = try inParallel([0, 1]) { half in
         let connection = try Connection(settings, purpose: .target)
         let days = RollupBenchmark.days(half, of: 2)
         let hours = days.lowerBound.startUTC.hour..<days.upperBound.startUTC.hour

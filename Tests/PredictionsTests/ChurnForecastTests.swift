@@ -177,6 +177,19 @@ struct ChurnForecastTests {
         == "6 months have a known outcome, a model needs 8; wait for more history")
   }
 
+  @Test("has its model of 30 days where nothing can be said of those after")
+  func oneOfTwo() throws {
+    let forecast = try SmallWorld().forecast(months: 11).forecast
+    check(forecast)
+    #expect(forecast.first.fitted != nil)
+    guard case .baseline(_?, let reason, nil) = forecast.second else {
+      Issue.record("a model of days 31 to 90")
+      return
+    }
+    #expect(reason == "7 months have a known outcome, a model needs 8; wait for more history")
+    #expect(forecast.rows.allSatisfy { ($0.probability90 ?? 0) >= $0.probability })
+  }
+
   @Test("before any outcome is known says nothing of anybody")
   func nothingKnown() throws {
     let forecast = try SmallWorld().forecast(months: 1).forecast

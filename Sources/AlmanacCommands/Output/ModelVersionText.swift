@@ -90,6 +90,9 @@ package struct ModelCardText {
     for fit in fits {
       lines += ["", "\(fit.span): coefficients, \(Display.counted(fit.model.rowCount, "row"))"]
       lines += ModelText(file: ModelFile(fit.model, digest: nil)).coefficients()
+      for note in fit.model.notes {
+        lines += wrapped("note: " + CellText.escaped(note, keeping: []), indent: "  ")
+      }
     }
     return lines
   }
@@ -145,6 +148,9 @@ package struct ModelCardText {
     }
     rows += figures.map { [$0.part, $0.span, $0.name, $0.value] }
     for fit in fits {
+      for (index, note) in fit.model.notes.enumerated() {
+        rows.append(["note", fit.span, "\(index + 1)", note])
+      }
       let names = ["(intercept)"] + fit.model.terms.flatMap(\.columnNames)
       let values = [fit.model.intercept] + fit.model.coefficients.joined()
       for (index, name) in names.enumerated() {

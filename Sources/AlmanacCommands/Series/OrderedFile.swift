@@ -1,3 +1,4 @@
+import AlmanacCore
 import Files
 import Synchronization
 

@@ -1,9 +1,7 @@
 import AlmanacCore
-import Dispatch
 import Files
 import Forecasting
 import Pipelines
-import Synchronization
 
 /// The options that the commands on series files share.
 struct SeriesOptions {
@@ -147,30 +145,6 @@ struct SeriesOptions {
     if text.last == 10 { text.removeLast() }
     console.print(String(decoding: text, as: UTF8.self))
   }
-}
-
-/// Calls `body` for each position on `jobs` threads and gives the results in order, so that they do
-/// not depend on the number of threads.
-func inParallel<Output: Sendable>(
-  _ count: Int, jobs: Int, _ body: @Sendable (Int) -> Output
-) -> [Output] {
-  let results = Mutex([Output?](repeating: nil, count: count))
-  let next = Atomic(0)
-  // Positions are handed out in blocks, so that threads seldom meet, and in many, so that none waits long
-  // for the last one.
-  let block = max(1, min(64, count / (32 * max(1, jobs))))
-  DispatchQueue.concurrentPerform(iterations: min(max(1, jobs), max(1, count))) { _ in
-    while true {
-      let start = next.wrappingAdd(block, ordering: .relaxed).oldValue
-      guard start < count else { return }
-      let end = min(count, start + block)
-      let part = (start..<end).map(body)
-      results.withLock { results in
-        for (offset, output) in part.enumerated() { results[start + offset] = output }
-      }
-    }
-  }
-  return results.withLock { $0 }.compactMap { $0 }
 }
 
 /// A field of a CSV line, quoted where it must be.

@@ -1,3 +1,5 @@
+import AlmanacCore
+
 /// Reads the series of a long file in parts, which several threads can take (D-591).
 ///
 /// A part holds the lines that begin in it. Parts are short, so that their bytes stay near the processor

@@ -82,6 +82,13 @@ package final class RunContext {
   /// later, is known to the models of this run (DECISIONS.md, D-010).
   package var knowledgeEnd: Timestamp { end(of: date) }
 
+  /// What a stage may do side by side: on the threads of the run that no other stage wants, within
+  /// the memory that is left of it.
+  var limits: ParallelLimits {
+    guard let budget = StageScope.current?.budget else { return ParallelLimits(jobs: jobs) }
+    return ParallelLimits(jobs: jobs, memory: budget.room, lender: budget)
+  }
+
   /// The instant at which a date ends in the pipeline's zone.
   func end(of date: CalendarDate) -> Timestamp { zone.start(of: date.adding(days: 1)) }
 

@@ -136,8 +136,17 @@ final class ThreadBudget: Sendable {
     onFree.withLock { $0 = nil }
   }
 
+  /// The bytes that are left of the run's memory.
+  var room: Int { max(0, memory - residentMemory()) }
+
   /// Whether a stage may begin beside others that is known to take some bytes.
   ///
   /// One that is not known counts as a quarter of all.
   func hasRoom(for bytes: Int?) -> Bool { residentMemory() + (bytes ?? memory / 4) <= memory }
+}
+
+extension ThreadBudget: ThreadLender {
+  func lend() -> Bool { takeForPart() }
+  func takeBack() { give() }
+  var wantsBack: Bool { isWanted }
 }

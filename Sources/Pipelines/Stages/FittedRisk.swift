@@ -38,8 +38,14 @@ struct FittedRisk {
   /// What the champion says where it is kept, its version and the digest of its features.
   var shown: (forecast: any RiskForecast, version: String, digest: String)?
 
+  /// What may go on side by side.
+  let limits: ParallelLimits
+
   /// Learns from a panel, or takes over why there is none.
-  init(_ model: RiskDefinition, _ reading: RiskReading, date: CalendarDate) throws {
+  init(
+    _ model: RiskDefinition, _ reading: RiskReading, date: CalendarDate, limits: ParallelLimits
+  ) throws {
+    self.limits = limits
     var notices = reading.notices
     rowsRead = reading.rowsRead
     refusal = reading.refusal
@@ -62,10 +68,10 @@ struct FittedRisk {
       verdict = ownVerdict
       return
     }
-    let forecast = try model.forecast(panel, convert: reading.converts)
+    let forecast = try model.forecast(panel, limits: limits, convert: reading.converts)
     self.forecast = forecast
     dataDigest = SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: panel))
-    retryValue = try FittedRisk.retryValue(model, panel, forecast)
+    retryValue = try FittedRisk.retryValue(model, panel, forecast, limits)
     var coefficients = JSONText()
     for (part, source) in zip(panel.parts, forecast.sources) {
       if let fitted = source.fitted { coefficients.add(part.name, raw: try fitted.document()) }
@@ -78,6 +84,9 @@ struct FittedRisk {
       ? nil : "\(model.name)-\(SHA256.hexadecimalDigest(of: identity).prefix(12))"
     training = (panel.parts[0].rows.asOf.first?.dateUTC ?? end, end)
     for (part, source) in zip(panel.parts, forecast.sources) {
+      for note in source.fitted?.fitted.notes ?? [] {
+        notices.append("\(model.name): of \(part.title): \(note)")
+      }
       guard let reason = source.reason else { continue }
       notices.append(
         "\(model.name): of \(part.title) the share of all companies is shown, not a model: \(reason)"
@@ -159,7 +168,8 @@ struct FittedRisk {
 
   /// What is proposed of retries is judged by the log where the model is published.
   private static func retryValue(
-    _ model: RiskDefinition, _ panel: any RiskPanel, _ forecast: any RiskForecast
+    _ model: RiskDefinition, _ panel: any RiskPanel, _ forecast: any RiskForecast,
+    _ limits: ParallelLimits
   ) throws -> RetryValue? {
     guard let panel = panel as? PaymentPanel, let policy = model.payments?.policy else {
       return nil
@@ -167,7 +177,7 @@ struct FittedRisk {
     guard let source = forecast.sources.first, source.published != nil else {
       return .none("no time is proposed without a model")
     }
-    return try RetryValue(panel, policy: policy)
+    return try RetryValue(panel, policy: policy, recipe: RiskRecipe(limits: limits))
   }
 
   private static func text(of value: RetryValue) -> String {

@@ -147,7 +147,7 @@ extension FittedRisk {
     guard let own = isSame ? panel : try other() else { return result }
     let meeting = RiskMeeting(
       champion: champion, isSame: isSame, own: own,
-      recipes: try championRecipes(champion, isSame: isSame, own))
+      recipes: try championRecipes(champion, isSame: isSame, own), limits: limits)
     let isChosen = champion.chosenCut != nil
     guard isChosen || !meeting.recipes.isEmpty else {
       result.verdict.reason += "; the champion's recipe does not pass its gate any more"
@@ -177,7 +177,7 @@ extension FittedRisk {
     result.verdict.decision = .kept
     result.shown = (
       try champion.definition.forecast(
-        own, kept: meeting.kept, bands: model.bands, policy: model.payments?.policy,
+        own, kept: meeting.kept, bands: model.bands, policy: model.payments?.policy, limits: limits,
         convert: reading.converts),
       champion.version,
       isSame ? dataDigest : SHA256.hexadecimalDigest(of: FittedRisk.bytes(of: own))
@@ -195,8 +195,8 @@ extension FittedRisk {
     where part.decides && champion.sources[part.name]?.published != nil {
       if isSame {
         recipes[part.name] = forecast?.sources[position].published
-      } else if case .model(let learned) = try RiskRecipe().learn(part.rows, by: own.cut),
-        learned.gate.failures.isEmpty
+      } else if case .model(let learned) = try RiskRecipe(limits: limits)
+        .learn(part.rows, by: own.cut), learned.gate.failures.isEmpty
       {
         recipes[part.name] = learned
       }
@@ -214,6 +214,8 @@ private struct RiskMeeting {
   let own: any RiskPanel
   /// What the champion's recipe gives now, by the name of the part.
   let recipes: [String: RiskModel]
+  /// What may go on side by side.
+  let limits: ParallelLimits
 
   /// By how much the candidate's log loss is below the champion's, over the parts of which both have
   /// a model; `nil` where that is not known.
@@ -237,7 +239,7 @@ private struct RiskMeeting {
       ours.add(judged: candidate, part.rows, part: part.name)
       compared.append((part.name, part.rows))
     }
-    return ours.gain(over: theirs, compared)
+    return ours.gain(over: theirs, compared, within: limits)
   }
 
   /// What a kept champion gives each probability by: its own models, but the share of all companies

@@ -10,29 +10,32 @@ extension RiskDefinition {
   ///   - kept: what gives each probability, where that was fitted before.
   ///   - bands: where bands begin; those of the definition where none are given.
   ///   - policy: when a refused charge may be tried again; that of the definition likewise.
+  ///   - limits: what may go on side by side.
   ///   - convert: brings prices to the reporting currency.
   /// - Returns: what is said.
   /// - Throws: `RegressionError`.
   func forecast(
     _ panel: any RiskPanel, kept: [RiskSource]? = nil, bands: ChurnRisk.Bands? = nil,
-    policy: RetryPolicy? = nil, convert: UpsellForecast.Conversion
+    policy: RetryPolicy? = nil, limits: ParallelLimits, convert: UpsellForecast.Conversion
   ) throws -> any RiskForecast {
+    let recipe = RiskRecipe(limits: limits)
     switch kind {
     case .churn:
       guard let panel = panel as? ChurnPanel else { preconditionFailure("a panel of churn") }
       guard let kept else {
-        return try ChurnForecast(panel, features: features, bands: bands ?? self.bands)
+        return try ChurnForecast(
+          panel, features: features, recipe: recipe, bands: bands ?? self.bands)
       }
       return try ChurnForecast(
         panel, features: features, kept: (kept[0], kept[1]), bands: bands ?? self.bands)
     case .paymentFailure:
       guard let panel = panel as? PaymentPanel else { preconditionFailure("a panel of payments") }
       let policy = policy ?? payments?.policy ?? RetryPolicy()
-      guard let kept else { return try PaymentForecast(panel, policy: policy) }
+      guard let kept else { return try PaymentForecast(panel, policy: policy, recipe: recipe) }
       return try PaymentForecast(panel, policy: policy, kept: kept[0])
     case .upsell:
       guard let panel = panel as? UpsellPanel else { preconditionFailure("a panel of upsell") }
-      guard let kept else { return try UpsellForecast(panel, convert: convert) }
+      guard let kept else { return try UpsellForecast(panel, recipe: recipe, convert: convert) }
       return try UpsellForecast(panel, kept: (kept[0], kept[1]), convert: convert)
     }
   }

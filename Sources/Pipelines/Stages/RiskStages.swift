@@ -14,7 +14,7 @@ extension RunContext {
       if let known = fits[model.name] { return known }
       let reading = try riskReading(model)
       let fitted = try meetChampion(
-        try FittedRisk(model, reading, date: date), model, reading.panel)
+        try FittedRisk(model, reading, date: date, limits: limits), model, reading.panel)
       fits[model.name] = fitted
       return fitted
     }

@@ -68,7 +68,8 @@ package struct RiskComparison: Sendable {
 
   /// The same of several parts together.
   package func gain(
-    over other: RiskComparison, _ parts: [(name: String, data: RiskRows)]
+    over other: RiskComparison, _ parts: [(name: String, data: RiskRows)],
+    within limits: ParallelLimits = ParallelLimits()
   ) -> RiskGate.Interval? {
     var sums: [Int: (sum: Double, count: Double)] = [:]
     var events = 0
@@ -88,7 +89,8 @@ package struct RiskComparison: Sendable {
     guard min(events, rows - events) >= RiskRecipe().neededEvents else { return nil }
     let companies = sums.keys.sorted()
     return RiskGate.bootstrap(
-      companies.map { sums[$0]?.sum ?? 0 }, companies.map { sums[$0]?.count ?? 0 })
+      companies.map { sums[$0]?.sum ?? 0 }, companies.map { sums[$0]?.count ?? 0 },
+      within: limits)
   }
 
   private static func place(_ row: Int, _ data: RiskRows, _ part: String) -> Place {

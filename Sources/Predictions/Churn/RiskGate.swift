@@ -50,6 +50,7 @@ package struct RiskGate: Codable, Equatable, Sendable {
   static let resamples = 1_000
   /// As many of them are drawn by one thread after another; a part of ``resamples``.
   private static let resamplesAtOnce = 125
+  private static let blocks = resamples / resamplesAtOnce
 
   /// What the model failed at, in words; empty if it may be published.
   package var failures: [String] {
@@ -69,7 +70,7 @@ package struct RiskGate: Codable, Equatable, Sendable {
   /// Companies, not rows, are drawn and are clusters: months of one company are alike.
   init(
     logOdds: [Double], outcomes: [Double], companies: [Int],
-    baselines: [RiskBaseline: [Double]]
+    baselines: [RiskBaseline: [Double]], within limits: ParallelLimits = ParallelLimits()
   ) throws(RegressionError) {
     let names = Array(Set(companies)).sorted()
     let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
@@ -87,28 +88,35 @@ package struct RiskGate: Codable, Equatable, Sendable {
       }
       return sums
     }
-    // None of the four needs another; the last one is begun first.
+    // None of them needs another.
     enum Judgement: Sendable {
-      case intervals([Interval])
+      case line(Interval)
       case scores(BinaryScores)
+      case resamples([SIMD4<Double>])
     }
-    let found = try inParallel(4) { (part) throws(RegressionError) -> Judgement in
+    let clusterSums = RiskGate.lanes(sums, sizes)
+    let found = try inParallel(3 + RiskGate.blocks, within: limits) {
+      (part) throws(RegressionError) -> Judgement in
       switch part {
-      case 0, 1: .intervals([RiskGate.line(logOdds, outcomes, clusters, fitsSlope: part == 0)])
+      case 0, 1: .line(RiskGate.line(logOdds, outcomes, clusters, fitsSlope: part == 0))
       case 2:
         .scores(
           try BinaryScores(
             probabilities: logOdds.map { ModelFamily.logistic.mean($0) }, outcomes: outcomes))
-      default: .intervals(RiskGate.bootstrap(sums, sizes))
+      default: .resamples(RiskGate.resamples(part - 3, of: clusterSums))
       }
     }
-    guard case .intervals(let slopes) = found[0], case .intervals(let intercepts) = found[1],
-      case .scores(let scores) = found[2], case .intervals(let gains) = found[3]
+    guard case .line(let slope) = found[0], case .line(let intercept) = found[1],
+      case .scores(let scores) = found[2]
     else { preconditionFailure("parts of a judgement in another order") }
-    self.gains = Dictionary(uniqueKeysWithValues: zip(compared, gains))
+    let drawn = found.dropFirst(3).flatMap { part -> [SIMD4<Double>] in
+      if case .resamples(let drawn) = part { drawn } else { [] }
+    }
+    gains = Dictionary(
+      uniqueKeysWithValues: zip(compared, RiskGate.intervals(sums, sizes, drawn)))
     self.scores = scores
-    slope = slopes[0]
-    intercept = intercepts[0]
+    self.slope = slope
+    self.intercept = intercept
   }
 
   static func loss(_ outcome: Double, _ logOdds: Double) -> Double {
@@ -117,8 +125,10 @@ package struct RiskGate: Codable, Equatable, Sendable {
   }
 
   /// The ratio of two sums over clusters, with the central 95 % of resamples.
-  static func bootstrap(_ sums: [Double], _ counts: [Double]) -> Interval {
-    bootstrap([sums], counts)[0]
+  static func bootstrap(
+    _ sums: [Double], _ counts: [Double], within limits: ParallelLimits = ParallelLimits()
+  ) -> Interval {
+    bootstrap([sums], counts, within: limits)[0]
   }
 
   /// The same for several sums over the same clusters, all of one resample at once.
@@ -126,25 +136,42 @@ package struct RiskGate: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - sums: three at most, each with a value per cluster.
   ///   - counts: what each is divided by.
+  ///   - limits: what may go on side by side.
   /// - Returns: one interval per sum, in order.
-  static func bootstrap(_ sums: [[Double]], _ counts: [Double]) -> [Interval] {
+  static func bootstrap(
+    _ sums: [[Double]], _ counts: [Double], within limits: ParallelLimits = ParallelLimits()
+  ) -> [Interval] {
+    let clusters = lanes(sums, counts)
+    let drawn = inParallel(blocks, within: limits) { resamples($0, of: clusters) }
+    return intervals(sums, counts, Array(drawn.joined()))
+  }
+
+  /// The sums of each cluster beside its count.
+  private static func lanes(_ sums: [[Double]], _ counts: [Double]) -> [SIMD4<Double>] {
     precondition(sums.count <= 3, "\(sums.count) sums")
-    let clusters = counts.indices.map { cluster in
+    return counts.indices.map { cluster in
       var values = SIMD4<Double>(0, 0, 0, counts[cluster])
       for (lane, sums) in sums.enumerated() { values[lane] = sums[cluster] }
       return values
     }
+  }
+
+  /// The totals of a block of resamples, which are the same whichever thread draws them.
+  private static func resamples(_ block: Int, of clusters: [SIMD4<Double>]) -> [SIMD4<Double>] {
     let size = Double(clusters.count)
-    let blocks = concurrently(resamples / resamplesAtOnce) { block in
-      var random = SplitMix64(seed: 0x5eed)
-      random.skip(block * resamplesAtOnce * clusters.count)
-      return (0..<resamplesAtOnce).map { _ in
-        var total = SIMD4<Double>()
-        for _ in clusters.indices { total += clusters[Int(random.nextUnit() * size)] }
-        return total
-      }
+    var random = SplitMix64(seed: 0x5eed)
+    random.skip(block * resamplesAtOnce * clusters.count)
+    return (0..<resamplesAtOnce).map { _ in
+      var total = SIMD4<Double>()
+      for _ in clusters.indices { total += clusters[Int(random.nextUnit() * size)] }
+      return total
     }
-    let drawn = Array(blocks.joined())
+  }
+
+  /// What resamples say of each sum.
+  private static func intervals(
+    _ sums: [[Double]], _ counts: [Double], _ drawn: [SIMD4<Double>]
+  ) -> [Interval] {
     let count = max(1, counts.reduce(0, +))
     return sums.enumerated().map { lane, sums in
       let ratios = drawn.map { $0[3] > 0 ? $0[lane] / $0[3] : 0 }.sorted()

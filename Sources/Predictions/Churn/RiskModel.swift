@@ -77,6 +77,8 @@ package struct RiskRecipe: Sendable {
   package var neededMonths = 8
   /// Rows of the rarer outcome that a model needs.
   package var neededEvents = 20
+  /// Such rows among those that judge it, as many as a window's fit needs.
+  var neededJudgedEvents: Int { neededEvents / 2 }
   /// The ridge penalty on standardised columns.
   package var penalty = 1.0
   /// Months whose rate the intercept follows.
@@ -84,8 +86,13 @@ package struct RiskRecipe: Sendable {
   /// Events that count as much as the model's own intercept.
   package var shiftPrior = 200.0
 
+  /// What may go on side by side; nothing that is learned depends on it.
+  package var limits: ParallelLimits
+
   /// The usual recipe.
-  package init() {}
+  package init(limits: ParallelLimits = ParallelLimits()) {
+    self.limits = limits
+  }
 
   /// The outcome of learning.
   package enum Result: Sendable {
@@ -101,6 +108,7 @@ package struct RiskRecipe: Sendable {
   /// Each window of months is judged by a fit to rows that had matured before its first instant,
   /// calibrated on earlier judged rows that had matured by then, its intercept moved each month.
   ///
+  /// - Throws: what is no fault of the rows; a fit that they do not support is a refusal.
   /// - Complexity: one fit for each window and one for all rows.
   package func learn(_ data: RiskRows, by cut: Timestamp) throws(RegressionError) -> Result {
     let known = data.known(by: cut)
@@ -119,15 +127,28 @@ package struct RiskRecipe: Sendable {
     let windows = stride(from: firstMonths, to: periods.count, by: windowMonths).map {
       Array(periods[$0..<min($0 + windowMonths, periods.count)])
     }
-    let learning = try RiskLearning(self, data, known: known, windows: windows)
+    let learning = RiskLearning(self, data, known: known, windows: windows)
     guard !learning.usable(known).isEmpty else { return .baseline(rate: rate, .noFeature) }
 
+    do throws(RegressionError) {
+      return try judged(learning, data, rate: rate)
+    } catch {
+      // One model that cannot be fitted leaves the others as they are.
+      guard let refusal = RiskRefusal(error) else { throw error }
+      return .baseline(rate: rate, refusal)
+    }
+  }
+
+  /// The fit to all rows with the judgement of the windows.
+  private func judged(
+    _ learning: RiskLearning, _ data: RiskRows, rate: Double?
+  ) throws(RegressionError) -> Result {
     let fits = try learning.fits()
     let judged = try judged(data, fits.windows.compactMap(\.self))
-    let judgedEvents = data.events(judged.map(\.row))
-    let judgedRarer = min(judgedEvents, judged.count - judgedEvents)
-    guard judgedRarer > 0, let whole = fits.whole else {
-      return .baseline(rate: rate, .tooFewEvents(judgedRarer, needed: neededEvents))
+    let events = data.events(judged.map(\.row))
+    let rarer = min(events, judged.count - events)
+    guard rarer >= neededJudgedEvents, let whole = fits.whole else {
+      return .baseline(rate: rate, .tooFewJudgedEvents(rarer, needed: neededJudgedEvents))
     }
     let gate = try RiskGate(
       logOdds: judged.map(\.logOdds), outcomes: judged.map { data.outcomes[$0.row] },
@@ -135,9 +156,10 @@ package struct RiskRecipe: Sendable {
       baselines: [
         .baseRate: judged.map(\.base), .segmentRate: judged.map(\.segment),
         .oneFeature: judged.map(\.simple),
-      ])
+      ], within: limits)
     var fitted = whole.fit.common
-    fitted.calibration = try calibration(data, judged.map { ($0.row, $0.raw) })
+    fitted.calibration = try calibration(
+      data, judged.map { ($0.row, $0.raw) }, jobs: limits.jobs)
     let kept = Set(whole.features)
     return .model(
       RiskModel(
@@ -173,10 +195,11 @@ package struct RiskRecipe: Sendable {
       }
     }
     let (all, starts) = (said, ends)
-    let judged = try inParallel(windows.count) { (number) throws(RegressionError) -> [Judged] in
+    let judged = try inParallel(windows.count, within: limits, largestLast: true) {
+      (number) throws(RegressionError) -> [Judged] in
       let window = windows[number]
       let calibration = try calibration(
-        data, all[..<starts[number]].filter { data.isMature($0.row, by: window.opening) })
+        data, all[..<starts[number]].filter { data.isMature($0.row, by: window.opening) }, jobs: 1)
       return window.months.flatMap { month in
         let shift = shift(data, month.latest, month.latestRaw, calibration)
         return month.rows.enumerated().map { place, row in
@@ -231,11 +254,11 @@ package struct RiskRecipe: Sendable {
 
   /// The map of earlier judged rows; none before there are enough of them.
   private func calibration(
-    _ data: RiskRows, _ rows: [(row: Int, raw: Double)]
+    _ data: RiskRows, _ rows: [(row: Int, raw: Double)], jobs: Int
   ) throws(RegressionError) -> Calibration {
     guard data.events(rows.map(\.row)) >= 200 else { return .identity }
     return try Calibration.fitted(
-      raw: rows.map(\.raw), outcomes: rows.map { data.outcomes[$0.row] })
+      raw: rows.map(\.raw), outcomes: rows.map { data.outcomes[$0.row] }, jobs: jobs)
   }
 
   /// Of known rows those of the latest months, which the intercept follows.

@@ -119,8 +119,18 @@ package enum RiskRefusal: Equatable, Sendable {
   case tooFewCompanies(Int)
   /// Too few rows have the rarer outcome.
   case tooFewEvents(Int, needed: Int)
+  /// Too few rows that judge a model have the rarer outcome (DECISIONS.md, D-483).
+  case tooFewJudgedEvents(Int, needed: Int)
   /// No feature differs between rows.
   case noFeature
+  /// The rows do not support a fit, and why.
+  case notFitted(String)
+
+  /// The refusal that an error of a fit is; `nil` for one that is no fault of the rows.
+  init?(_ error: RegressionError) {
+    guard error.isOfRows else { return nil }
+    self = .notFitted(error.description)
+  }
 }
 
 extension RiskRefusal: CustomStringConvertible {
@@ -133,6 +143,10 @@ extension RiskRefusal: CustomStringConvertible {
       "the history is of \(count) \(count == 1 ? "company" : "companies"), a model needs at least 2"
     case .tooFewEvents(let count, let needed):
       "the rarer outcome occurred \(count) times, a model needs \(needed)"
+    case .tooFewJudgedEvents(let count, let needed):
+      "the rarer outcome occurred \(count) times in the months that judge a model, which takes "
+        + "\(needed); wait for more history"
+    case .notFitted(let reason): "its rows do not support a fit: \(reason)"
     case .noFeature: "no feature differs between companies, so nothing tells them apart"
     }
   }

@@ -15,8 +15,6 @@ struct RiskLearning: Sendable {
   private let orders: [String: ColumnOrder]
 
   private static let target = "the outcome"
-  /// From so many values on fits follow each other, since each holds a copy of its rows.
-  private static let mostValuesAtOnce = 40_000_000
 
   /// Prepares the fits of rows.
   ///
@@ -25,11 +23,8 @@ struct RiskLearning: Sendable {
   ///   - data: the rows.
   ///   - known: those whose outcome is known now.
   ///   - windows: the months of each window, ascending.
-  /// - Throws: nothing but what work side by side may.
   /// - Complexity: O(n) for each column.
-  init(
-    _ recipe: RiskRecipe, _ data: RiskRows, known: [Int], windows: [[Int]]
-  ) throws(RegressionError) {
+  init(_ recipe: RiskRecipe, _ data: RiskRows, known: [Int], windows: [[Int]]) {
     self.recipe = recipe
     self.data = data
     self.known = known
@@ -45,7 +40,7 @@ struct RiskLearning: Sendable {
       if case .numbers? = data.table[name] { return true }
       return false
     }
-    let found = try inParallel(names.count) { index in
+    let found = inParallel(names.count, within: recipe.limits) { index in
       ColumnOrder(
         data.table[names[index]]?.numbers ?? [], since: parts, outcomes: data.outcomes)
     }
@@ -99,24 +94,41 @@ struct RiskLearning: Sendable {
     var members = [[Int]](repeating: [], count: data.asOf.count)
     for row in known { members[data.rows[row].period].append(row) }
     let rowsOf = members
-    let isWide = data.rows.count * data.table.names.count < RiskLearning.mostValuesAtOnce
+    let limits = recipe.limits.fitting(
+      windows.map { memory(ofRows: data.known(by: data.asOf[$0[0]]).count) }
+        + [memory(ofRows: known.count)])
+    // Fewer fits beside each other have more threads each.
+    let jobs = max(1, recipe.limits.jobs / limits.jobs)
     // That of all rows takes longest and goes first.
-    let fits = try inParallel(windows.count + 1, isWide: isWide) {
+    let fits = try inParallel(windows.count + 1, within: limits, largestLast: true) {
       (index) throws(RegressionError) -> (Window?, Whole?) in
-      index < windows.count ? (try window(index, rowsOf), nil) : (nil, try whole())
+      index < windows.count ? (try window(index, rowsOf, jobs), nil) : (nil, try whole(jobs))
     }
     return (fits.dropLast().map(\.0), fits.last?.1)
   }
 
+  /// About the bytes that a fit to so many rows takes at its most: the rows' values, these in order, a
+  /// design and what is made of it.
+  func memory(ofRows count: Int) -> Int {
+    let columns = data.table.names.reduce(0) { sum, name in
+      if case .texts(_, let levels)? = data.table[name] {
+        return sum + min(levels.count, CategoryPooling.maximumLevels) + 1
+      }
+      return sum + 2
+    }
+    let copies = data.groups == nil ? 2 : 4
+    return 8 * count * (3 * data.table.names.count + copies * columns)
+  }
+
   private func window(
-    _ number: Int, _ members: [[Int]]
+    _ number: Int, _ members: [[Int]], _ jobs: Int
   ) throws(RegressionError) -> Window? {
     let periods = windows[number]
     let opening = data.asOf[periods[0]]
     let training = data.known(by: opening)
     let events = data.events(training)
     // Both outcomes are needed to learn, and so are features.
-    guard min(events, training.count - events) >= recipe.neededEvents / 2 else { return nil }
+    guard min(events, training.count - events) >= recipe.neededJudgedEvents else { return nil }
     let features = usable(training)
     guard !features.isEmpty else { return nil }
     let base = Double(events) / Double(training.count)
@@ -127,10 +139,10 @@ struct RiskLearning: Sendable {
         rates: recipe.segmentRates(data, known, base: base))
     }
     let chosen = part(number, training)
-    let fit = try pooled(chosen, features, detail: .nothing)
+    let fit = try pooled(chosen, features, detail: .nothing, jobs)
     let raw = try predictor(fit, months.flatMap { $0.rows + $0.latest })
     let judged = months.flatMap(\.rows)
-    let simple = try oneFeature(chosen, features, for: judged)
+    let simple = try oneFeature(chosen, features, for: judged, jobs)
     var place = 0
     for index in months.indices {
       months[index].raw = months[index].rows.map { raw[$0] ?? .nan }
@@ -141,9 +153,11 @@ struct RiskLearning: Sendable {
     return Window(opening: opening, base: base, months: months)
   }
 
-  private func whole() throws(RegressionError) -> Whole {
+  private func whole(_ jobs: Int) throws(RegressionError) -> Whole {
     let features = usable(known)
-    var fit = try pooled(part(windows.count, known), features, detail: .errors)
+    let chosen = part(windows.count, known)
+    var fit = try pooled(chosen, features, detail: .errors, jobs)
+    fit.common.notes += leaks(chosen, features)
     fit.common = try fit.common.clusteringErrors(
       data.table.selecting(rows: known), target: known.map { data.outcomes[$0] },
       groups: known.map { data.rows[$0].company })
@@ -176,8 +190,9 @@ struct RiskLearning: Sendable {
         guard let first = rows.first(where: { codes[$0] >= 0 }) else { return false }
         return rows.contains { codes[$0] >= 0 && codes[$0] != codes[first] }
       case .numbers(let values)?:
-        guard let first = rows.first(where: { !values[$0].isNaN }) else { return false }
-        return rows.contains { !values[$0].isNaN && values[$0] != values[first] }
+        // An infinite one counts as missing in a fit.
+        guard let first = rows.first(where: { values[$0].isFinite }) else { return false }
+        return rows.contains { values[$0].isFinite && values[$0] != values[first] }
       case nil: return false
       }
     }
@@ -196,15 +211,15 @@ struct RiskLearning: Sendable {
 
   /// The fit to rows, and those of their groups that lean on it.
   private func pooled(
-    _ chosen: Training, _ features: [String], detail: FitDetail
+    _ chosen: Training, _ features: [String], detail: FitDetail, _ jobs: Int
   ) throws(RegressionError) -> RiskFit {
-    let common = try fit(chosen, features, detail: detail)
+    let common = try fit(chosen, features, detail: detail, jobs)
     guard let groups = data.groups?.selecting(chosen.rows) else {
       return RiskFit(common: common, deviations: [:])
     }
     let found = try common.groupDeviations(
       data.table.selecting(rows: chosen.rows), target: chosen.rows.map { data.outcomes[$0] },
-      groups: groups.of, count: groups.names.count)
+      groups: groups.of, count: groups.names.count, jobs: jobs)
     let present = Set(groups.of)
     return RiskFit(
       common: common,
@@ -215,7 +230,7 @@ struct RiskLearning: Sendable {
   }
 
   private func fit(
-    _ chosen: Training, _ names: [String], detail: FitDetail
+    _ chosen: Training, _ names: [String], detail: FitDetail, _ jobs: Int
   ) throws(RegressionError) -> FittedModel {
     var table = Table(rowCount: chosen.rows.count)
     var ascending: [String: [Double]] = [:]
@@ -234,7 +249,7 @@ struct RiskLearning: Sendable {
     let specification = ModelSpecification(
       target: RiskLearning.target, family: .logistic, positive: "1", terms: terms,
       penalty: .fixed(recipe.penalty), interactions: false, calibrates: false)
-    return try specification.fit(table, detail: detail, ascending: ascending)
+    return try specification.fit(table, jobs: jobs, detail: detail, ascending: ascending)
   }
 
   /// Whether ascending numbers still differ once the outer half percent on each side is drawn in: those
@@ -243,11 +258,49 @@ struct RiskLearning: Sendable {
     quantile(sorted, 0.005) < quantile(sorted, 0.995)
   }
 
+  // MARK: Leaks
+
+  /// The area from which one feature alone says too much to have been known before (DECISIONS.md, D-478).
+  private static let leakedArea = 0.99
+
+  /// Warnings of features of which one alone tells the training rows with the outcome from the others
+  /// nearly without error, by its value or by being there at all (DECISIONS.md, D-484).
+  private func leaks(_ training: Training, _ features: [String]) -> [String] {
+    features.compactMap { name in
+      let areas = [area(name, training), presenceArea(name, training)].compactMap(\.self)
+      guard areas.contains(where: { max($0, 1 - $0) > RiskLearning.leakedArea }) else { return nil }
+      return
+        "feature \"\(name)\" alone tells the outcomes apart (AUC above 0.99): it may be known only "
+        + "after the outcome"
+    }
+  }
+
+  /// The area under the ROC curve of training rows by whether they have a feature.
+  private func presenceArea(_ name: String, _ training: Training) -> Double? {
+    let isThere: (Int) -> Bool
+    switch data.table[name] {
+    case .texts(let codes, _)?: isThere = { codes[$0] >= 0 }
+    case .numbers(let values)?: isThere = { values[$0].isFinite }
+    case nil: return nil
+    }
+    var (yes, no) = ((there: 0.0, all: 0.0), (there: 0.0, all: 0.0))
+    for row in training.rows {
+      let there = isThere(row) ? 1.0 : 0
+      if data.outcomes[row] == 1 {
+        yes = (yes.there + there, yes.all + 1)
+      } else {
+        no = (no.there + there, no.all + 1)
+      }
+    }
+    guard yes.all > 0, no.all > 0 else { return nil }
+    return 0.5 + (yes.there / yes.all - no.there / no.all) / 2
+  }
+
   // MARK: One feature
 
   /// The log-odds of rows by the one feature that orders the training rows best.
   private func oneFeature(
-    _ training: Training, _ features: [String], for rows: [Int]
+    _ training: Training, _ features: [String], for rows: [Int], _ jobs: Int
   ) throws(RegressionError) -> [Double] {
     var best: (name: String, distance: Double)?
     for name in features {
@@ -259,7 +312,7 @@ struct RiskLearning: Sendable {
     }
     var table = Table(rowCount: rows.count)
     table.add(best.name, column.selecting(rows))
-    return try fit(training, [best.name], detail: .nothing).linearPredictor(table)
+    return try fit(training, [best.name], detail: .nothing, jobs).linearPredictor(table)
   }
 
   /// The area under the ROC curve of training rows by one feature; `nil` where those that have it all

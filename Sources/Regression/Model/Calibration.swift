@@ -39,10 +39,11 @@ package enum Calibration: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - raw: log-odds of rows the fit has not seen, of a later window where there is time.
   ///   - outcomes: 0 or 1.
+  ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
   /// - Returns: the map.
   /// - Throws: as ``GeneralizedLinearModel`` does.
   package static func fitted(
-    raw: [Double], outcomes: [Double]
+    raw: [Double], outcomes: [Double], jobs: Int? = nil
   ) throws(RegressionError) -> Calibration {
     let ones = [Double](repeating: 1, count: raw.count)
     func coefficients(_ columns: [[Double]], start: [Double]) throws(RegressionError) -> [Double] {
@@ -52,7 +53,7 @@ package enum Calibration: Codable, Equatable, Sendable {
       // A trace of a penalty keeps the maps finite where raw values separate the classes.
       return try GeneralizedLinearModel(
         family: .logistic, penalty: 1e-3,
-        penaltyFactors: columns.indices.map { $0 == 0 ? 0 : 1 }, firth: .never
+        penaltyFactors: columns.indices.map { $0 == 0 ? 0 : 1 }, firth: .never, jobs: jobs
       ).fit(design, outcomes, start: start, infers: false).coefficients
     }
     // Each map begins as the one that changes nothing, which is rarely far.

@@ -16,6 +16,7 @@ extension FittedModel {
   ///   - target: 0 or 1 for each row.
   ///   - groups: the group of each row, from 0 on.
   ///   - count: the number of groups.
+  ///   - jobs: the most threads, or `nil` for one per processor; the result does not depend on it.
   /// - Returns: for each group the deviation of the intercept, then those of the coefficients in
   ///   order; zeros for a group without rows.
   /// - Throws: `.missingColumn`, and as the fits do.
@@ -23,7 +24,7 @@ extension FittedModel {
   /// - SeeAlso: Gelman & Hill, *Data Analysis Using Regression and Multilevel/Hierarchical Models*,
   ///   2007, chapter 14.
   package func groupDeviations(
-    _ table: Table, target: [Double], groups: [Int], count: Int
+    _ table: Table, target: [Double], groups: [Int], count: Int, jobs: Int? = nil
   ) throws(RegressionError) -> [[Double]] {
     precondition(family == .logistic, "deviations of a family other than logistic")
     precondition(table.rowCount == target.count && target.count == groups.count)
@@ -47,7 +48,7 @@ extension FittedModel {
         deviations.append([Double](repeating: 0, count: columns.count))
         continue
       }
-      deviations.append(try members[position].deviations(variances))
+      deviations.append(try members[position].deviations(variances, jobs: jobs))
       position += 1
     }
     return deviations
@@ -116,10 +117,10 @@ private struct GroupFit {
   }
 
   /// The deviations at the maximum.
-  func deviations(_ variances: GroupVariances) throws(RegressionError) -> [Double] {
+  func deviations(_ variances: GroupVariances, jobs: Int?) throws(RegressionError) -> [Double] {
     try GeneralizedLinearModel(
       family: .logistic, penalty: 1, penaltyFactors: gradient.indices.map { 1 / variances[$0] },
-      firth: .never
+      firth: .never, jobs: jobs
     ).fit(design, target, offset: offset, infers: false).coefficients
   }
 }

@@ -1,0 +1,88 @@
+import AlmanacCore
+import Billing
+import Predictions
+import Regression
+import Simulation
+import Testing
+
+/// Charges and methods with what may be wrong about them.
+@Suite("Payments with gaps")
+struct PaymentInputTests {
+  private static let end = CalendarDate(daysSinceEpoch: 20_453)
+
+  private static let shared = Result {
+    SimulatedPayments(
+      try World(
+        WorldSettings(companies: 300, months: 15, seed: 12, kind: .logistic, end: end),
+        zone: { _ in .utc }))
+  }
+
+  private func forecast(
+    _ world: SimulatedPayments, _ attempts: [ChargeAttempt], more: [PaymentMethodHistory] = [],
+    due: [DueInvoice]
+  ) throws -> PaymentForecast {
+    try PaymentForecast(
+      PaymentPanel(
+        SimulatedPayments.features,
+        of: ChargeHistory(
+          attempts: attempts, methods: Array(world.history.methods.values) + more,
+          zones: CompanyZones(.utc)), cut: world.cut, months: world.months, due: due),
+      policy: RetryPolicy())
+  }
+
+  private func attempts(_ world: SimulatedPayments) -> [ChargeAttempt] {
+    world.history.companies.flatMap { world.history.attempts(of: $0) }
+  }
+
+  @Test("a method that was never charged is scored by what it is, with reasons that add up")
+  func newMethod() throws {
+    let world = try Self.shared.get()
+    let company = try #require(world.history.companies.first)
+    let known = Timestamp(microseconds: world.cut.microseconds - Timestamp.microsecondsPerHour)
+    let new = PaymentMethodHistory(
+      id: UUIDValue(high: 77, low: 1), company: company, recordedAt: known,
+      // No words that any other method has.
+      attributes: ["type": "voucher", "brand": "of nobody"],
+      versions: [PaymentMethodHistory.Version(knownFrom: known, expiresAt: nil)])
+    let found = try forecast(
+      world, attempts(world), more: [new],
+      due: [DueInvoice(id: .zero, company: company, dueAt: nil, owed: 50)])
+    #expect(found.source.published != nil)
+    let row = try #require(found.invoices.first { $0.method == new.id })
+    #expect(row.probability > 0 && row.probability < 1)
+    let sum = row.reasons.reduce(0) { $0 + $1.contribution }
+    #expect(abs(sum - logit(row.probability)) < 1e-9)
+    // Nothing that was tried with it speaks for or against it.
+    #expect(!row.reasons.contains { $0.feature == PaymentForecast.neverCharged })
+    let method = try #require(found.methods.first { $0.method == new.id })
+    #expect(method.probability > 0 && method.probability < 1)
+  }
+
+  @Test("a month without a charge, and charges of the future, leave a model of the others")
+  func missingMonth() throws {
+    let world = try Self.shared.get()
+    let all = attempts(world)
+    let due = [DueInvoice(id: .zero, company: all[0].company, dueAt: nil, owed: 50)]
+    let gap = world.months[8]..<world.months[9]
+    let fewer = try forecast(world, all.filter { !gap.contains($0.attemptedAt) }, due: due)
+    #expect(fewer.source.fitted != nil)
+    #expect(fewer.invoices.allSatisfy { $0.probability > 0 && $0.probability < 1 })
+    // Clocks that are ahead: tried or recorded at the end of what is known, or after it.
+    let usual = try forecast(world, all, due: due)
+    let day = 24 * Timestamp.microsecondsPerHour
+    let ahead = all.prefix(300).enumerated().map { place, attempt in
+      var ahead = attempt
+      ahead.id = UUIDValue(high: 78, low: UInt64(place))
+      ahead.outcome = .failed
+      if place % 2 == 0 {
+        ahead.attemptedAt = Timestamp(microseconds: world.cut.microseconds + Int64(place % 3) * day)
+      }
+      ahead.recordedAt = Timestamp(microseconds: world.cut.microseconds + Int64(place % 5) * day)
+      return ahead
+    }
+    let disturbed = try forecast(world, all + ahead, due: due)
+    #expect(usual.source.fitted?.fitted == disturbed.source.fitted?.fitted)
+    #expect(usual.invoices.map(\.probability) == disturbed.invoices.map(\.probability))
+    #expect(usual.methods.map(\.probability) == disturbed.methods.map(\.probability))
+  }
+}
