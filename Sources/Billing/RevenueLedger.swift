@@ -170,8 +170,12 @@ package struct RevenueLedger: Hashable, Sendable {
 
   /// The ledger of a company; `nil` if it never had MRR.
   package func ledger(of company: UUIDValue) -> CompanyLedger? {
-    companies.element(of: company)
+    var cursor = cursor
+    return cursor.element(of: company)
   }
+
+  /// What finds the ledgers of many companies.
+  package var cursor: CompanyCursor<CompanyLedger> { CompanyCursor(companies) }
 }
 
 /// Makes the ledgers of one company after the other.

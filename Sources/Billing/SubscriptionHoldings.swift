@@ -92,8 +92,12 @@ package struct SubscriptionHoldings: Sendable {
 
   /// The holdings of a company; `nil` if it never had anything.
   package func holdings(of company: UUIDValue) -> CompanyHoldings? {
-    companies.element(of: company)
+    var cursor = cursor
+    return cursor.element(of: company)
   }
+
+  /// What finds the holdings of many companies.
+  package var cursor: CompanyCursor<CompanyHoldings> { CompanyCursor(companies) }
 
   /// What the subscriptions of a company add up to at each instant.
   private static func steps(

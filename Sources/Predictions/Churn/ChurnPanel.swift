@@ -74,6 +74,7 @@ package struct ChurnPanel: Sendable {
     let predecessors = Dictionary(
       origins.map { ($0.subscription, $0.predecessor) }, uniquingKeysWith: { $1 })
     let changesOf = Dictionary(grouping: changes, by: \.company)
+    let ownChanges = companies.map { changesOf[$0] ?? [] }
     let mature = [ChurnPanel.firstSpan, ChurnPanel.secondSpan].map { days in
       asOf.map { ChurnLabels.maturity(of: $0, spanEnd: days) }
     }
@@ -85,16 +86,16 @@ package struct ChurnPanel: Sendable {
     var measured = ScheduledCounts()
     var measuredLater = ScheduledCounts()
     for (period, instant) in asOf.enumerated() {
+      var ledgers = known[period].cursor
+      var latest = known[known.count - 1].cursor
       for (company, id) in companies.enumerated() {
-        guard let then = known[period].ledger(of: id),
-          let now = known[known.count - 1].ledger(of: id)
-        else {
+        guard let then = ledgers.element(of: id), let now = latest.element(of: id) else {
           continue
         }
         let amount = then.amount(atEnd: instant)
         guard amount > 0 else { continue }
-        let own = changesOf[id] ?? []
-        let ending = ChurnLabels.scheduledEnd(own, predecessors: predecessors, at: instant)
+        let ending = ChurnLabels.scheduledEnd(
+          ownChanges[company], predecessors: predecessors, at: instant)
         let isScheduled = ChurnLabels.isScheduled(
           ending, within: ChurnPanel.firstSpan, after: instant)
         let isScheduledLater = ChurnLabels.isScheduled(
@@ -186,12 +187,14 @@ package enum ChurnStates {
     _ history: inout FeatureHistory, companies: [UUIDValue], known: [RevenueLedger],
     held: [SubscriptionHoldings]
   ) {
+    var ledgers = known.map(\.cursor)
+    var holdings = held.map(\.cursor)
     for (company, id) in companies.enumerated() {
       var sequence: Int64 = 0
       var told: ArraySlice<LevelStep> = []
       var count: Int?
       for (period, instant) in history.asOf.enumerated() {
-        guard let ledger = known[period].ledger(of: id) else { continue }
+        guard let ledger = ledgers[period].element(of: id) else { continue }
         let before = Timestamp(microseconds: instant.microseconds - 1)
         let steps = ledger.steps.prefix { $0.instant < instant }
         // Mostly the ledger only grows, and what was told already stands.
@@ -211,7 +214,7 @@ package enum ChurnStates {
             recorded: before, value: Double(step.amount) / Double(Money.scale))
         }
         told = steps
-        let holding = held[period].holdings(of: id)?.holding(before: instant) ?? .nothing
+        let holding = holdings[period].element(of: id)?.holding(before: instant) ?? .nothing
         // What stays as it is needs no telling.
         guard holding.modules.count != count else { continue }
         count = holding.modules.count

@@ -44,7 +44,7 @@ package struct FeaturePanel: Sendable {
     var table = Table(rowCount: rows.count)
     var quantities: [[[Double]]] = []
     // Of one company after the other, so that its cells are at hand for all its instants.
-    let order = rows.indices.sorted { (rows[$0].company, $0) < (rows[$1].company, $1) }
+    let order = FeaturePanel.byCompany(rows)
     var known: [FeatureQuantity: [Double]] = [:]
     for feature in features {
       guard table[feature.name] == nil else { throw .repeatedName(feature.name) }
@@ -94,6 +94,20 @@ package struct FeaturePanel: Sendable {
       quantities.append([values])
     }
     return FeaturePanel(rows: positions.map { rows[$0] }, table: table, quantities: quantities)
+  }
+
+  /// The positions of rows by company, of one company in their order.
+  private static func byCompany(_ rows: [PanelRow]) -> [Int] {
+    // Counted, not sorted, so that time is linear in the rows.
+    var starts = [Int](repeating: 0, count: (rows.lazy.map(\.company).max() ?? -1) + 2)
+    for row in rows { starts[row.company + 1] += 1 }
+    for company in 1..<starts.count { starts[company] += starts[company - 1] }
+    var order = [Int](repeating: 0, count: rows.count)
+    for (position, row) in rows.enumerated() {
+      order[starts[row.company]] = position
+      starts[row.company] += 1
+    }
+    return order
   }
 
   private init(rows: [PanelRow], table: Table, quantities: [[[Double]]]) {

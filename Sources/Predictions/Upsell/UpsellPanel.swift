@@ -187,14 +187,17 @@ private struct UpsellRows {
     let isNow = period == asOf.count - 1
     let isKnown = UpsellLabels.maturity(of: instant) <= asOf[asOf.count - 1]
     var active: [(row: Int, company: Int, outlook: UpsellOutlook)] = []
+    var ledgers = input.known[period].cursor
+    var outlooks = input.outlooks[period].cursor
+    var latest = input.now.cursor
     for (company, id) in input.companies.enumerated() {
-      guard let ledger = input.known[period].ledger(of: id), ledger.amount(atEnd: instant) > 0
+      guard let ledger = ledgers.element(of: id), ledger.amount(atEnd: instant) > 0
       else { continue }
       rows.append(PanelRow(company: company, period: period))
       active.append(
         (
           rows.count - 1, company,
-          UpsellOutlook(input.outlooks[period].holdings(of: id), at: instant)
+          UpsellOutlook(outlooks.element(of: id), at: instant)
         ))
     }
     // A module is sold from when on somebody has it; now, all that are listed are.
@@ -207,7 +210,7 @@ private struct UpsellRows {
       .compactMap(\.tier).max()
     func outcome(_ isYes: Bool) -> Double { isKnown ? (isYes ? 1 : 0) : .nan }
     for (row, company, outlook) in active where !outlook.isEnding {
-      let now = input.now.holdings(of: input.companies[company])
+      let now = latest.element(of: input.companies[company])
       let held = outlook.held
       if let tier = input.prices.tier(of: held.plans), let highest, tier < highest,
         !outlook.changesTier(input.prices)
