@@ -35,6 +35,7 @@ struct ChampionNightTests {
 
     try night("2025-01-20")
     #expect(try decision("2025-01-20")?.hasPrefix("baseline, rejected") == true)
+    try checkRefused(in: place)
     try night("2025-04-16")
     let first = try champion()
     try night("2025-04-17")
@@ -56,6 +57,23 @@ struct ChampionNightTests {
     try night("2025-04-18")
     let kept = try decision("2025-04-18") ?? ""
     #expect(kept.hasPrefix("kept, \(second), "), "\(kept)")
+    // By how much the night moved the champion is kept beside what it decided, as rows have it.
+    #expect(
+      try place.value(
+        """
+        SELECT (max(abs((SELECT (r->>'contribution')::float8
+            FROM jsonb_array_elements(c.reasons) AS r WHERE r->>'feature' = 'base')
+          - (SELECT (r->>'contribution')::float8 FROM jsonb_array_elements(f.reasons) AS r
+            WHERE r->>'feature' = 'base')
+          - (n.checks #>> '{shift,days_0_30}')::float8 + (o.checks #>> '{shift,days_0_30}')::float8
+          )) < 1e-9 AND count(*) > 20 AND bool_and(n.checks #>> '{shift,days_0_30}' IS NOT NULL))::text
+        FROM predictions.churn_risk AS c JOIN predictions.churn_risk AS f USING (company_id)
+        JOIN almanac.gate_results AS n ON n.run_id = c.run_id
+        JOIN almanac.gate_results AS o ON o.run_id = f.run_id
+        WHERE c.as_of = '2025-04-18' AND f.as_of = '2025-04-17'
+          AND NOT c.reasons @> '[{"feature": "scheduled"}]'
+          AND NOT f.reasons @> '[{"feature": "scheduled"}]'
+        """) == "true")
     #expect(try champion() == second)
     #expect(try rows("2025-04-18") == second)
     #expect(
@@ -134,6 +152,7 @@ struct ChampionNightTests {
       (["promote", "churn", first], 64, "--reason is missing"),
       (["promote", "churn", first, "--reason", " "], 64, "--reason is missing"),
       (["promote", "churn", "--reason", "x"], 64, "name the version"),
+      (["show", "churn", ""], 64, "the name of a version is empty"),
       (["show", "churn", "nothing"], 66, "there is no version nothing of churn"),
       (["show", "churn", "churn-"], 66, "several versions of churn begin with churn-"),
       (["show", "revenue"], 66, "no version of a model revenue is kept, only of churn"),
@@ -150,8 +169,27 @@ struct ChampionNightTests {
       UPDATE almanac.gate_results SET passed = false WHERE model_version = '\(second)';
       """)
     #expect(
-      try models("promote", "churn", second, "--reason", "x", status: 66)
+      try models("promote", "churn", second, "--reason", "x", status: 65)
         .contains("its gate refused it"))
+  }
+
+  /// Where no version serves, the card is that of the newest one, and says that it was refused.
+  private func checkRefused(in place: Workplace) throws {
+    let shown = try place.almanac(["models", "show", "churn", "--target", place.url])
+    #expect(shown.status == 0, "\(shown.stderr)")
+    for words in [
+      "rejected of churn", "refused by its gate: it serves nothing", "log-odds: ",
+      "for the rate of the last months",
+    ] {
+      let flat = shown.stdout.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      #expect(flat.contains(words), "\(words) in \(shown.stdout)")
+    }
+    let company = try #require(
+      try place.value("SELECT min(company_id::text) FROM predictions.churn_risk"))
+    let told = try place.almanac(
+      ["explain", "churn", company, "--target", place.url, "--project", place.folder.path])
+    #expect(told.status == 0, "\(told.stderr)")
+    #expect(told.stdout.contains("by base_rate, run ") && told.stdout.contains("rejected of churn"))
   }
 
   /// What the first night said of 30 days is over by the second, which counts it.

@@ -13,12 +13,14 @@ package struct ExplainCommand: Command {
 
     Shows what was published about a company by a model such as churn, upsell or
     payment_failure: each feature as it was seen, its coefficient, what it adds to
-    the log-odds and that in words; the model's card with its scores and gate; and
+    the log-odds and that in words; the model's card with its scores and gate (of
+    a model that was refused, too); and
     SQL for the source that gives what each feature is made of, with what had
     happened and been recorded by then. COMPANY is its identifier.
 
     Options:
-      --as-of DATE     the day that was predicted for (default: the newest)
+      --as-of DATE     the day that was predicted for (default: that of what
+                       readers see now)
       --rows N         also run the SQL in the source, and show what it gives and
                        the newest N rows behind each feature
       --source URL     the database that was read (default: $ALMANAC_SOURCE, else
@@ -73,11 +75,16 @@ package struct ExplainCommand: Command {
     let explanation = try RiskExplanation(
       connection, model: model, company: company, asOf: date, project: project)
     var text = ExplanationText(explanation)
-    if explanation.version != RiskExplanation.baseline {
-      let versions = ModelVersions(connection)
-      let version = try versions.version(of: model, explanation.version)
+    let versions = ModelVersions(connection)
+    // Where a share stands in, the card is that of the model that was refused.
+    let isModel = explanation.version != RiskExplanation.baseline
+    let version =
+      isModel
+      ? try versions.version(of: model, explanation.version)
+      : try versions.fitted(model, by: explanation.run)
+    if let version {
       let fits = try versions.fits(of: version)
-      for fit in fits {
+      for fit in fits where isModel {
         // A curve or a text has several, which the card shows.
         let single = zip(fit.model.reasonNames, fit.model.coefficients).filter { $1.count == 1 }
         text.coefficients[fit.span] = Dictionary(

@@ -16,7 +16,7 @@ package struct ModelsCommand: Command {
 
     Each night fits its models; the ledger keeps every version. list shows them,
     the newest first; show the scores, the gate and the coefficients of one (the
-    champion, which serves, if none is named); compare the figures of two (the
+    champion, which serves, if none is named, or the newest where none serves); compare the figures of two (the
     champion and the newest other one). VERSION may be its first characters.
 
     promote lets another version serve from the next night on, rollback the
@@ -72,6 +72,12 @@ package struct ModelsCommand: Command {
       }
     }
     let model = scanner.operand()
+    /// A version, or what it begins with.
+    func version() throws(UsageError) -> String? {
+      let name = scanner.operand()
+      if name == "" { throw UsageError("the name of a version is empty") }
+      return name
+    }
     func named() throws(UsageError) -> String {
       guard let model else {
         throw UsageError("name the model, such as `almanac models \(word) churn`")
@@ -92,14 +98,14 @@ package struct ModelsCommand: Command {
       action = .list(model: model, limit: limit ?? 20)
     case "show":
       try allow(["--format"])
-      action = .show(model: try named(), version: scanner.operand())
+      action = .show(model: try named(), version: try version())
     case "compare":
       try allow(["--format"])
-      action = .compare(model: try named(), version: scanner.operand(), other: scanner.operand())
+      action = .compare(model: try named(), version: try version(), other: try version())
     case "promote":
       try allow(["--reason"])
       let model = try named()
-      guard let version = scanner.operand() else {
+      guard let version = try version() else {
         throw UsageError("name the version; `almanac models list \(model)` shows them")
       }
       action = .promote(model: model, version: version, reason: try why())

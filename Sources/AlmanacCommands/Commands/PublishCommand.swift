@@ -49,9 +49,9 @@ package struct PublishCommand: Command {
     let lock = try RunLock(
       connection, settings: target, run: chosen.run,
       holder: "publish by hand on \(setting.host), process \(setting.processID)")
+    let predictions = try RunPredictions(connection, run: chosen.run.description)
     let publication = try Publisher(lock).publish(
-      RunPredictions(connection, run: chosen.run.description), pipeline: chosen.pipeline,
-      isByHand: true)
+      predictions, pipeline: chosen.pipeline, isByHand: true)
     try Ledger(lock, run: chosen.run).release()
     if format == .json {
       setting.console.print(publication.tree(restores: nil).lines())
@@ -59,7 +59,7 @@ package struct PublishCommand: Command {
     }
     setting.console.print(
       "publication \(publication.id) shows run \(chosen.run.description.prefix(8)), as of "
-        + publication.asOf)
+        + (predictions.models.map(\.asOf).max() ?? publication.asOf))
     setting.console.print(publication.lines)
   }
 }

@@ -52,12 +52,12 @@ package struct ModelCardText {
   private let version: ModelVersions.Version
   private let choices: [ModelVersions.Choice]
   private let figures: [ModelVersions.Figure]
-  private let fits: [(span: String, model: FittedModel)]
+  private let fits: [ModelVersions.Fit]
 
   /// A rendering of a version, what people chose of it, its figures and what was fitted.
   package init(
     _ version: ModelVersions.Version, choices: [ModelVersions.Choice],
-    figures: [ModelVersions.Figure], fits: [(span: String, model: FittedModel)]
+    figures: [ModelVersions.Figure], fits: [ModelVersions.Fit]
   ) {
     self.version = version
     self.choices = choices
@@ -71,6 +71,7 @@ package struct ModelCardText {
       return TextRows(["part", "span", "name", "value"], rows).lines(format)
     }
     var lines = ["\(version.version), \(version.status) of \(version.model)"]
+    if version.status == "rejected" { lines.append("refused by its gate: it serves nothing") }
     lines += [
       "learned from \(version.trainingStart) to \(lastDay(version.trainingEnd))"
         + ", digest \(version.dataDigest.prefix(16))",
@@ -90,6 +91,12 @@ package struct ModelCardText {
     for fit in fits {
       lines += ["", "\(fit.span): coefficients, \(Display.counted(fit.model.rowCount, "row"))"]
       lines += ModelText(file: ModelFile(fit.model, digest: nil)).coefficients()
+      lines += wrapped(Self.calibration(fit), indent: "  ")
+      if !fit.constantFeatures.isEmpty {
+        lines += wrapped(
+          "left out, the same in every row: " + fit.constantFeatures.joined(separator: ", "),
+          indent: "  ")
+      }
       for note in fit.model.notes {
         lines += wrapped("note: " + CellText.escaped(note, keeping: []), indent: "  ")
       }
@@ -127,6 +134,40 @@ package struct ModelCardText {
     return lines
   }
 
+  /// What becomes of the sum of a fit's terms.
+  private static func calibration(_ fit: ModelVersions.Fit) -> String {
+    let map =
+      switch fit.model.calibration {
+      case .identity: "log-odds: their sum η"
+      case .platt(let intercept, let slope):
+        "log-odds: \(ModelText.number(intercept)) + \(ModelText.number(slope))·η of their sum η"
+      case .beta(let a, let b, let c):
+        "log-odds: \(ModelText.number(c)) + \(ModelText.number(a))·log p "
+          + "- \(ModelText.number(b))·log(1 - p), with p = 1/(1 + exp(-η)) of their sum η"
+      }
+    return map + ", and \(ModelText.number(fit.shift)) for the rate of the last months"
+  }
+
+  /// The same as cells of name and value, and what the columns of numbers are standardised by.
+  private static func arithmetic(_ fit: ModelVersions.Fit) -> [(
+    part: String, name: String, value: Double
+  )] {
+    var cells: [(part: String, name: String, value: Double)] = []
+    switch fit.model.calibration {
+    case .identity: break
+    case .platt(let intercept, let slope):
+      cells += [("calibration", "intercept", intercept), ("calibration", "slope", slope)]
+    case .beta(let a, let b, let c):
+      cells += [("calibration", "a", a), ("calibration", "b", b), ("calibration", "c", c)]
+    }
+    cells.append(("shift", "", fit.shift))
+    for term in fit.model.terms {
+      guard case .numeric(_, let mean, let deviation) = term.state else { continue }
+      cells += [("mean", term.name, mean), ("deviation", term.name, deviation)]
+    }
+    return cells
+  }
+
   /// Each figure as cells of part, span, name and value.
   var rows: [[String?]] {
     var rows: [[String?]] = [
@@ -151,6 +192,8 @@ package struct ModelCardText {
       for (index, note) in fit.model.notes.enumerated() {
         rows.append(["note", fit.span, "\(index + 1)", note])
       }
+      rows += Self.arithmetic(fit).map { [$0.part, fit.span, $0.name, "\($0.value)"] }
+      rows += fit.constantFeatures.map { ["constant", fit.span, $0, nil] }
       let names = ["(intercept)"] + fit.model.terms.flatMap(\.columnNames)
       let values = [fit.model.intercept] + fit.model.coefficients.joined()
       for (index, name) in names.enumerated() {

@@ -81,7 +81,7 @@ package struct ModelVersions {
   /// - Parameters:
   ///   - model: the model's name.
   ///   - name: the version, or its first characters, with or without the model's name; `nil` for the
-  ///     champion.
+  ///     champion, or where none serves the newest one.
   /// - Returns: the version.
   /// - Throws: ``PipelineError/noSuchVersion(what:)`` where it is none or several; a
   ///   `PostgresError`.
@@ -89,21 +89,30 @@ package struct ModelVersions {
     try checkModel(model)
     let rows = try connection.query(
       ModelVersions.query + """
-         WHERE model = $1 AND CASE WHEN $2::text IS NULL THEN status = 'champion'
-          ELSE starts_with(model_version, $2) OR starts_with(model_version, $1 || '-' || $2) END
-        ORDER BY model_version = $2 DESC, place LIMIT 2
+         WHERE model = $1 AND ($2::text IS NULL
+          OR starts_with(model_version, $2) OR starts_with(model_version, $1 || '-' || $2))
+        ORDER BY model_version = $2 DESC, $2::text IS NULL AND status = 'champion' DESC, place LIMIT 2
         """, [model, name])
     guard rows.count > 0 else {
       throw PipelineError.noSuchVersion(
-        what: name.map { "there is no version \($0) of \(model)" }
-          ?? "no version of \(model) is its champion")
+        what: "there is no version \(name ?? "") of \(model)")
     }
     let first = ModelVersions.version(rows, 0)
-    if rows.count > 1, first.version != name {
+    if let name, rows.count > 1, first.version != name {
       throw PipelineError.noSuchVersion(
-        what: "several versions of \(model) begin with \(name ?? ""); give more of it")
+        what: "several versions of \(model) begin with \(name); give more of it")
     }
     return first
+  }
+
+  /// The version that a run fitted, whatever came of it; `nil` where it fitted none.
+  package func fitted(_ model: String, by run: String) throws -> Version? {
+    let rows = try connection.query(
+      ModelVersions.query + """
+         WHERE model = $1 AND model_version = (SELECT model_version FROM almanac.gate_results
+          WHERE run_id = $2 AND model = $1 ORDER BY decided_at DESC LIMIT 1)
+        """, [model, run])
+    return rows.count > 0 ? ModelVersions.version(rows, 0) : nil
   }
 
   /// The newest version beside another one.

@@ -72,7 +72,7 @@ extension RiskExplanation {
   ///   - connection: a connection to the target.
   ///   - model: the model's name.
   ///   - company: the company.
-  ///   - date: the day that was predicted for; `nil` for the newest.
+  ///   - date: the day that was predicted for; `nil` for what readers see now.
   ///   - project: the definitions, whose datasets say where rows are.
   /// - Throws: ``PipelineError/noSuchPrediction(what:)`` where there is none, with what there is; a
   ///   `PostgresError`.
@@ -124,7 +124,7 @@ extension RiskExplanation {
     WHERE run_id = $1 AND model = $2 AND company_id = $3
     """
 
-  /// The run that was published last of a day.
+  /// The run that was published last, of a day or of any.
   private static func run(
     _ connection: Connection, _ model: String, _ date: CalendarDate?
   ) throws -> (run: String, date: CalendarDate) {
@@ -132,7 +132,7 @@ extension RiskExplanation {
       """
       SELECT run_id, as_of FROM almanac.published_runs
       WHERE model = $1 AND ($2::date IS NULL OR as_of = $2::date)
-      ORDER BY as_of DESC, publication_id DESC LIMIT 1
+      ORDER BY publication_id DESC LIMIT 1
       """, [model, date?.description])
     if rows.count == 1, let run = rows[0, "run_id"],
       let day = rows[0, "as_of"].flatMap({ CalendarDate($0) })
@@ -149,6 +149,15 @@ extension RiskExplanation {
     if let date, let nearest = others[0, "nearest"] {
       throw PipelineError.noSuchPrediction(
         what: "\(model) published nothing as of \(date)", hint: "the nearest day is \(nearest)")
+    }
+    let isForecast =
+      try connection.query(
+        "SELECT 1 FROM predictions.revenue_forecasts WHERE model = $1 LIMIT 1", [model]
+      ).count > 0
+    if isForecast {
+      throw PipelineError.noSuchPrediction(
+        what: "\(model) forecasts sums of companies, which features of one do not explain",
+        hint: "`explain` is for models of churn, upsell and payment failure")
     }
     throw PipelineError.noSuchPrediction(
       what: "nothing of a model \(model) is published",

@@ -110,11 +110,11 @@ package enum PipelineError: ExitStatusConvertible, Equatable {
     case .unreadableTable: .noPermission
     case .foreignFolder: .cannotCreate
     case .damagedPart, .wrongType, .roleAsText, .foreignCurrency, .countMismatch, .usageMismatch,
-      .mixedPredictions:
+      .mixedPredictions, .cannotChoose:
       .badData
     case .missingTable, .missingColumn, .emptySource, .dateWithoutData,
       .notExtracted, .unreadableModel, .missingProject, .nothingToPublish, .noSuchRun,
-      .unfinishedRun, .cannotRestore, .noSuchVersion, .noSuchPrediction, .cannotChoose:
+      .unfinishedRun, .cannotRestore, .noSuchVersion, .noSuchPrediction:
       .missingInput
     case .dateNotOver, .unknownStage, .notYetKnown, .nothingSelected, .nothingToBackfill,
       .backfillAhead, .noDaysOfCompanies:

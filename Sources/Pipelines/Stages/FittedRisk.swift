@@ -78,11 +78,13 @@ struct FittedRisk {
     }
     coefficientsJSON = coefficients.finish()
     let identity = [specificationJSON, coefficientsJSON, dataDigest].joined(separator: "\n")
-    let isFitted = zip(panel.parts, forecast.sources).contains { $0.decides && $1.fitted != nil }
+    // What a part without a say was fitted to is kept, too: rows may be made from it.
+    let isFitted = forecast.sources.contains { $0.fitted != nil }
     version =
       !isFitted
       ? nil : "\(model.name)-\(SHA256.hexadecimalDigest(of: identity).prefix(12))"
     training = (panel.parts[0].rows.asOf.first?.dateUTC ?? end, end)
+    notices += FittedRisk.constantNotices(model, panel, forecast)
     for (part, source) in zip(panel.parts, forecast.sources) {
       for note in source.fitted?.fitted.notes ?? [] {
         notices.append("\(model.name): of \(part.title): \(note)")
@@ -141,15 +143,43 @@ struct FittedRisk {
   /// Each check of the gate with its figures.
   var gateJSON: String { spans { FittedRisk.gate($0) } }
 
-  /// The same with the comparison with the champion.
+  /// The same with the comparison with the champion, and by how much the night moves the log-odds of
+  /// what it shows.
   var checksJSON: String {
-    guard let gain = verdict.gain else { return gateJSON }
-    return spans({ FittedRisk.gate($0) }, gainOverChampion: gain)
+    spans({ FittedRisk.gate($0) }, gainOverChampion: verdict.gain, shifts: shiftsJSON)
+  }
+
+  /// What is added to the log-odds of each part that a model is shown for; `nil` where none is.
+  private var shiftsJSON: String? {
+    guard let panel, let shownForecast else { return nil }
+    var object = JSONText()
+    var isEmpty = true
+    for (part, source) in zip(panel.parts, shownForecast.sources) {
+      guard let model = source.published else { continue }
+      object.add(part.name, number: model.shift)
+      isEmpty = false
+    }
+    return isEmpty ? nil : object.finish()
+  }
+
+  /// Which features have one value in all rows, so that nothing is learned from them: a condition
+  /// that no row meets is mostly a mistake.
+  private static func constantNotices(
+    _ model: RiskDefinition, _ panel: any RiskPanel, _ forecast: any RiskForecast
+  ) -> [String] {
+    var told: Set<[String]> = []
+    return zip(panel.parts, forecast.sources).compactMap { part, source in
+      guard let names = source.fitted?.constantFeatures, !names.isEmpty,
+        told.insert(names).inserted
+      else { return nil }
+      return "\(model.name): of \(part.title): \(names.joined(separator: ", ")) "
+        + (names.count == 1 ? "is" : "are") + " the same in every row and left out"
+    }
   }
 
   private func spans(
     _ body: (RiskSource) -> String, gainOverChampion: RiskGate.Interval? = nil,
-    retryValue: RetryValue? = nil
+    retryValue: RetryValue? = nil, shifts: String? = nil
   ) -> String {
     var object = JSONText()
     guard let forecast, let panel else {
@@ -162,6 +192,7 @@ struct FittedRisk {
     if let gainOverChampion {
       object.add("log_loss_gain_over_champion", raw: FittedRisk.interval(gainOverChampion))
     }
+    if let shifts { object.add("shift", raw: shifts) }
     if let retryValue { object.add("retries", raw: FittedRisk.text(of: retryValue)) }
     return object.finish()
   }

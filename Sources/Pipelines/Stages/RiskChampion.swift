@@ -95,17 +95,42 @@ extension RiskChampion {
 }
 
 extension ModelVersions {
+  /// What was fitted for one span.
+  package struct Fit: Sendable {
+    /// Which of the version's models, such as `days_0_30`.
+    package var span: String
+    /// The model.
+    package var model: Regression.FittedModel
+    /// What is added to the calibrated log-odds so that they meet the last months' rate, on the night
+    /// of the fit; that of a later night is among its checks in `almanac.gate_results`.
+    package var shift: Double
+    /// The features that have one value in all rows, and so no coefficient.
+    package var constantFeatures: [String]
+
+    /// What was fitted, with what moves its log-odds and what it does without.
+    package init(
+      span: String, model: Regression.FittedModel, shift: Double, constantFeatures: [String]
+    ) {
+      self.span = span
+      self.model = model
+      self.shift = shift
+      self.constantFeatures = constantFeatures
+    }
+  }
+
   /// What was fitted for each span of a version of a risk; none of versions of other models.
   ///
   /// - Throws: ``PipelineError/unreadableModel(model:version:reason:)``; a `PostgresError`.
-  package func fits(of version: Version) throws -> [(span: String, model: Regression.FittedModel)] {
+  package func fits(of version: Version) throws -> [Fit] {
     try fitTexts(of: version).map { span, text in
       guard let model = RiskModel(document: text) else {
         throw PipelineError.unreadableModel(
           model: version.model, version: version.version,
           reason: "its coefficients are no longer understood")
       }
-      return (span, model.fitted)
+      return Fit(
+        span: span, model: model.fitted, shift: model.shift,
+        constantFeatures: model.constantFeatures)
     }
   }
 }

@@ -110,7 +110,7 @@ extension FeatureQuantity {
     case .count(_, let days, 0): return "\(noun): \(text) in \(days) days"
     case .count(_, let days, let before):
       return "\(noun): \(text) in the \(days) days until \(before) days ago"
-    case .distinct(_, let days): return "\(text) different ones with \(noun) in \(days) days"
+    case .distinct(_, let days): return "\(noun): by \(text) different ones in \(days) days"
     case .activeDays(_, let days): return "\(noun) on \(text) of \(days) days"
     case .sinceLast(_, let cap):
       return value >= Double(cap)
