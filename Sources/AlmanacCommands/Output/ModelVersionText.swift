@@ -1,6 +1,6 @@
 import AlmanacCore
 package import Pipelines
-package import Regression
+import Regression
 
 /// Renders the versions of models.
 package struct ModelListText {
