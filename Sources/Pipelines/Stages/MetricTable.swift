@@ -156,6 +156,15 @@ struct ByteText {
     bytes.append(contentsOf: value.utf8)
   }
 
+  mutating func append(_ value: [UInt8]) {
+    append(Int64(value.count))
+    bytes += value
+  }
+
+  mutating func append(_ value: Bool) {
+    bytes.append(value ? 1 : 0)
+  }
+
   /// Big-endian, whatever the machine.
   private mutating func appendBytes(_ value: UInt64) {
     for shift in stride(from: 56, through: 0, by: -8) {

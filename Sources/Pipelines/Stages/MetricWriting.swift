@@ -126,15 +126,16 @@ struct MetricWriting: Sendable {
       rows, dateColumn: column, currency: currency, settings: settings)
     var result = Result(rows: batch.rowCount)
     let range = [first.description, last.end.description, array(names)]
+    let rowsOfRange = """
+      \(column) >= date '\(first)' AND \(column) < date '\(last.end)'
+        AND metric_name = ANY (\(quoteLiteral(array(names)))::text[])
+      """
     try fence.write(on: connection) { connection in
       let isRestating = grain == .month && closed.map { first <= $0 } ?? false
       if isRestating { try keepOld(range, on: connection) }
-      try connection.run(
-        """
-        DELETE FROM analytics.\(table)
-        WHERE \(column) >= $1::date AND \(column) < $2::date AND metric_name = ANY ($3::text[])
-        """, range)
-      try connection.copyIn(batch, into: QualifiedName(schema: "analytics", name: table))
+      // The key begins a row, without the column of a restatement, which only months have.
+      try RowRenewal(table: QualifiedName(schema: "analytics", name: table), keyCount: 5)
+        .renew(where: rowsOfRange, by: batch, comparing: grain == .day, on: connection)
       if isRestating { result.restatements = try restate(range, on: connection) }
       if writesMovements {
         try connection.run(

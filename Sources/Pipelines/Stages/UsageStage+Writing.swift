@@ -31,11 +31,12 @@ extension UsageStage {
       let days = dayGroups[month] ?? []
       let rows = calls[month] ?? []
       try context.lock.write { connection in
-        try connection.run(
-          "DELETE FROM analytics.agent_metrics WHERE date = ANY ($1::date[])",
-          [array(days.map(\.start.description))])
-        agentRows += try connection.copyIn(
-          batch(rows), into: QualifiedName(schema: "analytics", name: "agent_metrics"))
+        let batch = batch(rows)
+        let dates = days.map { "date '\($0.start)'" }.joined(separator: ", ")
+        let table = QualifiedName(schema: "analytics", name: "agent_metrics")
+        try RowRenewal(table: table, keyCount: 3)
+          .renew(where: "date IN (\(dates))", by: batch, on: connection)
+        agentRows += batch.rowCount
         try agents.ledger.record(days, on: connection)
       }
     }
