@@ -52,93 +52,6 @@ package struct AnomaliesStage: Stage {
   private static let seriesPerPiece = 64
 }
 
-/// A daily metric of a company, or of all of them.
-struct MetricSeries: Sendable {
-  let company: UUIDValue
-  let metric: String
-  /// The first day.
-  let start: CalendarDate
-  /// One for each day up to the last date, or the last one that is over; NaN where there is none.
-  let values: [Double]
-
-  /// The anomalies of the days that are reported.
-  func anomalies(through date: CalendarDate) -> [AnomalyRow] {
-    let first = start.distance(to: date.adding(days: 1 - AnomaliesStage.reportedDays))
-    let found = AnomalyRule(seasonLength: 7).anomalies(in: values)
-    return found.filter { $0.position >= first }.map {
-      AnomalyRow(
-        company: company, metric: metric, date: start.adding(days: $0.position), anomaly: $0)
-    }
-  }
-
-  /// The series that are judged, by company and metric.
-  ///
-  /// Of all companies each metric without a dimension; of a single company those counts and amounts
-  /// that it has on four of five days since the first one. A company has no row where the numerator
-  /// is zero, so there a day without a row is a zero, and in those of all companies it is unknown.
-  ///
-  /// A series ends with the last day that is over for its company, `date` or the one before.
-  static func read(
-    _ connection: Connection, through date: CalendarDate, over: DatesOver
-  ) throws -> [MetricSeries] {
-    let from = date.adding(days: 1 - AnomaliesStage.historyDays - AnomaliesStage.reportedDays)
-    let days = "date BETWEEN date '\(from)' AND date '\(date)' AND dimension = ''"
-    let query = """
-      SELECT m.company_id, m.metric_name, m.date, m.value::float8
-      FROM analytics.daily_metrics AS m JOIN (
-        SELECT company_id, metric_name FROM analytics.daily_metrics WHERE \(days)
-        GROUP BY company_id, metric_name
-        HAVING company_id = '\(UUIDValue.zero)'
-          OR (count(*) >= 0.8 * (date '\(date)' - min(date) + 1)
-            AND bool_and(unit IN ('money', 'count')))
-      ) AS judged USING (company_id, metric_name)
-      WHERE \(days) ORDER BY 1, 2, 3
-      """
-    var found: [MetricSeries] = []
-    var current: (company: UUIDValue, metric: String, start: CalendarDate, values: [Double])?
-    func finish() {
-      guard var series = current else { return }
-      let length = series.start.distance(to: min(date, over.last(series.company))) + 1
-      let gap = series.company == .zero ? Double.nan : 0
-      series.values += Array(repeating: gap, count: max(0, length - series.values.count))
-      found.append(
-        MetricSeries(
-          company: series.company, metric: series.metric, start: series.start,
-          values: series.values))
-    }
-    let fields = [
-      Field("company_id", .uuid), Field("metric_name", .text), Field("date", .date),
-      Field("value", .float64, isNullable: true),
-    ]
-    try connection.copyOut(query, fields: fields, source: "analytics.daily_metrics") { batch in
-      for row in 0..<batch.rowCount {
-        guard case .uuid(let company)? = batch.columns[0].value(row),
-          case .bytes(let name)? = batch.columns[1].value(row),
-          case .date(let day)? = batch.columns[2].value(row)
-        else { continue }
-        let metric = String(decoding: name, as: UTF8.self)
-        if current?.company != company || current?.metric != metric {
-          finish()
-          current = (company, metric, day, [])
-        }
-        guard let start = current?.start, let count = current?.values.count else { continue }
-        let gap = company == .zero ? Double.nan : 0
-        let missing = start.distance(to: day) - count
-        if missing > 0 {
-          current?.values += Array(repeating: gap, count: missing)
-        }
-        if case .float(let value)? = batch.columns[3].value(row) {
-          current?.values.append(value)
-        } else {
-          current?.values.append(.nan)
-        }
-      }
-    }
-    finish()
-    return found
-  }
-}
-
 /// A row of analytics.anomalies.
 struct AnomalyRow: Sendable {
   let company: UUIDValue
@@ -184,7 +97,9 @@ struct AnomalyRow: Sendable {
     let names = fields.map { quoteIdentifier($0.name) }.joined(separator: ", ")
     var rows: [[ColumnValue?]] = []
     try connection.copyOut(
-      "SELECT \(names) FROM analytics.anomalies ORDER BY company_id, metric_name, at",
+      """
+      SELECT \(names) FROM analytics.anomalies ORDER BY company_id, metric_name COLLATE "C", at
+      """,
       fields: fields, source: "analytics.anomalies"
     ) { rows += values($0) }
     return rows
