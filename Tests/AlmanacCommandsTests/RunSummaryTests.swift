@@ -8,7 +8,7 @@ import Testing
 @Suite("The summary of a run")
 struct RunSummaryTests {
   /// Rows of each table.
-  private static let rows = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+  private static let rows = (1...11).map { RowCount($0) }
 
   private static func report(scale: Int = 1) throws -> RunReport {
     var report = RunReport(
@@ -77,11 +77,20 @@ struct RunSummaryTests {
     report.notices = ["events: 12 repeated rows within a day were left out"]
     let lines = RunSummary(
       report, forecast: Self.forecast(digits: 6),
-      tableRows: .success([231_004, 59_411, 41_250, 18_003, 4_120, 312, 9_876, 1_204, 618, 12, 96]),
+      tableRows: .success(
+        [231_004, 59_411, 41_250, 18_003, 4_120, 312, 9_876, 1_204, 618, 12, 96].map {
+          RowCount($0)
+        }),
       target: "almanac@/tmp/almanac-a1b2c3:5432/shop", dataPath: "var/data"
     ).lines()
     expectFits(lines)
     try expectGolden(lines.joined(separator: "\n"), "summary")
+  }
+
+  @Test("marks a number of rows that was not counted, and says it to the thousand")
+  func estimates() {
+    #expect(RowCount(4_912_870).description == "4,912,870")
+    #expect(RowCount(4_912_870, isEstimated: true).description == "~4,913,000")
   }
 
   @Test("says of a finished date that nothing was done")
@@ -164,7 +173,8 @@ struct RunSummaryTests {
     let path = String(repeating: "/directory", count: 12)
     let lines = RunSummary(
       report, forecast: Self.forecast(digits: 9),
-      tableRows: .success([.max, 0, 1_000_000_000, 1, 2, 3, 4, 5, 6, 7, 8]),
+      tableRows: .success(
+        [.max, 0, 1_000_000_000, 1, 2, 3, 4, 5, 6, 7, 8].map { RowCount($0) }),
       target: "almanac@\(path):5432/shop", dataPath: path
     ).lines()
     expectFits(lines)

@@ -7,7 +7,7 @@ package struct RunSummary {
   private let report: RunReport
   private let forecast: ForecastReading?
   /// The rows of ``tables``, or why they could not be counted; `nil` where nothing was written.
-  private let tableRows: Result<[Int], ReadingFailure>?
+  private let tableRows: Result<[RowCount], ReadingFailure>?
   private let target: String
   private let dataPath: String
 
@@ -19,18 +19,13 @@ package struct RunSummary {
   /// - Throws: an error that has no words for a user.
   package init(_ report: RunReport, target: ConnectionSettings, dataPath: String) throws {
     var forecast: ForecastReading?
-    let tableRows: Result<[Int], ReadingFailure>?
+    let tableRows: Result<[RowCount], ReadingFailure>?
     do {
       let connection = try Connection(target, purpose: .target)
       let reading = try ForecastReading(connection, run: report.run)
-      // To count millions of rows takes longer than a night that has nothing to do.
       let counts =
         report.wasFinished
-        ? nil
-        : try RunSummary.tables.map { name in
-          let rows = try connection.query("SELECT count(*) AS rows FROM \(name)")
-          return rows[0, "rows"].flatMap { Int($0) } ?? 0
-        }
+        ? nil : try RunSummary.tables.map { try RowCount(of: $0, on: connection) }
       forecast = reading.methods.isEmpty ? nil : reading
       tableRows = counts.map { .success($0) }
     } catch let error as any ExitStatusConvertible {
@@ -43,7 +38,7 @@ package struct RunSummary {
   /// A summary of the given parts; `tableRows` are the rows of ``tables``, `nil` for a run that wrote
   /// nothing.
   package init(
-    _ report: RunReport, forecast: ForecastReading?, tableRows: Result<[Int], ReadingFailure>?,
+    _ report: RunReport, forecast: ForecastReading?, tableRows: Result<[RowCount], ReadingFailure>?,
     target: String, dataPath: String
   ) {
     self.report = report
@@ -217,10 +212,10 @@ package struct RunSummary {
     return ([title] + table.lines(), table.fits())
   }
 
-  private func tableLines(_ rows: [Int]) -> [String] {
+  private func tableLines(_ rows: [RowCount]) -> [String] {
     var table = TextTable([("table", .left), ("rows", .right), ("holds", .left)])
     for (index, name) in RunSummary.tables.enumerated() {
-      table.add([name, Display.count(rows[index]), RunSummary.contents[index]])
+      table.add([name, rows[index].description, RunSummary.contents[index]])
     }
     table.add(["api.revenue_forecast_v1", "", "what readers see: the published run"])
     return wrapped("Written to \(target)", indent: "") + table.lines()
