@@ -86,6 +86,21 @@ struct NodeWordsTests {
     #expect(try changed { $0[1].values[0] = -1 } == [0, 1, 2, 3, 4])
   }
 
+  @Test("parts without a season neither look at their total nor have it in their identity")
+  func noSeason() throws {
+    let input = Self.input(periods: 22)
+    var nodes = input.nodes
+    nodes[0].values[3] += 50
+    let plain = try HierarchyForecaster(input, settings: Self.settings)
+    let other = try HierarchyForecaster(
+      HierarchyInput(nodes: nodes, sums: input.hierarchy.sums), settings: Self.settings)
+    #expect(plain.identity(of: 1) == other.identity(of: 1))
+    #expect(try plain.node(1).words == other.node(1).words)
+    #expect(try plain.node(1).model == "ensemble")
+    // A total that is no part is forecast without a parent, even of the same values.
+    #expect(plain.identity(of: 0) != other.identity(of: 0))
+  }
+
   @Test("every setting is in the identity, or is one that single nodes do not look at")
   func settings() throws {
     let input = Self.input()

@@ -112,7 +112,7 @@ package struct HierarchyForecaster: Sendable {
   }
 
   /// The seasons of a series: the usual one of a flow that holds two, those found in a level.
-  private func seasons(of values: [Double]) -> [Int] {
+  func seasons(of values: [Double]) -> [Int] {
     let usual = [settings.season].filter { $0 > 1 && values.count >= 2 * $0 }
     let found = SeasonDetection.seasons(
       values, candidates: usual + [settings.longerSeason].compactMap(\.self))

@@ -176,8 +176,11 @@ extension HierarchyForecaster {
     }
     writer.add(isLeaf ? 1 : 0)
     writer.add(isLeaf ? firstLeafOrigin : 0)
-    writer.add(input.nodes[node].values)
-    writer.add(optional: isLeaf || node == 0 ? nil : input.nodes[0].values) { $0.add($1) }
+    let values = input.nodes[node].values
+    writer.add(values)
+    // Of a parent only the seasons are looked at, those that the series itself has.
+    let total = seasons(of: values).isEmpty ? [] : input.nodes[0].values
+    writer.add(optional: isLeaf || node == 0 ? nil : total) { $0.add($1) }
     writer.add(optional: input.nodes[node].supplied) { $1.write(to: &$0) }
     settings.write(to: &writer)
     writer.add(ends)
