@@ -19,23 +19,25 @@ extension RunContext {
     return try lock.write { connection in
       let runs = try connection.query(
         """
-        SELECT run_id FROM (
+        SELECT run_id, as_of FROM (
           SELECT DISTINCT ON (as_of) as_of, run_id FROM almanac.published_runs
           WHERE model = $1 AND as_of < $2::date ORDER BY as_of, publication_id DESC) AS r
         ORDER BY as_of
         """, [model.name, date.description])
-      let names = (0..<runs.count).compactMap { runs[$0, "run_id"] }
-      if names.isEmpty { return 0 }
+      let known = PublishedRuns(
+        names: (0..<runs.count).compactMap { runs[$0, "run_id"] },
+        dates: (0..<runs.count).compactMap { runs[$0, "as_of"] })
+      if known.names.isEmpty { return 0 }
       var recorded = 0
       for part in scoped {
         let all = ActualValues(part, ofCompanies: false, horizon: model.horizon)
-        let added = try record(all, of: model, part, runs: names, on: connection)
+        let added = try record(all, of: model, part, runs: known, on: connection)
         recorded += added
         // A month that is over for the total is over for companies, and was not before.
         if part.series.grain == .month, added > 0 {
           recorded += try record(
             ActualValues(part, ofCompanies: true, horizon: model.horizon), of: model, part,
-            runs: names, on: connection)
+            runs: known, on: connection)
         }
       }
       return recorded
@@ -43,12 +45,13 @@ extension RunContext {
   }
 
   private func record(
-    _ actual: ActualValues, of model: ModelDefinition, _ part: ScopedForecast, runs: [String],
-    on connection: Connection
+    _ actual: ActualValues, of model: ModelDefinition, _ part: ScopedForecast,
+    runs: PublishedRuns, on connection: Connection
   ) throws -> Int {
     if actual.values.isEmpty { return 0 }
     // Each forecast is looked up by its key. A join as the server plans it goes by statistics that
     // it does not have of rows that are seconds old: it compared every forecast with every value.
+    // Of periods that were over before a run it has no forecast to look for.
     return try connection.run(
       """
       INSERT INTO predictions.outcomes (company_id, model, measure, subject_id, as_of, period_start,
@@ -57,7 +60,8 @@ extension RunContext {
         f.model_version, f.recorded_cut, f.predicted, f.lower_80, f.upper_80, a.value, $9
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::numeric[])
         AS a (company, scope, id, subject, period, value)
-      CROSS JOIN unnest($7::uuid[]) AS r (run)
+      JOIN unnest($7::uuid[], $13::date[]) AS r (run, as_of) ON a.period >=
+        CASE $11::text WHEN 'day' THEN r.as_of + 1 ELSE date_trunc('month', r.as_of)::date END
       CROSS JOIN LATERAL (
         SELECT * FROM predictions.revenue_forecasts AS f
         WHERE f.company_id = a.company AND f.run_id = r.run AND f.scope = a.scope
@@ -68,11 +72,17 @@ extension RunContext {
       """,
       [
         array(actual.companies), array(actual.scopes), array(actual.ids), array(actual.subjects),
-        array(actual.periods), array(actual.values), array(runs), model.name,
-        knowledgeEnd.description, part.measure.rawValue, part.series.grain.rawValue,
-        pipeline.currency.description,
+        array(actual.periods), array(actual.values), array(runs.names),
+        model.name, knowledgeEnd.description, part.measure.rawValue, part.series.grain.rawValue,
+        pipeline.currency.description, array(runs.dates),
       ])
   }
+}
+
+/// Runs whose forecasts readers were shown, with the date of each.
+private struct PublishedRuns {
+  var names: [String]
+  var dates: [String]
 }
 
 /// What the last periods of series came to, as columns of a query.
