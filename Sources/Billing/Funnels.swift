@@ -95,6 +95,52 @@ package struct FunnelPassage: Hashable, Sendable {
   package var rest: Rest
 }
 
+/// Events by their subjects, those of one in the order in which they came.
+///
+/// Subjects are few and events many: to sort all of them by subject would move each many times.
+private struct SubjectEvents {
+  /// The subjects' numbers in the order of the subjects.
+  let subjects: [Int]
+  private let events: [FunnelEvent]
+  /// The places of the events of one subject after the other, by number.
+  private let places: [Int32]
+  /// Where those of each subject begin in ``places``; one more for the end.
+  private let starts: [Int]
+
+  init(_ events: [FunnelEvent]) {
+    var numbers: [UUIDValue: Int32] = [:]
+    var names: [UUIDValue] = []
+    var owners: [Int32] = []
+    owners.reserveCapacity(events.count)
+    for event in events {
+      if let number = numbers[event.subject] {
+        owners.append(number)
+      } else {
+        numbers[event.subject] = Int32(names.count)
+        owners.append(Int32(names.count))
+        names.append(event.subject)
+      }
+    }
+    var starts = [Int](repeating: 0, count: names.count + 1)
+    for owner in owners { starts[Int(owner) + 1] += 1 }
+    for number in names.indices { starts[number + 1] += starts[number] }
+    var next = starts
+    var places = [Int32](repeating: 0, count: events.count)
+    for (place, owner) in owners.enumerated() {
+      places[next[Int(owner)]] = Int32(place)
+      next[Int(owner)] += 1
+    }
+    self.events = events
+    self.places = places
+    self.starts = starts
+    subjects = names.indices.sorted { names[$0] < names[$1] }
+  }
+
+  func events(of subject: Int) -> [FunnelEvent] {
+    places[starts[subject]..<starts[subject + 1]].map { events[Int($0)] }
+  }
+}
+
 extension FunnelDefinition {
   /// Follows every subject from its first entry on, or from every one (DECISIONS.md, D-169, D-420).
   ///
@@ -106,26 +152,23 @@ extension FunnelDefinition {
   ///   - end: where time ends; later events have not happened yet.
   /// - Returns: the passages by subject and time of entry; one for each subject that entered, unless
   ///   subjects enter again.
-  /// - Complexity: a sort of the events, then linear in them.
+  /// - Complexity: a sort of the events of each subject, then linear in them.
   package func passages(
     of events: some Sequence<FunnelEvent>, end: Timestamp
   ) -> [FunnelPassage] {
-    let ordered = events.filter { $0.at < end }.sorted { left, right in
-      if left.subject != right.subject { return left.subject < right.subject }
-      return left.at != right.at ? left.at < right.at : left.company < right.company
-    }
+    let known = SubjectEvents(events.filter { $0.at < end })
     var passages: [FunnelPassage] = []
-    var start = 0
-    while start < ordered.count {
-      var next = start
-      while next < ordered.count, ordered[next].subject == ordered[start].subject { next += 1 }
-      var rest = ordered[start..<next]
+    for subject in known.subjects {
+      // Mostly in order already: events come by day.
+      let ordered = known.events(of: subject).sorted { left, right in
+        left.at != right.at ? left.at < right.at : left.company < right.company
+      }
+      var rest = ordered[...]
       while let (passage, over) = passage(rest, end: end) {
         passages.append(passage)
         guard isEnteredAgain, let over else { break }
         rest = rest.drop { $0.at.microseconds < over }
       }
-      start = next
     }
     return passages
   }
