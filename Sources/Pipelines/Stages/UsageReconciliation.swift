@@ -21,7 +21,7 @@ struct UsageReconciliation {
     }
     var rolledUp: [CompanyDay: CallSums] = [:]
     let names = CallSums.types.map(\.rawValue)
-    try rollups(of: names, first...last) { row in
+    try rollups(of: names, on: "date BETWEEN '\(first)' AND '\(last)'") { row in
       guard dates.contains(row.date) else { return }
       rolledUp[CompanyDay(company: row.company, date: row.date), default: CallSums()]
         .add(row.type, count: row.count, duration: row.duration)
@@ -43,12 +43,19 @@ struct UsageReconciliation {
   ///
   /// - Throws: ``PipelineError/usageMismatch(what:company:period:counted:rolledUp:)``.
   func checkModules(of periods: [UsagePeriod]) throws {
-    guard let first = periods.map(\.start).min(),
-      let last = periods.map({ $0.end(over).adding(days: -1) }).max(), first <= last
-    else { return }
+    let spans = companySpans(of: periods)
+    guard let first = spans.map(\.first).min(), let last = spans.map(\.last).max() else { return }
     let index = PeriodIndex(periods, over)
+    // A year of one company is no reason to read a year of all.
+    let condition = """
+      date BETWEEN '\(first)' AND '\(last)' AND EXISTS (
+        SELECT FROM unnest(\(quoteLiteral(array(spans.map(\.company.description))))::uuid[],
+          \(quoteLiteral(array(spans.map(\.first.description))))::date[],
+          \(quoteLiteral(array(spans.map(\.last.description))))::date[]) AS s (company, first, last)
+        WHERE s.company = company_id AND date BETWEEN s.first AND s.last)
+      """
     var rolledUp: [PeriodModule: ModuleSums] = [:]
-    try rollups(of: [EventType.moduleUsed.rawValue], first...last) { row in
+    try rollups(of: [EventType.moduleUsed.rawValue], on: condition) { row in
       index.forEach(of: row.company, on: row.date) { period in
         rolledUp[PeriodModule(period: period, module: row.module), default: ModuleSums()]
           .add(count: row.count, duration: row.duration)
@@ -72,6 +79,20 @@ struct UsageReconciliation {
       rolledUp: areEvents ? String(theirs?.count ?? 0) : text(theirs?.duration))
   }
 
+  /// The days from the first to the last one of each company's periods, as far as they are over.
+  private func companySpans(
+    of periods: [UsagePeriod]
+  ) -> [(company: UUIDValue, first: CalendarDate, last: CalendarDate)] {
+    var spans: [UUIDValue: (first: CalendarDate, last: CalendarDate)] = [:]
+    for period in periods {
+      let last = period.end(over).adding(days: -1)
+      guard period.start <= last else { continue }
+      let known = spans[period.company] ?? (period.start, last)
+      spans[period.company] = (min(known.first, period.start), max(known.last, last))
+    }
+    return spans.sorted { $0.key < $1.key }.map { ($0.key, $0.value.first, $0.value.last) }
+  }
+
   private func text(_ duration: Int128?) -> String { duration.map { "\($0)" } ?? "none" }
 
   private struct RollupRow {
@@ -85,13 +106,13 @@ struct UsageReconciliation {
   }
 
   private func rollups(
-    of types: [String], _ dates: ClosedRange<CalendarDate>, _ body: (RollupRow) -> Void
+    of types: [String], on condition: String, _ body: (RollupRow) -> Void
   ) throws {
     let query = """
       SELECT company_id, event_type, module_id, date, event_count, duration_ms_sum
       FROM analytics.daily_rollups
       WHERE event_type IN (\(types.map { quoteLiteral($0) }.joined(separator: ", ")))
-        AND date BETWEEN '\(dates.lowerBound)' AND '\(dates.upperBound)'
+        AND \(condition)
       """
     let fields = [
       Field("company_id", .uuid), Field("event_type", .text), Field("module_id", .uuid),
