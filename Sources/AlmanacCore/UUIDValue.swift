@@ -79,13 +79,16 @@ extension UUIDValue: Comparable {
 extension UUIDValue: CustomStringConvertible {
   /// The identifier in its 36-character lower-case form.
   package var description: String {
-    var text = ""
+    var text: [UInt8] = []
     text.reserveCapacity(36)
-    for (index, byte) in bytes.enumerated() {
-      if index == 4 || index == 6 || index == 8 || index == 10 { text.append("-") }
-      let digits = String(byte, radix: 16)
-      text.append(digits.count == 1 ? "0" + digits : digits)
+    for nibble in 0..<32 {
+      if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+        text.append(UInt8(ascii: "-"))
+      }
+      let half = nibble < 16 ? high : low
+      let digit = UInt8(truncatingIfNeeded: half >> UInt64((15 - nibble % 16) * 4)) & 0xF
+      text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
-    return text
+    return String(decoding: text, as: UTF8.self)
   }
 }

@@ -4,14 +4,14 @@ package import Forecasting
 
 /// Turns forecasts of total revenue into rows of `predictions.revenue_forecasts`.
 package struct RevenueForecastRows: Sendable {
-  private let run: UUIDValue
-  private let model: String
-  private let modelVersion: String
-  private let featureDigest: String
-  private let asOf: CalendarDate
-  private let recordedCut: Timestamp
-  private let validUntil: Timestamp
-  private let currency: CurrencyCode
+  private let run: ColumnValue
+  private let model: ColumnValue
+  private let modelVersion: ColumnValue
+  private let featureDigest: ColumnValue
+  private let asOf: ColumnValue
+  private let recordedCut: ColumnValue
+  private let validUntil: ColumnValue
+  private let currency: ColumnValue
 
   /// What every row of a run carries.
   ///
@@ -28,14 +28,14 @@ package struct RevenueForecastRows: Sendable {
     run: UUIDValue, model: String, modelVersion: String, featureDigest: String,
     asOf: CalendarDate, recordedCut: Timestamp, validUntil: Timestamp, currency: CurrencyCode
   ) {
-    self.run = run
-    self.model = model
-    self.modelVersion = modelVersion
-    self.featureDigest = featureDigest
-    self.asOf = asOf
-    self.recordedCut = recordedCut
-    self.validUntil = validUntil
-    self.currency = currency
+    self.run = .uuid(run)
+    self.model = .text(model)
+    self.modelVersion = .text(modelVersion)
+    self.featureDigest = .text(featureDigest)
+    self.asOf = .date(asOf)
+    self.recordedCut = .timestamp(recordedCut)
+    self.validUntil = .timestamp(validUntil)
+    self.currency = .text(currency.description)
   }
 
   /// The columns of the table, in the order of its key and then its values.
@@ -91,13 +91,12 @@ package struct RevenueForecastRows: Sendable {
   private func append(_ row: ForecastRow, to builders: inout [ColumnBuilder]) {
     let amounts = row.amounts
     let values: [ColumnValue?] = [
-      .uuid(row.subject.company), .uuid(run), .text(row.subject.scope.rawValue),
+      .uuid(row.subject.company), run, .text(row.subject.scope.rawValue),
       .text(row.subject.id), .text(row.grain), .date(row.periodStart),
       .integer(Int128(row.horizon)), .integer(amounts.predicted), .integer(amounts.lower80),
       .integer(amounts.upper80), .integer(amounts.lower95), .integer(amounts.upper95),
-      .text(currency.description), .text(row.modelUsed), row.fallbackReason.map { .text($0) },
-      .date(asOf), .timestamp(recordedCut), .text(model), .text(modelVersion),
-      .text(featureDigest), .timestamp(validUntil), .text(row.measure.rawValue),
+      currency, .text(row.modelUsed), row.fallbackReason.map { .text($0) }, asOf, recordedCut,
+      model, modelVersion, featureDigest, validUntil, .text(row.measure.rawValue),
     ]
     for (index, value) in values.enumerated() { builders[index].append(value) }
   }

@@ -216,9 +216,10 @@ extension FittedModel {
       }
     }
     if rows.isEmpty { return [try builder.batch(single, runningMonth: runningMonth)] }
-    rows.sort(by: ForecastRow.isBefore)
+    let order = ForecastRow.order(of: rows)
     return stride(from: 0, to: rows.count, by: FittedModel.batchRows).map { start in
-      builder.batch(rows[start..<min(rows.count, start + FittedModel.batchRows)])
+      builder.batch(
+        order[start..<min(rows.count, start + FittedModel.batchRows)].lazy.map { rows[$0] })
     }
   }
 }

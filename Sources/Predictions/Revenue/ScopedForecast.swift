@@ -131,6 +131,19 @@ package struct ScopedForecast: Sendable {
 }
 
 extension ForecastRow {
+  /// The places of rows in the order of the table's key.
+  ///
+  /// To sort the rows themselves takes longer: a row is large, and each move of one counts references
+  /// to its texts.
+  package static func order(of rows: [ForecastRow]) -> [Int] {
+    var places = rows.indices.map { (company: rows[$0].subject.company, row: $0) }
+    places.sort { left, right in
+      left.company == right.company
+        ? isBefore(rows[left.row], rows[right.row]) : left.company < right.company
+    }
+    return places.map(\.row)
+  }
+
   /// Whether a row comes before another in the key of the table.
   package static func isBefore(_ left: ForecastRow, _ right: ForecastRow) -> Bool {
     if left.subject.company != right.subject.company {

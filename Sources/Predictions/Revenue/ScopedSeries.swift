@@ -275,5 +275,11 @@ struct ScopeBuilder {
     }
   }
 
-  private static func money(_ amount: Int128) -> Double { Double(amount) / Double(Money.scale) }
+  /// An amount in units.
+  ///
+  /// The general conversion of so wide a number takes longer than all else here.
+  private static func money(_ amount: Int128) -> Double {
+    let number = Int64(exactly: amount).map { Double($0) } ?? Double(amount)
+    return number / Double(Money.scale)
+  }
 }
