@@ -1,140 +1,178 @@
-import AlmanacCore
 import Glibc
 
-/// A random walk through the parameters of ``FittedGlobalTrend`` that visits each place as often as its
+/// Four random walks through the parameters of ``FittedGlobalTrend`` that visit each place as often as its
 /// density says.
 ///
-/// While it warms up, its steps take the covariance of the places visited so far; from then on they
-/// keep it, so that the walk is one of Metropolis.
+/// A round is a step nearby and a jump to anywhere in the shape of the places visited by all walks so far; each is taken
+/// or not as Metropolis and Hastings have it. The shape and the length of steps are found while the walks warm up, and
+/// kept from then on.
 struct GlobalTrendWalk: Sendable {
-  /// The present place.
-  private(set) var point: SIMD8<Double>
-  private var density = -Double.infinity
-  private var mean: SIMD8<Double>
-  /// The rows of the covariance of places.
-  private var covariance: [SIMD8<Double>]
-  /// The columns of its factor.
-  private var factor: [SIMD8<Double>]
+  /// Four places.
+  typealias Point = GlobalTrendPosterior.Point
+
+  /// The present places.
+  private(set) var point: Point
+  /// Their densities, and where the series ends with them.
+  private(set) var place: GlobalTrendPosterior.Place
+  /// The shape of the places visited.
+  private var shape: GlobalTrendShape
+  /// The length of steps nearby: the deviation of their numbers.
   private var size = 1.0
+  /// Whether the shape was learned.
   private var hasShape = false
 
-  private static let lanes = 8
-  /// The steps before draws are kept, of a new walk and of one that goes on.
-  private static let (newSteps, furtherSteps) = (500, 150)
   /// The share of steps that shall be taken: near the best for a handful of dimensions.
   private static let takenShare = 0.27
-  private static let stepsPerShape = 25
+  /// The length of steps that is near the best for a normal distribution of eight parameters.
+  private static let usualSize = 2.38 / 8.0.squareRoot()
+  /// The rounds from one place that counts for the shape to the next, and from one shape to the next.
+  private static let (roundsPerPlace, roundsPerShape) = (4, 24)
+  /// What brings the numbers of steps nearby, and those of jumps, to a variance of 1.
+  private static let evenScale = 12.0.squareRoot()
+  private static let logisticScale = 3.0.squareRoot() / Double.pi
+  /// The natural logarithm of 2.
+  private static let ln2 = 0.69314718055994531
 
-  /// A walk that begins where a series changes as usual, with no global trend.
+  /// Walks that begin where a series changes as usual, with no global trend.
   init(_ posterior: GlobalTrendPosterior) {
-    let change = posterior.change
-    point = SIMD8(
-      0.5, -0.5, 0.5, 0, 0, 0, log(change / GlobalTrendPosterior.size / 2), log(change / 2))
-    mean = point
-    covariance = (0..<GlobalTrendWalk.lanes).map { lane in
-      var row = SIMD8<Double>.zero
-      row[lane] = 0.09
-      return row
-    }
-    factor = (0..<GlobalTrendWalk.lanes).map { lane in
-      var column = SIMD8<Double>.zero
-      column[lane] = 0.3
-      return column
-    }
+    let change = max(posterior.change, 1e-9)
+    let start: InlineArray<8, Double> = [
+      0.5, -0.5, 0.5, 0, 0, 0, log(change / GlobalTrendPosterior.size / 2), log(change / 2),
+    ]
+    shape = GlobalTrendShape(center: start, deviation: 0.3)
+    point = Point { Lanes(repeating: start[$0]) }
+    place = posterior.places(point)
   }
 
-  /// Walks until the place of its beginning is forgotten.
+  /// Walks until the places of the beginning are forgotten.
+  ///
+  /// - Parameters:
+  ///   - posterior: what they walk through.
+  ///   - rounds: how far.
+  ///   - isNew: whether the walks begin here; else they go on from another series, much like this.
+  ///   - random: what they draw from.
   mutating func warmUp(
-    _ posterior: GlobalTrendPosterior, isNew: Bool, random: inout NormalDraws
+    _ posterior: GlobalTrendPosterior, rounds: Int, isNew: Bool, random: inout LaneRandom
   ) {
-    density = posterior.logDensity(point)
-    for number in 0..<(isNew ? GlobalTrendWalk.newSteps : GlobalTrendWalk.furtherSteps) {
+    place = posterior.places(point)
+    if !isNew { hasShape = shape.settle() || hasShape }
+    for round in 1...rounds {
       let taken = step(posterior, random: &random)
       size *= exp((taken - GlobalTrendWalk.takenShare) * (isNew ? 0.2 : 0.1))
-      if isNew { learn(number) }
+      if hasShape { jump(posterior, random: &random) }
+      guard round.isMultiple(of: GlobalTrendWalk.roundsPerPlace) else { continue }
+      shape.learn(point)
+      guard round.isMultiple(of: GlobalTrendWalk.roundsPerShape), shape.settle() else { continue }
+      if !hasShape { size = GlobalTrendWalk.usualSize }
+      hasShape = true
     }
   }
 
-  /// Tries one step.
+  /// Goes some rounds.
+  mutating func walk(_ posterior: GlobalTrendPosterior, rounds: Int, random: inout LaneRandom) {
+    for _ in 0..<rounds {
+      step(posterior, random: &random)
+      jump(posterior, random: &random)
+    }
+    // Counts once the walks go on with another series.
+    shape.learn(point)
+  }
+
+  /// Tries a step nearby.
   ///
-  /// - Returns: the probability that it was taken with.
+  /// - Returns: the mean probability that it was taken with.
   @discardableResult
-  mutating func step(_ posterior: GlobalTrendPosterior, random: inout NormalDraws) -> Double {
-    var move = SIMD8<Double>.zero
-    for column in factor { move += column * random.next() }
-    let tried = point + size * move
-    let reached = posterior.logDensity(tried)
-    let taken = reached >= density ? 1 : exp(reached - density)
-    if random.nextUnit() < taken { (point, density) = (tried, reached) }
-    return taken
+  @inline(never)
+  private mutating func step(
+    _ posterior: GlobalTrendPosterior, random: inout LaneRandom
+  ) -> Double {
+    let scale = size * GlobalTrendWalk.evenScale
+    var draws = Point(repeating: .zero)
+    (draws[0], draws[1]) = random.nextPair()
+    (draws[2], draws[3]) = random.nextPair()
+    (draws[4], draws[5]) = random.nextPair()
+    (draws[6], draws[7]) = random.nextPair()
+    for row in 0..<8 { draws[row] *= scale }
+    let tried = shape.moved(point, by: draws)
+    let reached = posterior.places(tried)
+    return take(tried, reached, gain: reached.density - place.density, random: &random)
   }
 
-  /// Lets the present place count for the covariance, and now and then for the steps.
-  private mutating func learn(_ number: Int) {
-    let weight = 1 / (10 + 0.3 * Double(number))
-    let distance = point - mean
-    mean += weight * distance
-    for lane in covariance.indices {
-      covariance[lane] += weight * (distance[lane] * distance - covariance[lane])
+  /// Tries a jump, whose numbers are of the logistic distribution: its tails are those of what is assumed before a
+  /// series is seen.
+  @inline(never)
+  private mutating func jump(_ posterior: GlobalTrendPosterior, random: inout LaneRandom) {
+    var draws = Point(repeating: .zero)
+    var density = Lanes(repeating: 1)
+    func draw() -> (Lanes, Lanes) {
+      let (left, right) = random.nextPair()
+      // Each number of the logistic distribution is the logarithm of the odds of an even one.
+      let (less, more) = (0.5 - left, 0.5 + left)
+      let (below, above) = (0.5 - right, 0.5 + right)
+      density *= (less * more) * (below * above)
+      let scale = GlobalTrendWalk.ln2 * GlobalTrendWalk.logisticScale
+      return (scale * Lanes.logarithm2(more / less), scale * Lanes.logarithm2(above / below))
     }
-    guard (number + 1).isMultiple(of: GlobalTrendWalk.stepsPerShape),
-      let found = GlobalTrendWalk.factored(covariance)
-    else { return }
-    factor = found
-    if !hasShape { size = 2.38 / Double(GlobalTrendWalk.lanes).squareRoot() }
-    hasShape = true
+    (draws[0], draws[1]) = draw()
+    (draws[2], draws[3]) = draw()
+    (draws[4], draws[5]) = draw()
+    (draws[6], draws[7]) = draw()
+    let tried = shape.place(draws)
+    let reached = posterior.places(tried)
+    // How much more often the present place would be drawn.
+    let here = GlobalTrendWalk.logisticDensity(shape.draws(of: point))
+    let there = GlobalTrendWalk.ln2 * Lanes.logarithm2(density)
+    take(
+      tried, reached, gain: (reached.density - place.density) + (here - there), random: &random)
   }
 
-  /// The columns of the lower Cholesky factor of a covariance; `nil` where rounding leaves none.
-  private static func factored(_ covariance: [SIMD8<Double>]) -> [SIMD8<Double>]? {
-    var columns = [SIMD8<Double>](repeating: .zero, count: lanes)
-    for row in 0..<lanes {
-      for column in 0...row {
-        var rest = covariance[row][column] + (row == column ? 1e-3 : 0)
-        for other in 0..<column { rest -= columns[other][row] * columns[other][column] }
-        if row == column {
-          guard rest > 0 else { return nil }
-          columns[row][row] = rest.squareRoot()
-        } else {
-          columns[column][row] = rest / columns[column][column]
-        }
-      }
+  /// The logarithm of the density of numbers of jumps, but for a constant.
+  @inline(__always)
+  private static func logisticDensity(_ draws: Point) -> Lanes {
+    var sum = Lanes.zero
+    var product = Lanes(repeating: 1)
+    func add(_ draw: Lanes) {
+      let size = Lanes(bits: draw.bits & Lanes.sizeBits) * (1 / logisticScale)
+      sum += size
+      let held = size.replacing(with: 500, where: size .> 500)
+      product *= 1 + Lanes.exponential(-held)
     }
-    return columns
-  }
-}
-
-/// Numbers of the normal distribution, determined by a seed.
-struct NormalDraws {
-  private var random: SplitMix64
-  private var spare: Double?
-
-  init(seed: UInt64) { random = SplitMix64(seed: seed) }
-
-  /// A number in `[0, 1)`.
-  mutating func nextUnit() -> Double { random.nextUnit() }
-
-  /// A number of mean 0 and variance 1, by the polar method.
-  mutating func next() -> Double {
-    if let drawn = spare {
-      spare = nil
-      return drawn
-    }
-    while true {
-      let first = 2 * random.nextUnit() - 1
-      let second = 2 * random.nextUnit() - 1
-      let square = first * first + second * second
-      guard square < 1, square > 0 else { continue }
-      let factor = (-2 * log(square) / square).squareRoot()
-      spare = second * factor
-      return first * factor
-    }
+    add(draws[0])
+    add(draws[1])
+    add(draws[2])
+    add(draws[3])
+    add(draws[4])
+    add(draws[5])
+    add(draws[6])
+    add(draws[7])
+    return -sum - 2 * ln2 * Lanes.logarithm2(product)
   }
 
-  /// A number of Student's distribution with four degrees of freedom.
-  mutating func nextStudent() -> Double {
-    let drawn = next()
-    let squares = -2 * (log(1 - nextUnit()) + log(1 - nextUnit()))
-    return drawn / (squares / 4).squareRoot()
+  /// Goes to places that were tried, with the probability whose logarithm is the gain.
+  ///
+  /// - Returns: the mean of these probabilities.
+  @discardableResult
+  @inline(__always)
+  private mutating func take(
+    _ tried: Point, _ reached: GlobalTrendPosterior.Place, gain: Lanes,
+    random: inout LaneRandom
+  ) -> Double {
+    // A gain of less, or none at all, is as good as never; one above zero is always.
+    var held = gain.replacing(with: -500, where: .!(gain .>= -500))
+    held.replace(with: 0, where: held .> 0)
+    let probability = Lanes.exponential(held)
+    let isTaken = random.nextUnit() .<= probability
+    point[0].replace(with: tried[0], where: isTaken)
+    point[1].replace(with: tried[1], where: isTaken)
+    point[2].replace(with: tried[2], where: isTaken)
+    point[3].replace(with: tried[3], where: isTaken)
+    point[4].replace(with: tried[4], where: isTaken)
+    point[5].replace(with: tried[5], where: isTaken)
+    point[6].replace(with: tried[6], where: isTaken)
+    point[7].replace(with: tried[7], where: isTaken)
+    place.density.replace(with: reached.density, where: isTaken)
+    place.state.level.replace(with: reached.state.level, where: isTaken)
+    place.state.slope.replace(with: reached.state.slope, where: isTaken)
+    return probability.sum() / 4
   }
 }
