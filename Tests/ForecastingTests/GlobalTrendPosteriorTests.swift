@@ -143,7 +143,8 @@ struct GlobalTrendPosteriorTests {
       }
       shape.learn(point)
     }
-    #expect(shape.settle())
+    let isSettled = shape.settle()
+    #expect(isSettled)
     let draws = GlobalTrendPosterior.Point { Lanes(0, 1, Double($0), -2) }
     let place = shape.place(draws)
     let back = shape.draws(of: place)
