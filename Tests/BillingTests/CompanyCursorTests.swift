@@ -26,7 +26,8 @@ struct CompanyCursorTests {
     let further = (0..<200).map { _ in random.next() % 62 }
     for number in ascending + further {
       let wanted = company(number)
-      #expect(cursor.element(of: wanted) == expected[wanted], "seed \(seed), company \(number)")
+      let found = cursor.element(of: wanted)
+      #expect(found == expected[wanted], "seed \(seed), company \(number)")
     }
   }
 }
