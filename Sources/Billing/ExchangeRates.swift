@@ -99,7 +99,17 @@ package struct ExchangeRates: Sendable {
   /// It leaves room for the sum of as many amounts as memory holds.
   package static let largestAmount: Int128 = 10_000_000_000_000_000_000_000
 
-  /// The rows of one pair by ascending date, each date once, as last recorded.
+  /// Which of the rows are looked at.
+  private enum Knowledge {
+    /// All, of each day the last recorded.
+    case all
+    /// Those recorded before an instant, of each day the last recorded.
+    case before(Timestamp)
+    /// All, of each day the first recorded.
+    case first
+  }
+
+  /// The rows of one pair by ascending date, those of a date in the order in which they were recorded.
   private var pairs: [UInt64: [ExchangeRate]] = [:]
   /// The currencies each currency has a pair with, in either direction, alphabetically.
   private var partners: [CurrencyCode: [CurrencyCode]] = [:]
@@ -107,6 +117,7 @@ package struct ExchangeRates: Sendable {
   ///
   /// `nil` for no limit.
   private var lastDate: CalendarDate?
+  private var knowledge = Knowledge.all
   /// Rows left out because their rate is zero or negative, or base and quote are the same.
   package private(set) var unusableRows = 0
 
@@ -126,18 +137,12 @@ package struct ExchangeRates: Sendable {
       }
       pairs[ExchangeRates.key(row.base, row.quote), default: []].append(row)
     }
-    for (key, rows) in pairs {
-      let ordered = rows.sorted { left, right in
+    for key in pairs.keys {
+      pairs[key]?.sort { left, right in
         if left.date != right.date { return left.date < right.date }
         return left.recordedAt != right.recordedAt
           ? left.recordedAt < right.recordedAt : left.tenBillionths < right.tenBillionths
       }
-      var latest: [ExchangeRate] = []
-      for row in ordered {
-        if latest.last?.date == row.date { latest.removeLast() }
-        latest.append(row)
-      }
-      pairs[key] = latest
     }
     var sets: [CurrencyCode: Set<CurrencyCode>] = [:]
     for rows in pairs.values {
@@ -154,6 +159,20 @@ package struct ExchangeRates: Sendable {
     return rates
   }
 
+  /// The same rates as they were known before an instant (DECISIONS.md, D-516).
+  ///
+  /// Where no rate of a day had been recorded by then, as where years of rates were loaded at once, it
+  /// is the one that was recorded first. All rows are shared, so this costs nothing.
+  package func known(before instant: Timestamp) -> ExchangeRates {
+    var rates = self
+    if case .before(let other) = knowledge {
+      rates.knowledge = .before(min(instant, other))
+    } else {
+      rates.knowledge = .before(instant)
+    }
+    return rates
+  }
+
   /// The rate between two currencies on a local date.
   ///
   /// The rate from a currency to itself is 1. Among several common currencies the one whose older
@@ -167,14 +186,23 @@ package struct ExchangeRates: Sendable {
       return .success(ConversionRate(numerator: 1, denominator: 1, rows: []))
     }
     let date = min(date, lastDate ?? date)
-    if let leg = leg(from: source, to: target, on: date) {
+    let found = rate(from: source, to: target, on: date, knowledge)
+    guard case .failure(.missingRate) = found, case .before = knowledge else { return found }
+    return rate(from: source, to: target, on: date, .first)
+  }
+
+  private func rate(
+    from source: CurrencyCode, to target: CurrencyCode, on date: CalendarDate,
+    _ knowledge: Knowledge
+  ) -> Result<ConversionRate, ConversionFailure> {
+    if let leg = leg(from: source, to: target, on: date, knowledge) {
       return .success(
         ConversionRate(numerator: leg.numerator, denominator: leg.denominator, rows: [leg.row]))
     }
     var best: (age: CalendarDate, first: Leg, second: Leg)?
     for common in partners[source] ?? [] where common != target {
-      guard let first = leg(from: source, to: common, on: date),
-        let second = leg(from: common, to: target, on: date)
+      guard let first = leg(from: source, to: common, on: date, knowledge),
+        let second = leg(from: common, to: target, on: date, knowledge)
       else { continue }
       let age = min(first.row.date, second.row.date)
       if best.map({ age > $0.age }) ?? true { best = (age, first, second) }
@@ -227,19 +255,20 @@ package struct ExchangeRates: Sendable {
   }
 
   private func leg(
-    from source: CurrencyCode, to target: CurrencyCode, on date: CalendarDate
+    from source: CurrencyCode, to target: CurrencyCode, on date: CalendarDate,
+    _ knowledge: Knowledge
   ) -> Leg? {
-    if let row = row(base: source, quote: target, on: date) {
+    if let row = row(base: source, quote: target, on: date, knowledge) {
       return Leg(
         numerator: row.tenBillionths.magnitude, denominator: ExchangeRate.scale, row: row)
     }
-    guard let row = row(base: target, quote: source, on: date) else { return nil }
+    guard let row = row(base: target, quote: source, on: date, knowledge) else { return nil }
     return Leg(numerator: ExchangeRate.scale, denominator: row.tenBillionths.magnitude, row: row)
   }
 
-  /// The latest row of a pair on or before a date that is not too old.
+  /// The latest row of a pair on or before a date that is known and not too old.
   private func row(
-    base: CurrencyCode, quote: CurrencyCode, on date: CalendarDate
+    base: CurrencyCode, quote: CurrencyCode, on date: CalendarDate, _ knowledge: Knowledge
   ) -> ExchangeRate? {
     guard let rows = pairs[ExchangeRates.key(base, quote)] else { return nil }
     var low = 0
@@ -248,10 +277,18 @@ package struct ExchangeRates: Sendable {
       let middle = (low + high) / 2
       if rows[middle].date <= date { low = middle + 1 } else { high = middle }
     }
-    guard low > 0, rows[low - 1].date.distance(to: date) <= ExchangeRates.longestAge else {
-      return nil
+    func isRecent(_ row: Int) -> Bool {
+      row >= 0 && rows[row].date.distance(to: date) <= ExchangeRates.longestAge
     }
-    return rows[low - 1]
+    var row = low - 1
+    switch knowledge {
+    case .all: break
+    case .before(let instant):
+      while isRecent(row), rows[row].recordedAt >= instant { row -= 1 }
+    case .first:
+      while row > 0, rows[row - 1].date == rows[row].date { row -= 1 }
+    }
+    return isRecent(row) ? rows[row] : nil
   }
 
   private static func key(_ base: CurrencyCode, _ quote: CurrencyCode) -> UInt64 {

@@ -53,15 +53,17 @@ extension PaymentBooks {
   ///
   /// - Parameters:
   ///   - date: the date, by which payments, refunds and credit notes count.
-  ///   - end: the end of the date: what was recorded, paid or void from then on is not known.
+  ///   - end: the end of the date: what was recorded, paid or void from then on is not known, rates included.
   /// - Returns: invoices on which more than 0 is owed, with that in the reporting currency, by
   ///   identifier; `nil` where there is no rate of the date for its currency, or none is named.
   /// - Throws: ``BillingError``: a missing rate, or an amount without a currency, of what was settled.
   package func invoicesToPay(
     at date: CalendarDate, before end: Timestamp
   ) throws(BillingError) -> [(invoice: Invoice, owed: Int128?)] {
-    var rates: Set<RateUse> = []
-    let settled = try owedByDate(&rates)
+    var books = self
+    books.rates = rates.known(before: end)
+    var uses: Set<RateUse> = []
+    let settled = try books.owedByDate(&uses)
     var found: [(invoice: Invoice, owed: Int128?)] = []
     for invoice in invoices where invoice.recordedAt < end && invoice.status != .uncollectible {
       guard invoice.status == .draft || invoice.pendingFrom != nil,
@@ -75,7 +77,8 @@ extension PaymentBooks {
       found.append(
         (
           invoice,
-          try? converted(owed, from: invoice.currency, to: currency, on: date, dataset: "invoices")
+          try? books.converted(
+            owed, from: invoice.currency, to: currency, on: date, dataset: "invoices")
         ))
     }
     return found.sorted { $0.invoice.id < $1.invoice.id }

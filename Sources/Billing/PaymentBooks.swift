@@ -18,7 +18,7 @@ package struct PaymentBooks: Sendable {
   let refunds: [MoneyRow]
   let invoices: [Invoice]
   let creditNotes: [MoneyRow]
-  let rates: ExchangeRates
+  var rates: ExchangeRates
   let zones: CompanyZones
   let currency: CurrencyCode
   /// The invoice of each transaction.

@@ -26,7 +26,7 @@ package struct LedgerInput: Sendable {
   package var deletions: [UUIDValue: Timestamp]
   /// The prices of modules.
   package var modules: [UUIDValue: ModulePrice]
-  /// The exchange rates, as known at the cut.
+  /// The exchange rates, as known at the cut, or before an earlier instant.
   package var rates: ExchangeRates
   /// Whose months count.
   package var zones: CompanyZones
@@ -51,6 +51,16 @@ package struct LedgerInput: Sendable {
     self.zones = zones
     self.knownBy = knownBy
     self.end = end
+  }
+
+  /// The same as it was known before an instant, with time ending there: by the changes and the rates
+  /// recorded before it (DECISIONS.md, D-516).
+  package func known(before instant: Timestamp) -> LedgerInput {
+    var input = self
+    input.knownBy = Timestamp(microseconds: instant.microseconds - 1)
+    input.end = instant
+    input.rates = rates.known(before: instant)
+    return input
   }
 }
 

@@ -14,7 +14,11 @@ struct ChurnLeakNightTests {
       INSERT INTO app.events (event_id, event_type, company_id, user_id, "timestamp", created_at)
         SELECT md5('ticket ' || company || t)::uuid, 'ticket_opened', company,
           md5('user of ' || company)::uuid, t - interval '1 day', t - interval '1 day'
-        FROM oracle.company_months WHERE falls AND t < '2025-04-16Z'
+        FROM oracle.company_months WHERE falls AND t < '2025-04-16Z';
+      UPDATE billing.subscription_changes SET currency = 'EUR' WHERE company_id::text < '8';
+      INSERT INTO billing.exchange_rates (base, quote, rate_date, rate, created_at)
+        SELECT 'EUR', 'USD', day, 1.1, day + interval '6 hours'
+        FROM generate_series(timestamptz '2023-12-01Z', '2025-04-15Z', '1 day') AS day;
       """)
     let night = try place.night(ChurnWorld.date, "--jobs", "1")
     try #require(night.status == 0, "\(night.stderr)")
@@ -60,5 +64,26 @@ struct ChurnLeakNightTests {
       try #require(again.status == 0, "\(again.stderr)")
       #expect(try said() == first, "\(more)")
     }
+
+    // Rates that were corrected after the date say nothing of what was known on it.
+    func probabilities() throws -> String? {
+      try place.value(
+        """
+        SELECT count(*) || md5(string_agg(concat_ws(' ', company_id, probability, probability_90d,
+            expected_mrr_loss, reasons), '; ' ORDER BY company_id))
+        FROM predictions.churn_risk WHERE run_id = (SELECT run_id FROM almanac.runs
+          WHERE status = 'succeeded' ORDER BY started_at DESC LIMIT 1)
+        """)
+    }
+    let before = try #require(try probabilities())
+    try place.sql(
+      """
+      INSERT INTO billing.exchange_rates (base, quote, rate_date, rate, created_at)
+        SELECT base, quote, rate_date, 2 * rate, timestamptz '2025-04-16Z'
+        FROM billing.exchange_rates
+      """)
+    let corrected = try place.night(ChurnWorld.date, "--force")
+    try #require(corrected.status == 0, "\(corrected.stderr)")
+    #expect(try probabilities() == before)
   }
 }

@@ -1,9 +1,10 @@
 import AlmanacCore
-import Billing
 import Predictions
 import Regression
 import Simulation
 import Testing
+
+@testable import Billing
 
 /// Charges and methods with what may be wrong about them.
 @Suite("Payments with gaps")
@@ -56,6 +57,36 @@ struct PaymentInputTests {
     #expect(!row.reasons.contains { $0.feature == PaymentForecast.neverCharged })
     let method = try #require(found.methods.first { $0.method == new.id })
     #expect(method.probability > 0 && method.probability < 1)
+  }
+
+  @Test("an amount is in money of the rate that was known when it was charged")
+  func knownRates() throws {
+    let (euro, dollar) = (try #require(CurrencyCode("EUR")), try #require(CurrencyCode("USD")))
+    let noon = try #require(Timestamp("2025-03-05T12:00:00Z"))
+    func hours(_ count: Int) -> Timestamp {
+      Timestamp(microseconds: noon.microseconds + Int64(count) * Timestamp.microsecondsPerHour)
+    }
+    func rate(_ tenth: Int, recorded: Timestamp) -> ExchangeRate {
+      ExchangeRate(
+        base: euro, quote: dollar, date: noon.dateUTC, tenBillionths: Int128(tenth) * 1_000_000_000,
+        recordedAt: recorded)
+    }
+    func amount(_ rates: [ExchangeRate]) -> [Double] {
+      let row = CollectionAttempt(
+        id: .zero, company: .zero, amount: 1_000_000, currency: euro, outcome: .failed,
+        attemptedAt: noon, recordedAt: hours(1))
+      return ChargeAttempt.all(
+        of: [row], invoices: [:], currency: dollar, rates: ExchangeRates(rates),
+        zones: CompanyZones(.utc)
+      ).map(\.amount)
+    }
+    let known = rate(11, recorded: hours(-1))
+    #expect(amount([known]) == [110])
+    #expect(amount([rate(12, recorded: hours(-2)), known]) == [110])
+    #expect(amount([rate(22, recorded: noon), known]) == [110])
+    // Of rates that were loaded long after, the first one recorded.
+    #expect(amount([rate(13, recorded: hours(90)), rate(12, recorded: hours(80))]) == [120])
+    #expect(amount([]).allSatisfy(\.isNaN))
   }
 
   @Test("a month without a charge, and charges of the future, leave a model of the others")

@@ -93,6 +93,46 @@ struct UpsellTests {
     }
   }
 
+  @Test("rates that are corrected later leave the features of earlier instants equal")
+  func laterRates() throws {
+    var world = UpsellWorld()
+    world.companies = 40
+    world.months = 8
+    let (euro, dollar) = (try #require(CurrencyCode("EUR")), try #require(CurrencyCode("USD")))
+    let last = try #require(world.instants.last).startUTC
+    let day = Timestamp.microsecondsPerDay
+    world.rates = (0..<270).map { offset in
+      let date = UpsellWorld.start.adding(days: offset)
+      return ExchangeRate(
+        base: euro, quote: dollar, date: date, tenBillionths: 11_000_000_000 + Int128(offset),
+        recordedAt: Timestamp(microseconds: date.startUTC.microseconds + day / 4))
+    }
+    let usual = try world.panel()
+    func disturbed(from instant: Timestamp) throws -> UpsellPanel {
+      var other = world
+      other.rates += world.rates.map { row in
+        var row = row
+        row.tenBillionths *= 2
+        row.recordedAt = max(
+          instant, Timestamp(microseconds: row.recordedAt.microseconds + day))
+        return row
+      }
+      return try other.panel()
+    }
+    func labels(_ rows: RiskRows) -> [[String]] {
+      rows.table.names.sorted().map { name in
+        (rows.table[name]?.labels ?? []).map { $0.map { "\($0)" } ?? "" }
+      }
+    }
+    let later = try disturbed(from: last)
+    #expect(labels(usual.tier) == labels(later.tier))
+    #expect(labels(usual.modules) == labels(later.modules))
+    #expect(labels(usual.tier).joined().count > 500)
+    // Recorded before the last instant, they are known at it.
+    let known = try disturbed(from: Timestamp(microseconds: last.microseconds - day))
+    #expect(labels(usual.tier) != labels(known.tier))
+  }
+
   @Test("probabilities of models are explained, and ranked by uplift")
   func model() throws {
     let world = UpsellWorld()

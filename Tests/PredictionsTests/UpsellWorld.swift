@@ -33,6 +33,8 @@ struct UpsellWorld {
   /// When companies were deleted.
   var deletions: [UUIDValue: Timestamp] = [:]
   var prices = UpsellWorld.prices()
+  /// Exchange rates; where there are any, every other company pays in euros.
+  var rates: [ExchangeRate] = []
 
   /// 1 January 2024.
   static let start = CalendarDate(daysSinceEpoch: 19_723)
@@ -145,7 +147,8 @@ struct UpsellWorld {
           company: Self.id(fact.company), sequence: sequence, kind: fact.kind,
           plan: Self.plan(fact.tier), module: fact.module.map { Self.module($0) }, quantity: 2,
           recurringAmount: Int128(200_000 * fact.tier), periodMonths: 1,
-          currency: CurrencyCode("USD"), effectiveAt: fact.effective, recordedAt: fact.recorded))
+          currency: CurrencyCode(rates.isEmpty || fact.company % 2 == 0 ? "USD" : "EUR"),
+          effectiveAt: fact.effective, recordedAt: fact.recorded))
     }
     var history = FeatureHistory(
       companyCount: companies, asOf: days, from: Self.start, zone: .utc, tallies: ["logins"],
@@ -157,12 +160,14 @@ struct UpsellWorld {
       preconditionFailure("no month")
     }
     let settings = LedgerSettings(currency: currency)
+    let exchange = ExchangeRates(rates)
     func input(_ day: CalendarDate, ahead: Int = 0) -> LedgerInput {
-      LedgerInput(
+      var input = LedgerInput(
         changes: changes, deletions: deletions.filter { $0.value < day.startUTC },
-        modules: prices.modules, rates: ExchangeRates([]), zones: CompanyZones(.utc),
-        knownBy: Timestamp(microseconds: day.startUTC.microseconds - 1),
-        end: day.adding(days: ahead).startUTC)
+        modules: prices.modules, rates: exchange, zones: CompanyZones(.utc), end: last.startUTC
+      ).known(before: day.startUTC)
+      input.end = day.adding(days: ahead).startUTC
+      return input
     }
     return try UpsellPanel(
       Self.features, of: history,

@@ -63,6 +63,7 @@ extension RunContext {
     }
     let now = knowledgeEnd
     input.changes.removeAll { $0.recordedAt >= now }
+    input.rates = input.rates.known(before: now)
     guard let first = input.changes.map(\.effectiveAt).min(), first < now else {
       return refused("no change of a subscription happened and was recorded by the end of \(date)")
     }
@@ -71,10 +72,7 @@ extension RunContext {
     let known = try mapConcurrently(
       instants.map { zone.start(of: $0) }, jobs: jobs, context: {},
       work: { _, instant in
-        var input = all
-        input.knownBy = Timestamp(microseconds: instant.microseconds - 1)
-        input.end = instant
-        return try RevenueLedger(input, settings: settings)
+        try RevenueLedger(all.known(before: instant), settings: settings)
       })
     let companies = known[known.count - 1].companies.map(\.company)
     var history = FeatureHistory(

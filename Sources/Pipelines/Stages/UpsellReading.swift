@@ -62,8 +62,7 @@ extension CompanyBook {
   ///
   /// A deletion after the instant was not known at it.
   func holdings(knownAt instant: Timestamp) -> SubscriptionHoldings {
-    var input = input
-    input.knownBy = Timestamp(microseconds: instant.microseconds - 1)
+    var input = input.known(before: instant)
     input.end = UpsellLabels.maturity(of: instant)
     input.deletions = input.deletions.filter { $0.value < instant }
     return SubscriptionHoldings(input, settings: settings)

@@ -2,7 +2,8 @@ package import AlmanacCore
 package import Billing
 
 extension ChargeAttempt {
-  /// The attempts of rows, their amounts in the reporting currency at the rate of their local date.
+  /// The attempts of rows, their amounts in the reporting currency at the rate of their local date, as it
+  /// was known when they were made (DECISIONS.md, D-516).
   ///
   /// - Parameters:
   ///   - rows: rows of `payment_attempts`.
@@ -21,7 +22,9 @@ extension ChargeAttempt {
         let date = zones.zone(of: row.company).localDate(at: row.attemptedAt)
         let value =
           own == currency
-          ? row.amount : try? rates.convert(row.amount, from: own, to: currency, on: date)
+          ? row.amount
+          : try? rates.known(before: row.attemptedAt).convert(
+            row.amount, from: own, to: currency, on: date)
         amount = value.map { Double($0) / Double(Money.scale) } ?? .nan
       }
       return ChargeAttempt(
