@@ -116,4 +116,33 @@ struct PaymentInputTests {
     #expect(usual.invoices.map(\.probability) == disturbed.invoices.map(\.probability))
     #expect(usual.methods.map(\.probability) == disturbed.methods.map(\.probability))
   }
+
+  @Test("the clock of a company is that of the newest version seen before, or the first one")
+  func clocks() throws {
+    let ids = (1...4).map { UUIDValue(high: 1, low: $0) }
+    let (near, far) = (try zone("America/New_York"), try zone("Asia/Tokyo"))
+    let end = try #require(Timestamp("2025-03-06T00:00:00Z"))
+    func at(_ days: Int) -> Timestamp {
+      Timestamp(microseconds: end.microseconds + Int64(days) * Timestamp.microsecondsPerDay)
+    }
+    func version(_ company: Int, _ days: Int, _ zone: ZoneRules?) -> CompanyClocks.Version {
+      CompanyClocks.Version(company: ids[company], seenAt: at(days), zone: zone)
+    }
+    let clocks = CompanyClocks(
+      [
+        version(0, -3, far), version(0, -9, near), version(1, -9, near), version(1, -3, nil),
+        // Seen by the night of the date, and by later ones.
+        version(2, -9, near), version(2, 1, far), version(0, 2, near), version(3, 2, far),
+      ], standard: .utc, at: end)
+    func name(_ company: Int, _ days: Int) -> String {
+      clocks.zone(of: ids[company], knownBefore: at(days)).name
+    }
+    #expect([-20, -9, -3].map { name(0, $0) } == [near.name, near.name, near.name])
+    #expect([-2, 0].map { name(0, $0) } == [far.name, far.name])
+    #expect([-3, -2].map { name(1, $0) } == [near.name, ZoneRules.utc.name])
+    #expect([-1, 0].map { name(2, $0) } == [near.name, far.name])
+    #expect(name(3, 0) == far.name)
+    #expect(
+      clocks.zone(of: .zero, knownBefore: end).name == ZoneRules.utc.name)
+  }
 }

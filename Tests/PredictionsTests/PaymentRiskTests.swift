@@ -1,5 +1,6 @@
 import AlmanacCore
 import Billing
+import Foundation
 import Glibc
 import Predictions
 import Regression
@@ -204,9 +205,29 @@ struct PaymentRiskTests {
   @Test("what happened or was recorded later, and what changes of a method, leave features equal")
   func pointInTime() throws {
     let world = try Self.shared.get()
-    let before = panel(world)
     var random = SplitMix64(seed: 5)
     let middle = world.months[12]
+    // Some were seen to move by then, all others will be.
+    let (near, far) = (try zone("America/New_York"), try zone("Asia/Tokyo"))
+    let places = world.history.companies.enumerated().flatMap { place, company in
+      let moved = world.months[6 + place % 5]
+      return [
+        CompanyClocks.Version(company: company, seenAt: world.months[4], zone: nil),
+        CompanyClocks.Version(company: company, seenAt: moved, zone: near),
+      ].prefix(1 + place % 2)
+    }
+    let later = world.history.companies.map {
+      CompanyClocks.Version(company: $0, seenAt: middle, zone: far)
+    }
+    func clocks(_ versions: [CompanyClocks.Version]) -> CompanyClocks {
+      CompanyClocks(versions, standard: .utc, at: world.cut)
+    }
+    let before = panel(
+      SimulatedPayments(
+        history: ChargeHistory(
+          attempts: world.history.companies.flatMap { world.history.attempts(of: $0) },
+          methods: Array(world.history.methods.values), clocks: clocks(places)),
+        truth: [:], months: world.months, cut: world.cut))
     let all = world.history.companies.flatMap { world.history.attempts(of: $0) }
     let old = Set(all.filter { max($0.attemptedAt, $0.recordedAt) < middle }.map(\.id))
     let attempts =
@@ -230,7 +251,7 @@ struct PaymentRiskTests {
     let after = panel(
       SimulatedPayments(
         history: ChargeHistory(
-          attempts: attempts, methods: methods, zones: CompanyZones(.utc)),
+          attempts: attempts, methods: methods, clocks: clocks(later + places)),
         truth: [:], months: world.months, cut: world.cut))
     let rows = Dictionary(
       uniqueKeysWithValues: after.charges.enumerated().map { ($1.attempt, $0) })
@@ -245,6 +266,13 @@ struct PaymentRiskTests {
       }
     }
     #expect(compared > 1_000)
+    // Charges after the move have the hours of the other clock.
+    let hours = try #require(before.rows.table["hour"])
+    let moved = try #require(after.rows.table["hour"])
+    for (row, charge) in before.charges.enumerated() where charge.charge.at > middle {
+      guard let other = rows[charge.attempt] else { continue }
+      #expect(hours.numbers[row] != moved.numbers[other])
+    }
   }
 
   @Test("an attempt that asks the customer is no label until the next one decides it")
@@ -317,6 +345,12 @@ struct PaymentRiskTests {
     }
     #expect(try forecast(fine).source.reason?.contains("occurred 0 times") == true)
   }
+}
+
+/// The rules of a zone of the system's database.
+func zone(_ name: String) throws -> ZoneRules {
+  let file = try Data(contentsOf: URL(fileURLWithPath: "/usr/share/zoneinfo/" + name))
+  return try #require(ZoneRules(name: name, file: Array(file)))
 }
 
 extension SimulatedPayments {

@@ -24,19 +24,19 @@ extension RunContext {
     else { return refused("no attempt was made and recorded by the end of \(date)") }
     let books = try billing(project.metrics.ledgerSettings(pipeline.currency), through: date).books
     let methodRows = try paymentMethodVersions()
+    var notices: [String] = []
     let history = ChargeHistory(
       attempts: ChargeAttempt.all(
         of: rows, invoices: books.invoicesOfAttempts, currency: pipeline.currency,
         rates: try exchangeRates() ?? ExchangeRates([]), zones: try zones()),
       methods: PaymentMethodHistory.all(of: methodRows, at: cut),
-      zones: try companyClocks())
+      clocks: try companyClocks(before: cut, &notices))
     let tries = try scheduledTries(before: cut)
     let due = try books.invoicesToPay(at: date, before: cut).map { invoice, owed in
       DueInvoice(
         id: invoice.id, company: invoice.company, dueAt: invoice.dueAt, owed: owed,
         nextTry: tries[invoice.id])
     }
-    var notices: [String] = []
     let unknown = due.filter { $0.owed == nil }
     if let first = unknown.first {
       notices.append(
@@ -76,18 +76,40 @@ extension RunContext {
     return months.reversed().map { zone.start(of: $0) }
   }
 
-  /// The clock of each company: its own zone where the companies say it, else the pipeline's.
-  private func companyClocks() throws -> CompanyZones {
-    guard project.missingCompanyZones == nil, directory.manifest.datasets["companies"] != nil else {
-      return try zones()
+  /// The clock of each company: its own zone by the versions of its row that are kept, else the
+  /// pipeline's.
+  private func companyClocks(
+    before cut: Timestamp, _ notices: inout [String]
+  ) throws -> CompanyClocks {
+    let (name, key, column) = Project.companies
+    guard project.missingCompanyZones == nil, let definition = project.dataset(name),
+      directory.manifest.datasets[name] != nil
+    else { return CompanyClocks(CompanyZones(zone)) }
+    guard definition.mode == .changes else {
+      notices.append(
+        "\(name): mode \(definition.mode.rawValue) keeps no versions, so hours and weekdays of charges "
+          + "are those of \(zone.name); set mode: changes in datasets/\(name).yaml")
+      return CompanyClocks(CompanyZones(zone))
     }
-    var owned = pipeline
-    owned.zone = PipelineDefinition.companyZone
-    var clocks = try project.zones(
-      of: owned, in: directory.manifest, directory.reader, find: findZone
-    ).zones
-    clocks.standard = zone
-    return clocks
+    var versions: [CompanyClocks.Version] = []
+    var rules: [String: ZoneRules?] = [:]
+    for batch in try directory.reader.allVersions(of: name, columns: [key, column]) {
+      guard let texts = batch[column], case .uuid(let ids)? = batch[key]?.storage,
+        case .int64(let seen)? = batch[StoredColumn.seen]?.storage
+      else { continue }
+      for row in seen.indices {
+        var found: ZoneRules?
+        if case .bytes(let bytes)? = texts.value(row), !bytes.isEmpty {
+          let text = String(decoding: bytes, as: UTF8.self)
+          found = rules[text] ?? findZone(text)
+          rules[text] = .some(found)
+        }
+        versions.append(
+          CompanyClocks.Version(
+            company: ids.row(row), seenAt: Timestamp(microseconds: seen[row]), zone: found))
+      }
+    }
+    return CompanyClocks(versions, standard: zone, at: cut)
   }
 
   /// All versions of payment methods that are kept; a method that was deleted has a last one that

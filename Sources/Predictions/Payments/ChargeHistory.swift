@@ -82,12 +82,14 @@ package struct Charge: Hashable, Sendable {
 package struct ChargeHistory: Sendable {
   /// The methods by identifier.
   package let methods: [UUIDValue: PaymentMethodHistory]
-  /// The zone of each company's clock.
-  package let zones: CompanyZones
+  /// The clocks of companies.
+  package let clocks: CompanyClocks
   private let attempts: [UUIDValue: [ChargeAttempt]]
 
   /// A history; of attempts with one identifier the one recorded first counts.
-  package init(attempts: [ChargeAttempt], methods: [PaymentMethodHistory], zones: CompanyZones) {
+  package init(
+    attempts: [ChargeAttempt], methods: [PaymentMethodHistory], clocks: CompanyClocks
+  ) {
     var seen: Set<UUIDValue> = []
     let ordered = attempts.sorted {
       ($0.attemptedAt.microseconds, $0.recordedAt.microseconds, $0.id)
@@ -96,7 +98,12 @@ package struct ChargeHistory: Sendable {
     self.attempts = Dictionary(
       grouping: ordered.filter { seen.insert($0.id).inserted }, by: \.company)
     self.methods = Dictionary(methods.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-    self.zones = zones
+    self.clocks = clocks
+  }
+
+  /// A history of companies that never move.
+  package init(attempts: [ChargeAttempt], methods: [PaymentMethodHistory], zones: CompanyZones) {
+    self.init(attempts: attempts, methods: methods, clocks: CompanyClocks(zones))
   }
 
   /// The companies with an attempt, ascending.

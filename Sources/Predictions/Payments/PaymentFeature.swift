@@ -128,7 +128,7 @@ struct ChargeFacts {
   init(_ charge: Charge, _ history: ChargeHistory) {
     self.charge = charge
     method = history.methods[charge.method].flatMap { $0.recordedAt < charge.known ? $0 : nil }
-    zone = history.zones.zone(of: charge.company)
+    zone = history.clocks.zone(of: charge.company, knownBefore: charge.known)
     let own = history.attempts(of: charge.company)
     var end = own.count
     while end > 0, own[end - 1].attemptedAt >= charge.known { end -= 1 }

@@ -219,7 +219,7 @@ struct PaymentScoring {
       let own = panel.history.attempts(of: company)
         .filter { $0.isKnown(before: panel.cut) && $0.amount >= 0 }.suffix(12).map(\.amount)
       let amount = own.isEmpty ? usualAmount : quantile(own.sorted(), 0.5)
-      let zone = panel.history.zones.zone(of: company)
+      let zone = panel.history.clocks.zone(of: company, knownBefore: panel.cut)
       let day = zone.localDate(at: panel.cut).adding(days: 1)
       for method in methodsOf[company] ?? [] {
         charges.append(
