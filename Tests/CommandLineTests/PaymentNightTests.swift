@@ -218,5 +218,30 @@ struct PaymentNightTests {
         FROM pg_attribute WHERE attrelid = 'predictions.\(view)'::regclass AND attname = 'measure'
         """)
     }
+
+    // A night after months without one records what was decided while it was waited for: the other
+    // method of both dates, and of what came later nothing.
+    try place.sql(
+      """
+      INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
+          payment_method_id, attempt_number, amount, currency, outcome, attempted_at, created_at)
+        SELECT md5('late ' || i.id || m.id)::uuid, md5('transaction ' || i.id)::uuid, i.id,
+          company_id, m.id, CASE WHEN is_default THEN 5 ELSE 4 END, total, 'USD', 'succeeded', at, at
+        FROM billing.invoices AS i JOIN billing.payment_methods AS m USING (company_id),
+          LATERAL (SELECT timestamptz '2025-05-20 09:00Z'
+            + CASE WHEN is_default THEN interval '40 days' ELSE interval '0' END AS at) AS at
+        WHERE i.status = 'open';
+      """)
+    let late = try place.night("2025-07-20")
+    try #require(late.status == 0, "\(late.stderr)")
+    try holds(
+      """
+      SELECT count(*) > 3 AND count(*) = 2 * (SELECT count(*) FROM billing.payment_attempts
+          WHERE attempt_number = 4)
+        AND bool_and(actual = 0 AND subject_id IN (SELECT invoice_id || ' ' || payment_method_id
+          FROM billing.payment_attempts WHERE attempt_number = 4))
+        AND min(as_of) = '2025-04-15' AND max(as_of) = '2025-04-16'
+      FROM \(known) AND matured_at > '2025-07-01'
+      """)
   }
 }
