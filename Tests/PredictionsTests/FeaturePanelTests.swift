@@ -203,6 +203,43 @@ struct FeaturePanelTests {
     #expect([0, 2, 3].allSatisfy { values[$0].isNaN })
   }
 
+  @Test("windows are compared once what is counted reaches back to the earlier one")
+  func windowsOfNewSources() throws {
+    // Day 31 is the first of the earlier window as of day 91, and day 61 as of day 121.
+    func isMissing(
+      _ period: Int, _ sources: [String: String], uses: [(day: Int, recorded: Int)]
+    ) throws -> Bool {
+      var history = FeatureHistory(
+        companyCount: 2, asOf: Self.instants, from: Self.start, zone: .utc,
+        tallies: ["use", "errors", "payments"], states: [])
+      func add(_ tally: String, _ company: Int, day: Int, recorded: Int) {
+        func instant(_ day: Int) -> Timestamp {
+          Timestamp(microseconds: Self.start.adding(days: day).startUTC.microseconds + 5)
+        }
+        history.add(
+          to: tally, company: company, happened: instant(day), recorded: instant(recorded),
+          subject: nil as Int?)
+      }
+      // The company itself was there all the time.
+      add("payments", 0, day: 1, recorded: 1)
+      for (day, recorded) in uses { add("errors", 1, day: day, recorded: recorded) }
+      for day in 62..<90 { add("use", 0, day: day, recorded: day) }
+      history.sources = sources
+      let drop = try #require(Self.features.first { $0.name == "drop" })
+      let panel = try FeaturePanel(
+        [drop], of: history, rows: [PanelRow(company: 0, period: period)])
+      return try #require(panel.table["drop"]).numbers[0].isNaN
+    }
+    let sources = ["use": "events", "errors": "events", "payments": "attempts"]
+    #expect(try isMissing(2, sources, uses: []))
+    #expect(try isMissing(2, sources, uses: [(32, 32)]))
+    #expect(try !isMissing(2, sources, uses: [(31, 31)]))
+    // Known later than the instant, but before the next one.
+    #expect(try isMissing(2, sources, uses: [(31, 100)]))
+    #expect(try !isMissing(3, sources, uses: [(31, 100)]))
+    #expect(try !isMissing(2, [:], uses: []))
+  }
+
   @Test("a feature of an unknown measure, an empty window and a repeated name are refused")
   func refusals() throws {
     let history = FeatureHistory(

@@ -7,7 +7,8 @@ package enum DayGaps {
   /// The share of the other days that have rows where a stretch without is no matter of chance.
   private static let usualShare = 0.9
 
-  /// The stretches after the first day with rows, ascending (DECISIONS.md, D-546).
+  /// The stretches without rows, ascending (DECISIONS.md, D-546): one before the first day with rows as
+  /// well, but whether days without are usual is told by the days after it.
   ///
   /// - Parameters:
   ///   - dates: the days that have rows, in any order.
@@ -29,6 +30,8 @@ package enum DayGaps {
     let isUsual =
       Double(days.count) >= usualShare * Double(others) && 2 * days.count > all
       && others > 4 * shortest
-    return isUsual ? gaps : []
+    guard isUsual else { return [] }
+    let isLate = start.distance(to: first) >= shortest
+    return (isLate ? [start...first.adding(days: -1)] : []) + gaps
   }
 }

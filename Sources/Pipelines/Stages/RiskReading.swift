@@ -80,6 +80,8 @@ extension RunContext {
       from: try firstDay(of: model, since: zone.localDate(at: first)), zone: zone,
       tallies: model.counts.map(\.name), states: ChurnStates.names,
       attributes: model.attributes.map(\.name))
+    history.sources = Dictionary(
+      model.counts.map { ($0.name, $0.dataset.name) }, uniquingKeysWith: { first, _ in first })
     ChurnStates.setSeats(in: &history, input.changes, companies: companies)
     var notices: [String] = []
     var rowsRead = input.changes.count

@@ -31,6 +31,10 @@ package struct FeatureHistory: Sendable {
   private(set) var tallies: [[FeatureCells]]
   private(set) var states: [String: [[Setting]]]
   var attributes: [String: FeatureAttribute]
+  /// What tallies are counted from, such as a dataset, by their names.
+  ///
+  /// A tally that is not named is taken to reach back as far as anything.
+  package var sources: [String: String] = [:]
   /// The position of each tally by its name.
   let tallyPositions: [String: Int]
   /// One more than the largest number of a subject.
@@ -163,6 +167,30 @@ package struct FeatureHistory: Sendable {
         if !isOrdered { states.values[state][company].sort { $0.precedes($1) } }
       }
     }
+  }
+
+  /// The first day of which each instant sees a row, of any company, of what a tally is counted from.
+  ///
+  /// It is past every day where an instant sees none; all is `nil` where nothing says what that is.
+  ///
+  /// - Complexity: linear in the cells of all of its tallies at most.
+  func firstDays(ofTally name: String) -> [Int32]? {
+    guard let source = sources[name] else { return nil }
+    var first = [Int32](repeating: .max, count: asOf.count)
+    for (other, position) in tallyPositions where sources[other] == source {
+      for cells in tallies[position] {
+        for cell in cells.cells {
+          // Later days of the company are no news to any instant.
+          if cell.day >= first[0] { break }
+          let visible = Int(cell.visible)
+          first[visible] = min(first[visible], cell.day)
+        }
+      }
+    }
+    for period in first.indices.dropFirst() {
+      first[period] = min(first[period], first[period - 1])
+    }
+    return first
   }
 
   /// The local day of an instant; `nil` before the first one and after the last instant.

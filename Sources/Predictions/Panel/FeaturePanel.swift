@@ -64,8 +64,15 @@ package struct FeaturePanel: Sendable {
         return column
       }
       if let earlier = feature.kind.earlierWindow {
-        for (place, row) in rows.enumerated() where !history.hasRow(row, by: earlier.days) {
-          columns[earlier.position][place] = .nan
+        let measure = feature.kind.quantities[earlier.position].measure
+        let first = history.firstDays(ofTally: measure)
+        for (place, row) in rows.enumerated() {
+          let begins = history.asOfDays[row.period] - Int32(earlier.days)
+          if (first.map { $0[row.period] > begins } ?? false)
+            || !history.hasRow(row, by: earlier.days)
+          {
+            columns[earlier.position][place] = .nan
+          }
         }
       }
       table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, columns)))

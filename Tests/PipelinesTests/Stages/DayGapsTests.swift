@@ -34,6 +34,17 @@ struct DayGapsTests {
     #expect(gaps([]).isEmpty)
   }
 
+  @Test("are told of before the first day with rows, once others follow each other")
+  func before() {
+    #expect(gaps(Array(7..<200)) == [0...6])
+    #expect(gaps(Array(6..<200)).isEmpty)
+    #expect(gaps(Array(150..<180) + Array(188..<200)) == [0...149, 180...187])
+    #expect(gaps(stride(from: 50, to: 400, by: 9), through: 399).isEmpty)
+    #expect(gaps(Array(190..<200)).isEmpty)
+    // A row of long before has a wrong clock, and does not begin anything.
+    #expect(gaps([-9_000] + Array(90..<200)) == [0...89])
+  }
+
   @Test("are of the days that count, and the last may go up to their end")
   func bounds() {
     #expect(gaps(Array(0..<200) + [210, 440]).isEmpty)
