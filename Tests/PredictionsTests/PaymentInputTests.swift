@@ -86,7 +86,7 @@ struct PaymentInputTests {
     #expect(amount([rate(22, recorded: noon), known]) == [110])
     // Of rates that were loaded long after, the first one recorded.
     #expect(amount([rate(13, recorded: hours(90)), rate(12, recorded: hours(80))]) == [120])
-    #expect(amount([]).allSatisfy(\.isNaN))
+    #expect(amount([]).allSatisfy { $0.isNaN })
   }
 
   @Test("a month without a charge, and charges of the future, leave a model of the others")
