@@ -170,25 +170,21 @@ struct MemberFits {
     let mean = MemberFits.weighted(
       values, fits: &smoothing, additive: origin.additive,
       multiplicative: origin.multiplicative, horizon: origin.horizon,
-      evaluations: origin.evaluations, dampsTrends: dampsTrends)
+      evaluations: origin.evaluations)
     isPlain = isPlain && origin.adjustment.parts.isEmpty && origin.additive == nil
     if isPlain { plainSmoothing = mean }
     return isModelled ? mean : origin.adjustment.seasonal(mean, from: origin.values.count)
   }
 
-  /// Whether smoothed trends have to fade: where many periods make a season, one period says little of a
-  /// slope, and many are ahead (DECISIONS.md, D-593).
-  private var dampsTrends: Bool { (seasonLengths.first ?? 1) > FittedGlobalTrend.longestSeason }
-
   /// The forecasts of all forms weighted by Akaike's criterion; `fits` holds those of the origin
   /// before and then those of this one.
   private static func weighted(
     _ values: [Double], fits: inout [ETSForm: FittedETS], additive: SeasonalIndices?,
-    multiplicative: SeasonalIndices?, horizon: Int, evaluations: Int, dampsTrends: Bool
+    multiplicative: SeasonalIndices?, horizon: Int, evaluations: Int
   ) -> [Double] {
     let isPositive = values.allSatisfy { $0 > 0 }
     let forms = ETSForm.all(
-      isPositive: isPositive, isSeasonal: additive != nil, dampsTrends: dampsTrends)
+      isPositive: isPositive, isSeasonal: additive != nil)
     // A series that has just become long enough for a season begins anew.
     let hadSeason = fits.keys.contains { $0.season != .none }
     let goesOn = !fits.isEmpty && (additive == nil || hadSeason)
@@ -383,7 +379,7 @@ struct MemberFits {
         var fits = aggregated[length] ?? [:]
         forecast = MemberFits.weighted(
           means, fits: &fits, additive: nil, multiplicative: nil, horizon: horizon,
-          evaluations: origin.evaluations, dampsTrends: dampsTrends)
+          evaluations: origin.evaluations)
         aggregated[length] = fits
       }
       for ahead in sum.indices { sum[ahead] += forecast[ahead / length] }

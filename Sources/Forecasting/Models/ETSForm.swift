@@ -52,21 +52,12 @@ package struct ETSForm: Equatable, Hashable, Sendable {
   ///
   /// Multiplicative parts need values above zero. An additive error with a multiplicative season
   /// is left out: its variance grows without bound where a season is close to zero.
-  ///
-  /// - Parameters:
-  ///   - isPositive: whether all values are above zero.
-  ///   - isSeasonal: whether there is a season.
-  ///   - dampsTrends: whether a trend has to fade (DECISIONS.md, D-593).
-  /// - Returns: the forms.
-  package static func all(
-    isPositive: Bool, isSeasonal: Bool, dampsTrends: Bool = false
-  ) -> [ETSForm] {
-    let trends = dampsTrends ? [TrendKind.none, .damped] : [.none, .additive, .damped]
+  package static func all(isPositive: Bool, isSeasonal: Bool) -> [ETSForm] {
     var forms: [ETSForm] = []
     for error in isPositive ? [ErrorKind.additive, .multiplicative] : [.additive] {
       for season in isSeasonal ? [SeasonKind.none, .additive, .multiplicative] : [.none] {
         if season == .multiplicative, error == .additive { continue }
-        for trend in trends {
+        for trend in [TrendKind.none, .additive, .damped] {
           forms.append(ETSForm(error: error, trend: trend, season: season))
         }
       }
