@@ -13,10 +13,10 @@ package struct ExplainCommand: Command {
 
     Shows what was published about a company by a model such as churn, upsell or
     payment_failure: each feature as it was seen, its coefficient, what it adds to
-    the log-odds and that in words; the model's card with its scores and gate (of
-    a model that was refused, too); and
-    SQL for the source that gives what each feature is made of, with what had
-    happened and been recorded by then. COMPANY is its identifier.
+    the log-odds and that in words; the model's card with its scores and gate, of
+    one that was refused, too; and SQL for the source that gives what each feature
+    is made of, with what had happened and been recorded by then. COMPANY is its
+    identifier.
 
     Options:
       --as-of DATE     the day that was predicted for (default: that of what

@@ -16,8 +16,9 @@ package struct ModelsCommand: Command {
 
     Each night fits its models; the ledger keeps every version. list shows them,
     the newest first; show the scores, the gate and the coefficients of one (the
-    champion, which serves, if none is named, or the newest where none serves); compare the figures of two (the
-    champion and the newest other one). VERSION may be its first characters.
+    champion, which serves, if none is named, or the newest where none serves);
+    compare the figures of two (the champion and the newest other one). VERSION
+    may be its first characters.
 
     promote lets another version serve from the next night on, rollback the
     champion before; called again, one further back. Who and why are recorded. A
