@@ -183,6 +183,16 @@ struct PaymentNightTests {
           m.id, 3, total, 'USD', 'failed', '2025-04-16 09:00Z', '2025-04-16 09:00Z'
         FROM billing.invoices AS i JOIN billing.payment_methods AS m USING (company_id)
         WHERE i.status = 'open' AND is_default;
+      INSERT INTO billing.invoices (id, company_id, number, status, currency, subtotal, tax, total,
+          issued_at, due_at, paid_at, created_at, updated_at)
+        VALUES (md5('new')::uuid, md5('company 2')::uuid, 'new', 'paid', 'USD', 42, 0, 42,
+          '2025-04-16 08:00Z', '2025-04-19 08:00Z', '2025-04-16 10:00Z', '2025-04-16 08:00Z',
+          '2025-04-16 10:00Z');
+      INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
+          payment_method_id, attempt_number, amount, currency, outcome, attempted_at, created_at)
+        VALUES (md5('new')::uuid, md5('new')::uuid, md5('new')::uuid, md5('company 2')::uuid,
+          md5('card 2a')::uuid, 1, 42, 'USD', 'succeeded', '2025-04-16 10:00Z',
+          '2025-04-16 10:00Z');
       """)
     let second = try place.night("2025-04-16")
     try #require(second.status == 0, "\(second.stderr)")
@@ -193,13 +203,13 @@ struct PaymentNightTests {
       FROM predictions.outcomes WHERE measure = 'payment_failure'
       """)
     // Their accuracy, calibration and lift by month are those of the outcomes.
-    let known = "predictions.outcomes WHERE model = 'payment_failure'"
+    let known = "predictions.outcomes WHERE measure = 'payment_failure'"
     try holds(
       """
       SELECT count(*) = 1 AND bool_and(rows = (SELECT count(*) FROM \(known))
         AND events = rows AND measure = 'payment_failure' AND month = '2025-04-01'
         AND abs(log_loss - (SELECT avg(-ln(predicted::float8)) FROM \(known))) < 1e-9)
-      FROM predictions.accuracy_by_month WHERE model = 'payment_failure'
+      FROM predictions.accuracy_by_month WHERE measure = 'payment_failure'
       """)
     try holds(
       """
@@ -215,14 +225,24 @@ struct PaymentNightTests {
       try holds(
         """
         SELECT col_description('predictions.\(view)'::regclass, attnum) LIKE '%payment_failure%'
+          AND col_description('predictions.\(view)'::regclass, attnum) LIKE '%payment_retry_success%'
         FROM pg_attribute WHERE attrelid = 'predictions.\(view)'::regclass AND attname = 'measure'
         """)
     }
 
     // A night after months without one records what was decided while it was waited for: the other
-    // method of both dates, and of what came later nothing.
+    // method of both dates, companies without one as was proposed, and of what came later nothing.
     try place.sql(
       """
+      INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
+          payment_method_id, attempt_number, amount, currency, outcome, attempted_at, created_at)
+        SELECT md5('proposed ' || invoice_id)::uuid, md5('transaction ' || invoice_id)::uuid,
+          invoice_id, company_id, payment_method_id, 6, amount_at_risk, 'USD', 'succeeded', retry_at,
+          retry_at
+        FROM predictions.payment_failure_risk AS r
+        WHERE as_of = '2025-04-16' AND retry_at IS NOT NULL AND NOT EXISTS (
+          SELECT FROM billing.payment_methods AS m
+          WHERE m.company_id = r.company_id AND NOT is_default);
       INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
           payment_method_id, attempt_number, amount, currency, outcome, attempted_at, created_at)
         SELECT md5('late ' || i.id || m.id)::uuid, md5('transaction ' || i.id)::uuid, i.id,
@@ -236,12 +256,71 @@ struct PaymentNightTests {
     try #require(late.status == 0, "\(late.stderr)")
     try holds(
       """
-      SELECT count(*) > 3 AND count(*) = 2 * (SELECT count(*) FROM billing.payment_attempts
-          WHERE attempt_number = 4)
+      SELECT count(*) > 3 AND count(*) = (
+          SELECT sum(CASE attempt_number WHEN 4 THEN 2 WHEN 6 THEN 1 END)
+          FROM billing.payment_attempts)
         AND bool_and(actual = 0 AND subject_id IN (SELECT invoice_id || ' ' || payment_method_id
-          FROM billing.payment_attempts WHERE attempt_number = 4))
+          FROM billing.payment_attempts WHERE attempt_number IN (4, 6)))
         AND min(as_of) = '2025-04-15' AND max(as_of) = '2025-04-16'
       FROM \(known) AND matured_at > '2025-07-01'
       """)
+    // Methods, proposed times and proposed methods are joined as well, each to what was done so.
+    for (measure, expected) in [
+      ("payment_method_failure", PaymentNightTests.decidedMethods),
+      ("payment_retry_success", PaymentNightTests.followedTimes),
+      ("payment_alternative_success", PaymentNightTests.followedMethods),
+    ] {
+      let found = """
+        SELECT as_of, subject_id, round(predicted, 6), actual::int FROM predictions.outcomes
+        WHERE measure = '\(measure)'
+        """
+      try holds("SELECT count(*) > 0 FROM (\(expected)) AS rows")
+      try holds(
+        """
+        SELECT count(*) = 0 FROM (((\(found)) EXCEPT (\(expected)))
+          UNION ALL ((\(expected)) EXCEPT (\(found)))) AS rows
+        """)
+    }
   }
+
+  /// What was tried in the 62 days after each published date.
+  private static let published = """
+    published AS (
+      SELECT run_id, as_of FROM almanac.published_runs
+      WHERE model = 'payment_failure' AND as_of < '2025-07-20'),
+    tries AS (
+      SELECT *, min(attempted_at) OVER (PARTITION BY invoice_id) AS first
+      FROM billing.payment_attempts),
+    next AS (
+      SELECT p.run_id, p.as_of, t.*, (t.outcome = 'failed')::int AS failed,
+        min(attempted_at) OVER (PARTITION BY p.as_of, invoice_id) AS earliest
+      FROM published AS p JOIN tries AS t ON attempted_at >= p.as_of + 1
+        AND attempted_at < p.as_of + 1 + 62)
+    """
+
+  private static let decidedMethods = """
+    WITH \(published)
+    SELECT DISTINCT ON (as_of, payment_method_id) n.as_of, payment_method_id::text,
+      round(probability::numeric, 6), failed
+    FROM next AS n JOIN predictions.payment_method_risk AS r USING (run_id, payment_method_id)
+    WHERE attempted_at = first ORDER BY as_of, payment_method_id, attempted_at
+    """
+
+  private static let followedTimes = """
+    WITH \(published)
+    SELECT n.as_of, n.invoice_id || ' ' || n.payment_method_id,
+      round(retry_success_probability::numeric, 6), 1 - failed
+    FROM next AS n JOIN predictions.payment_failure_risk AS r
+      USING (run_id, invoice_id, payment_method_id)
+    WHERE attempted_at = earliest
+      AND abs(extract(epoch FROM attempted_at - retry_at)) <= 3 * 3600
+    """
+
+  private static let followedMethods = """
+    WITH \(published)
+    SELECT n.as_of, n.invoice_id || ' ' || r.payment_method_id,
+      round(alternative_success_probability::numeric, 6), 1 - failed
+    FROM next AS n JOIN predictions.payment_failure_risk AS r USING (run_id, invoice_id)
+    WHERE attempted_at = earliest AND n.payment_method_id = alternative_payment_method_id
+    """
 }

@@ -38,7 +38,7 @@ package enum Migrations {
     .ledger, .rollups, .predictions, .api, .contracts, .restatements, .metrics, .anomalies,
     .usage, .companyZones, .serving, .reads, .rendering, .measures,
     .modelDecisions, .notifications, .accuracy, .forgotten, .featureDrift,
-    .accuracyWords, .stageMemory,
+    .accuracyWords, .stageMemory, .paymentMeasures,
   ]
 
   /// The version a database has after all of them.

@@ -107,7 +107,10 @@ struct PaymentScoring {
           others(place.method.id, beside: place.invoice) + [slots[retry.slot]]
       }
       let own = row.retrySuccess ?? 1 - row.probability
-      if let other = try alternative(to: charges[index], place.method, slots), other.success > own {
+      if let other = try alternative(
+        to: charges[index], place.method, from: row.retryAt ?? charges[index].at, slots),
+        other.success > own
+      {
         row.alternative = other.method
         row.alternativeSuccess = other.success
       }
@@ -186,26 +189,26 @@ struct PaymentScoring {
     return { slot, state in known[state.declineClass]?[slot] ?? [(nil, 1)] }
   }
 
-  /// The other method of the company that is likeliest to succeed at a time that limits allow.
+  /// The other method of the company that is likeliest to succeed when the charge is to be made, or as
+  /// soon afterwards as its limits allow.
   private func alternative(
-    to charge: Charge, _ method: PaymentMethodHistory, _ slots: [Timestamp]
+    to charge: Charge, _ method: PaymentMethodHistory, from at: Timestamp, _ slots: [Timestamp]
   ) throws(RegressionError) -> (method: UUIDValue, success: Double)? {
     guard case .model(let model) = source else { return nil }
-    var best: (method: UUIDValue, success: Double)?
-    for other in methodsOf[charge.company] ?? []
-    where other.id != method.id && !stopped.contains(other.id) {
+    let times = [at] + slots.filter { $0 > at }
+    let charges = (methodsOf[charge.company] ?? []).compactMap { other -> Charge? in
+      guard other.id != method.id, !stopped.contains(other.id) else { return nil }
       let limits = policy.limits(ofBrand: other.attributes[PaymentMethodHistory.brand])
       let made = (attempts[other.id] ?? []).sorted()
-      let charges = slots.compactMap { slot -> Charge? in
-        guard limits.allSatisfy({ $0.allows(slot, beside: made) }) else { return nil }
-        return self.charge(
-          charge.company, charge.invoice, other.id, charge.amount, at: slot)
+      let allowed = times.first { time in limits.allSatisfy { $0.allows(time, beside: made) } }
+      return allowed.map {
+        self.charge(charge.company, charge.invoice, other.id, charge.amount, at: $0)
       }
-      let scores = try model.scores(panel.history.table(panel.features, of: charges))
-      let success = 1 - (scores.map(\.probability).min() ?? 1)
-      if success > best?.success ?? 0 { best = (other.id, success) }
     }
-    return best
+    if charges.isEmpty { return nil }
+    let scores = try model.scores(panel.history.table(panel.features, of: charges))
+    let best = zip(charges, scores).min { $0.1.probability < $1.1.probability }
+    return best.map { ($0.0.method, 1 - $0.1.probability) }
   }
 
   // MARK: Methods
