@@ -31,7 +31,7 @@ struct LanesTests {
     }
     for lane in 0..<4 {
       #expect(Lanes.exponential2(lanes(0, in: lane))[lane] == 1)
-      #expect(Lanes.exponential2(lanes(-7, in: lane))[lane] == 1 / 128)
+      #expect(Lanes.exponential2(lanes(-7, in: lane))[lane] == 0x1p-7)
     }
   }
 
