@@ -71,8 +71,8 @@ package struct ChurnPanel: Sendable {
     let cut = asOf[asOf.count - 1]
     var history = history
     ChurnStates.fill(&history, companies: companies, known: known, held: held)
-    let predecessors = Dictionary(
-      origins.map { ($0.subscription, $0.predecessor) }, uniquingKeysWith: { $1 })
+    let originOf = Dictionary(
+      origins.map { ($0.subscription, $0) }, uniquingKeysWith: { $1 })
     let changesOf = Dictionary(grouping: changes, by: \.company)
     let ownChanges = companies.map { changesOf[$0] ?? [] }
     let mature = [ChurnPanel.firstSpan, ChurnPanel.secondSpan].map { days in
@@ -95,7 +95,7 @@ package struct ChurnPanel: Sendable {
         let amount = then.amount(atEnd: instant)
         guard amount > 0 else { continue }
         let ending = ChurnLabels.scheduledEnd(
-          ownChanges[company], predecessors: predecessors, at: instant)
+          ownChanges[company], origins: originOf, at: instant)
         let isScheduled = ChurnLabels.isScheduled(
           ending, within: ChurnPanel.firstSpan, after: instant)
         let isScheduledLater = ChurnLabels.isScheduled(
