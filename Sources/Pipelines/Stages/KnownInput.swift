@@ -78,4 +78,22 @@ extension RunContext {
     }
     return versions
   }
+
+  /// The codes of plans by identifier, as the price list has them now: words for people, which nothing is
+  /// learned from (DECISIONS.md, D-582); none where there is no price list.
+  func planCodes() throws -> [String: String] {
+    let (name, columns) = ("plans", ["id", "code"])
+    guard let definition = project.dataset(name), directory.manifest.datasets[name] != nil,
+      columns.allSatisfy({ definition[column: $0] != nil })
+    else { return [:] }
+    var codes: [String: String] = [:]
+    for batch in try rows(of: name, columns) {
+      guard case .uuid(let ids)? = batch["id"]?.storage, let texts = batch["code"] else { continue }
+      for row in 0..<batch.rowCount {
+        guard case .bytes(let bytes)? = texts.value(row), !bytes.isEmpty else { continue }
+        codes[ids.row(row).description] = String(decoding: bytes, as: UTF8.self)
+      }
+    }
+    return codes
+  }
 }

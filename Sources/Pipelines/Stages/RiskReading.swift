@@ -86,6 +86,9 @@ extension RunContext {
     history.sources = Dictionary(
       model.counts.map { ($0.name, $0.dataset.name) }, uniquingKeysWith: { first, _ in first })
     ChurnStates.setSeats(in: &history, input.changes, companies: companies)
+    if model.features.contains(where: { $0.holding == .plan }) {
+      history.holdingNames = try planCodes()
+    }
     var notices: [String] = []
     var rowsRead = input.changes.count
     for name in model.countedNames {
