@@ -61,7 +61,8 @@ package struct UserRecord: Hashable, Sendable {
 }
 
 extension SubscriptionOrigin {
-  /// The subscriptions of batches of `subscriptions` that continue another one.
+  /// The subscriptions of batches of `subscriptions` that continue another one; where batches have no
+  /// `created_at`, each counts as if it had always been recorded.
   ///
   /// - Throws: ``BillingError``: a column that is missing or of another type, or a row without id.
   package static func rows(in batches: [Batch]) throws(BillingError) -> [SubscriptionOrigin] {
@@ -71,11 +72,13 @@ extension SubscriptionOrigin {
       table.start(batch)
       let ids = try table.identifiers("id")
       let predecessors = try table.identifiers("migrated_from")
+      let recorded = batch["created_at"] == nil ? nil : try table.instants("created_at")
       for row in 0..<batch.rowCount {
         guard let predecessor = predecessors(row) else { continue }
         rows.append(
           SubscriptionOrigin(
-            subscription: try table.required(ids(row), "id", row), predecessor: predecessor))
+            subscription: try table.required(ids(row), "id", row), predecessor: predecessor,
+            recordedAt: recorded?(row)))
       }
     }
     return rows

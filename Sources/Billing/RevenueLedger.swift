@@ -6,11 +6,22 @@ package struct SubscriptionOrigin: Hashable, Sendable {
   package var subscription: UUIDValue
   /// The one it continues (`migrated_from`).
   package var predecessor: UUIDValue
+  /// When its row was recorded, which says what it continues from then on and for good; `nil` where that
+  /// is not known, as if it had always been.
+  package var recordedAt: Timestamp?
 
   /// A subscription that continues another.
-  package init(subscription: UUIDValue, predecessor: UUIDValue) {
+  package init(
+    subscription: UUIDValue, predecessor: UUIDValue, recordedAt: Timestamp? = nil
+  ) {
     self.subscription = subscription
     self.predecessor = predecessor
+    self.recordedAt = recordedAt
+  }
+
+  /// Whether it was recorded before an instant.
+  package func isKnown(before instant: Timestamp) -> Bool {
+    recordedAt.map { $0 < instant } ?? true
   }
 }
 
@@ -53,13 +64,15 @@ package struct LedgerInput: Sendable {
     self.end = end
   }
 
-  /// The same as it was known before an instant, with time ending there: by the changes and the rates
-  /// recorded before it (DECISIONS.md, D-516).
+  /// The same as it was known before an instant, with time ending there: by the changes, rates and
+  /// origins recorded before it, and the deletions dated before it (DECISIONS.md, D-516, D-583).
   package func known(before instant: Timestamp) -> LedgerInput {
     var input = self
     input.knownBy = Timestamp(microseconds: instant.microseconds - 1)
     input.end = instant
     input.rates = rates.known(before: instant)
+    input.origins = origins.filter { $0.isKnown(before: instant) }
+    input.deletions = deletions.filter { $0.value < instant }
     return input
   }
 }

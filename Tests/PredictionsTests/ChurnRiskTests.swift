@@ -92,10 +92,16 @@ struct ChurnRiskTests {
       change.subscription = other
       return change
     }
-    func isScheduled(_ more: [SubscriptionChange], _ origins: [UUIDValue: UUIDValue] = [:]) -> Bool
-    {
-      ChurnLabels.isScheduled(
-        ChurnLabels.scheduledEnd([cancel, new] + more, predecessors: origins, at: instant),
+    func isScheduled(
+      _ more: [SubscriptionChange], _ origins: [UUIDValue: UUIDValue] = [:],
+      recorded: Timestamp? = nil
+    ) -> Bool {
+      let origins = origins.map { one, other in
+        (one, SubscriptionOrigin(subscription: one, predecessor: other, recordedAt: recorded))
+      }
+      return ChurnLabels.isScheduled(
+        ChurnLabels.scheduledEnd(
+          [cancel, new] + more, origins: Dictionary(uniqueKeysWithValues: origins), at: instant),
         within: 30, after: instant)
     }
     #expect(isScheduled([]))
@@ -111,6 +117,10 @@ struct ChurnRiskTests {
     // The other was left for the one that ends.
     #expect(isScheduled([try second(.new)], [cancel.subscription: other]))
     #expect(!isScheduled([try second(.new)], [other: cancel.subscription]))
+    // Which one it continues is known once its row is recorded.
+    let before = Timestamp(microseconds: instant.microseconds - 1)
+    #expect(isScheduled([try second(.new)], [cancel.subscription: other], recorded: before))
+    #expect(!isScheduled([try second(.new)], [cancel.subscription: other], recorded: instant))
   }
 
   @Test("two factors make the probability of 90 days, and MRR times it the loss")

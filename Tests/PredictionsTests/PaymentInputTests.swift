@@ -77,7 +77,7 @@ struct PaymentInputTests {
         attemptedAt: noon, recordedAt: hours(1))
       return ChargeAttempt.all(
         of: [row], invoices: [:], currency: dollar, rates: ExchangeRates(rates),
-        zones: CompanyZones(.utc)
+        clocks: CompanyClocks(CompanyZones(.utc))
       ).map(\.amount)
     }
     let known = rate(11, recorded: hours(-1))

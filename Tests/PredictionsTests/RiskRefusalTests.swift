@@ -125,6 +125,28 @@ struct RiskRefusalTests {
       #expect(!model.fitted.notes.contains { $0.hasPrefix("feature \"use\"") })
     }
   }
+
+  @Test("a feature that tells more than is usual is named in other words, a strong one is not")
+  func unusual() throws {
+    // So many rows in a hundred are not as the outcome: the area is about 1 less that share.
+    for (wrong, isNamed) in [(3, true), (12, false)] {
+      let model = try Self.model(
+        Self.rows([
+          (
+            "next_month",
+            { row, outcome in .number(row * 37 % 100 < wrong ? 1 - outcome : outcome) }
+          )
+        ]))
+      #expect(
+        model.fitted.notes
+          == (isNamed
+            ? [
+              "feature \"next_month\" alone tells the outcomes apart unusually well (AUC above 0.95): "
+                + "look whether it was known before the outcome"
+            ] : []),
+        "\(wrong): \(model.fitted.notes)")
+    }
+  }
 }
 
 extension TableColumn {

@@ -86,14 +86,13 @@ struct SimulatedChurn {
           end: settings.cut),
         settings: LedgerSettings(currency: currency))
       guard let ledger = ledgers.ledger(of: record.profile.id) else { continue }
-      let predecessors = Dictionary(
-        uniqueKeysWithValues: origins.map { ($0.subscription, $0.predecessor) })
+      let originOf = Dictionary(uniqueKeysWithValues: origins.map { ($0.subscription, $0) })
       var decided: [Int64: Double] = [:]
       for decision in record.decisions where decision.question == .churn {
         decided[decision.at] = decision.probability
       }
       for (period, instant) in asOf.enumerated() where ledger.amount(atEnd: instant) > 0 {
-        let ending = ChurnLabels.scheduledEnd(changes, predecessors: predecessors, at: instant)
+        let ending = ChurnLabels.scheduledEnd(changes, origins: originOf, at: instant)
         if ChurnLabels.isScheduled(ending, within: spanEnd, after: instant) { continue }
         rows.append(PanelRow(company: company, period: period))
         let isKnown = maturity[period] <= settings.cut

@@ -158,7 +158,7 @@ private struct FeatureReading {
     "count", "distinct", "days", "recency", "age", "slope", "level", "change",
   ]
   /// All kinds of feature.
-  static let kinds = quantities + ["ratio", "share", "attribute"]
+  static let kinds = quantities + ["ratio", "share", "attribute", "holding"]
 
   /// A feature; one of a company and a module is the level alone.
   ///
@@ -199,6 +199,10 @@ private struct FeatureReading {
       try reader.finish()
       attributes.append(column)
       return FeatureSpecification(name, .attribute(column.name))
+    case "holding":
+      let held = try reader.required("holding", as: ValueReader<FeatureHolding>.word)
+      try reader.finish()
+      return FeatureSpecification(name, .holding(held))
     case "share":
       let part = try reader.required("share", as: quantity("the share"))
       let whole = try reader.required("of", as: quantity("the whole"))

@@ -101,6 +101,14 @@ struct FeatureStatement {
       + "\(column(tenant, dataset)) = '\(company)'\nORDER BY 1;"
   }
 
+  /// A statement with the rows that say what the company holds, the newest first; `nil` where the
+  /// definitions do not say where they are.
+  func holding(_ held: FeatureHolding) -> String? {
+    switch held {
+    case .plan: changes
+    }
+  }
+
   /// What charges of the company, and the methods they were made with, were known.
   var payments: [RiskExplanation.Check] {
     var checks: [RiskExplanation.Check] = []

@@ -250,7 +250,10 @@ extension RiskExplanation {
       let check = Check(
         feature: feature.name, values: quantities.compactMap { statement.value($0) },
         rows: quantities.compactMap { statement.rows($0) }
-          + [feature.attribute.flatMap { statement.attribute($0) }].compactMap(\.self))
+          + [
+            feature.attribute.flatMap { statement.attribute($0) },
+            feature.holding.flatMap { statement.holding($0) },
+          ].compactMap(\.self))
       return check.rows.isEmpty ? nil : check
     }
   }

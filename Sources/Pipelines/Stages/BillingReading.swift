@@ -115,8 +115,7 @@ extension BillingRecords {
       for company in companies { deletions[company.id] = company.deletedAt }
       let input = LedgerInput(
         changes: changes, source: recorded.isEmpty ? .invoices : .changes,
-        origins: try SubscriptionOrigin.rows(
-          in: try context.rows(of: "subscriptions", ["id", "migrated_from"])),
+        origins: try BillingRecords.origins(context),
         deletions: deletions,
         modules: try ModulePrice.rows(
           in: try context.rows(of: "modules", ["id", "unit_amount", "currency"])),
@@ -157,6 +156,14 @@ extension BillingRecords {
       companies.count + invoices.count + recorded.count + attempts.count + transactions.count
       + refunds.count + creditNotes.count
     self.notices = notices
+  }
+
+  /// The subscriptions that continue another, with when they were recorded where the source says that.
+  private static func origins(_ context: StageInputs) throws -> [SubscriptionOrigin] {
+    let (name, recorded) = ("subscriptions", "created_at")
+    let isDated = context.project.dataset(name)?[column: recorded] != nil
+    return try SubscriptionOrigin.rows(
+      in: try context.rows(of: name, ["id", "migrated_from"] + (isDated ? [recorded] : [])))
   }
 
   private static func notices(of notes: LedgerNotes) -> [String] {

@@ -25,12 +25,12 @@ extension RunContext {
     let books = try billing(project.metrics.ledgerSettings(pipeline.currency), through: date).books
     let methodRows = try paymentMethodVersions()
     var notices: [String] = []
+    let clocks = try companyClocks(before: cut, &notices)
     let history = ChargeHistory(
       attempts: ChargeAttempt.all(
         of: rows, invoices: books.invoicesOfAttempts, currency: pipeline.currency,
-        rates: try exchangeRates() ?? ExchangeRates([]), zones: try zones()),
-      methods: PaymentMethodHistory.all(of: methodRows, at: cut),
-      clocks: try companyClocks(before: cut, &notices))
+        rates: try exchangeRates() ?? ExchangeRates([]), clocks: clocks.dates),
+      methods: PaymentMethodHistory.all(of: methodRows, at: cut), clocks: clocks.hours)
     let tries = try scheduledTries(before: cut)
     let due = try books.invoicesToPay(at: date, before: cut).map { invoice, owed in
       DueInvoice(
@@ -76,40 +76,25 @@ extension RunContext {
     return months.reversed().map { zone.start(of: $0) }
   }
 
-  /// The clock of each company: its own zone by the versions of its row that are kept, else the
-  /// pipeline's.
+  /// The clock of each company for hours and weekdays, which is its own zone by the versions of its row
+  /// that are kept, else the pipeline's; and that for local dates, which are the pipeline's days
+  /// (DECISIONS.md, D-537, D-584).
   private func companyClocks(
     before cut: Timestamp, _ notices: inout [String]
-  ) throws -> CompanyClocks {
-    let (name, key, column) = Project.companies
-    guard project.missingCompanyZones == nil, let definition = project.dataset(name),
-      directory.manifest.datasets[name] != nil
-    else { return CompanyClocks(CompanyZones(zone)) }
-    guard definition.mode == .changes else {
+  ) throws -> (hours: CompanyClocks, dates: CompanyClocks) {
+    let name = Project.companies.name
+    if let versions = try zoneVersions() {
+      let clocks = CompanyClocks(versions, standard: zone, at: cut)
+      return (clocks, pipeline.countsCompanyDays ? clocks : CompanyClocks(try zones()))
+    }
+    if project.missingCompanyZones == nil, directory.manifest.datasets[name] != nil,
+      let mode = project.dataset(name)?.mode
+    {
       notices.append(
-        "\(name): mode \(definition.mode.rawValue) keeps no versions, so hours and weekdays of charges "
-          + "are those of \(zone.name); set mode: changes in datasets/\(name).yaml")
-      return CompanyClocks(CompanyZones(zone))
+        "\(name): mode \(mode.rawValue) keeps no versions, so hours and weekdays of charges are those "
+          + "of \(zone.name); set mode: changes in datasets/\(name).yaml")
     }
-    var versions: [CompanyClocks.Version] = []
-    var rules: [String: ZoneRules?] = [:]
-    for batch in try directory.reader.allVersions(of: name, columns: [key, column]) {
-      guard let texts = batch[column], case .uuid(let ids)? = batch[key]?.storage,
-        case .int64(let seen)? = batch[StoredColumn.seen]?.storage
-      else { continue }
-      for row in seen.indices {
-        var found: ZoneRules?
-        if case .bytes(let bytes)? = texts.value(row), !bytes.isEmpty {
-          let text = String(decoding: bytes, as: UTF8.self)
-          found = rules[text] ?? findZone(text)
-          rules[text] = .some(found)
-        }
-        versions.append(
-          CompanyClocks.Version(
-            company: ids.row(row), seenAt: Timestamp(microseconds: seen[row]), zone: found))
-      }
-    }
-    return CompanyClocks(versions, standard: zone, at: cut)
+    return (CompanyClocks(CompanyZones(zone)), CompanyClocks(try zones()))
   }
 
   /// All versions of payment methods that are kept; a method that was deleted has a last one that

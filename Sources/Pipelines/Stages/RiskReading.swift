@@ -24,14 +24,17 @@ struct RiskReading {
 struct CompanyBook {
   /// The first days not known.
   let instants: [CalendarDate]
-  /// All changes of subscriptions known now, and what else MRR is made of.
-  let input: LedgerInput
+  /// What MRR is made of, as it was known at the instants.
+  let source: KnownInput
   /// How MRR is counted.
   let settings: LedgerSettings
   /// MRR as it was known at each instant, where its time ends; the last is that of now.
   let known: [RevenueLedger]
   /// The companies by position.
   let companies: [UUIDValue]
+
+  /// All changes of subscriptions known now, and what else MRR is made of.
+  var input: LedgerInput { source.now }
 }
 
 extension RunContext {
@@ -68,11 +71,11 @@ extension RunContext {
       return refused("no change of a subscription happened and was recorded by the end of \(date)")
     }
     let instants = riskInstants(since: zone.localDate(at: first), model)
-    let all = input
+    let source = try knownInput(input)
     let known = try mapConcurrently(
       instants.map { zone.start(of: $0) }, jobs: jobs, context: {},
       work: { _, instant in
-        try RevenueLedger(all.known(before: instant), settings: settings)
+        try RevenueLedger(source.known(before: instant), settings: settings)
       })
     let companies = known[known.count - 1].companies.map(\.company)
     var history = FeatureHistory(
@@ -83,6 +86,9 @@ extension RunContext {
     history.sources = Dictionary(
       model.counts.map { ($0.name, $0.dataset.name) }, uniquingKeysWith: { first, _ in first })
     ChurnStates.setSeats(in: &history, input.changes, companies: companies)
+    if model.features.contains(where: { $0.holding == .plan }) {
+      history.holdingNames = try planCodes()
+    }
     var notices: [String] = []
     var rowsRead = input.changes.count
     for name in model.countedNames {
@@ -99,7 +105,7 @@ extension RunContext {
     }
     rowsRead += try describe(companies, by: model, in: &history, &notices)
     let book = CompanyBook(
-      instants: instants, input: input, settings: settings, known: known, companies: companies)
+      instants: instants, source: source, settings: settings, known: known, companies: companies)
     let panel: any RiskPanel
     switch model.kind {
     case .churn:

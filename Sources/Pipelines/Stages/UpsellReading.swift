@@ -59,12 +59,9 @@ extension CompanyBook {
   var holdings: SubscriptionHoldings { SubscriptionHoldings(input, settings: settings) }
 
   /// What companies have by what was recorded before an instant, up to the end of the span after it.
-  ///
-  /// A deletion after the instant was not known at it.
   func holdings(knownAt instant: Timestamp) -> SubscriptionHoldings {
-    var input = input.known(before: instant)
+    var input = source.known(before: instant)
     input.end = UpsellLabels.maturity(of: instant)
-    input.deletions = input.deletions.filter { $0.value < instant }
     return SubscriptionHoldings(input, settings: settings)
   }
 }

@@ -41,7 +41,7 @@ package enum ChurnLabels {
   /// (DECISIONS.md, D-519).
   ///
   /// - Parameters:
-  ///   - ending: what ``scheduledEnd(_:predecessors:at:)`` says of T; `nil` lies in no span.
+  ///   - ending: what ``scheduledEnd(_:origins:at:)`` says of T; `nil` lies in no span.
   ///   - days: the length of the span, its end excluded.
   ///   - instant: T.
   /// - Returns: whether it does.
@@ -54,7 +54,7 @@ package enum ChurnLabels {
   /// When the last of what a company pays for ends, if the end of all of it was recorded by T
   /// (DECISIONS.md, D-519); `nil` if it was not, or lies before T.
   static func scheduledEnd(
-    _ changes: [SubscriptionChange], predecessors: [UUIDValue: UUIDValue] = [:],
+    _ changes: [SubscriptionChange], origins: [UUIDValue: SubscriptionOrigin] = [:],
     at instant: Timestamp
   ) -> Timestamp? {
     // Companies have few subscriptions, so that a list is searched faster than a dictionary.
@@ -71,7 +71,11 @@ package enum ChurnLabels {
       latest[place] = change
     }
     let paid = latest.filter { $0.kind != .trialStart }
-    let continued = paid.compactMap { predecessors[$0.subscription] }
+    let continued = paid.compactMap { change in
+      origins[change.subscription].flatMap {
+        $0.isKnown(before: instant) ? $0.predecessor : nil
+      }
+    }
     var last: Timestamp?
     for change in paid where !continued.contains(change.subscription) {
       guard change.kind == .cancel else { return nil }

@@ -53,7 +53,7 @@ package struct ChurnPanel: Sendable {
   /// - Parameters:
   ///   - features: the columns.
   ///   - history: what is counted of the companies at the instants, and the state `seats`; the other
-  ///     states of ``ChurnStates`` are filled in here.
+  ///     states of ``ChurnStates`` and what companies hold are filled in here.
   ///   - companies: the companies by position.
   ///   - changes: all changes of subscriptions known now.
   ///   - origins: the subscriptions that continue another.
@@ -70,9 +70,9 @@ package struct ChurnPanel: Sendable {
     let asOf = history.asOf
     let cut = asOf[asOf.count - 1]
     var history = history
-    ChurnStates.fill(&history, companies: companies, known: known, held: held)
-    let predecessors = Dictionary(
-      origins.map { ($0.subscription, $0.predecessor) }, uniquingKeysWith: { $1 })
+    ChurnStates.fill(&history, companies: companies, known: known, held: held, for: features)
+    let originOf = Dictionary(
+      origins.map { ($0.subscription, $0) }, uniquingKeysWith: { $1 })
     let changesOf = Dictionary(grouping: changes, by: \.company)
     let ownChanges = companies.map { changesOf[$0] ?? [] }
     let mature = [ChurnPanel.firstSpan, ChurnPanel.secondSpan].map { days in
@@ -95,7 +95,7 @@ package struct ChurnPanel: Sendable {
         let amount = then.amount(atEnd: instant)
         guard amount > 0 else { continue }
         let ending = ChurnLabels.scheduledEnd(
-          ownChanges[company], predecessors: predecessors, at: instant)
+          ownChanges[company], origins: originOf, at: instant)
         let isScheduled = ChurnLabels.isScheduled(
           ending, within: ChurnPanel.firstSpan, after: instant)
         let isScheduledLater = ChurnLabels.isScheduled(
@@ -157,15 +157,6 @@ extension ChurnPanel: RiskPanel {
   }
 }
 
-extension CompanyLedger {
-  /// The plan with the largest part of MRR in the last month; all-zero where there is none.
-  fileprivate var largestPlan: UUIDValue {
-    var sums: [UUIDValue: Int128] = [:]
-    for part in levels.last?.parts ?? [] { sums[part.plan, default: 0] += part.amount }
-    return sums.min { ($1.value, $0.key) < ($0.value, $1.key) }?.key ?? .zero
-  }
-}
-
 /// The states that a history of churn has: what companies have at an instant.
 package enum ChurnStates {
   /// The name of the state of MRR in units of the currency.
@@ -177,7 +168,8 @@ package enum ChurnStates {
   /// All of them.
   package static let names = [recurring, modules, seats]
 
-  /// Sets MRR and modules as they were known at each instant.
+  /// Sets MRR and modules as they were known at each instant, and what companies hold where features read
+  /// it.
   ///
   /// What the ledger of one instant says of an earlier day takes the place of what that of an earlier
   /// instant said, so a change over a window is of two levels as known at its end. Modules are counted
@@ -185,8 +177,11 @@ package enum ChurnStates {
   /// (DECISIONS.md, D-533).
   static func fill(
     _ history: inout FeatureHistory, companies: [UUIDValue], known: [RevenueLedger],
-    held: [SubscriptionHoldings]
+    held: [SubscriptionHoldings], for features: [FeatureSpecification]
   ) {
+    if features.contains(where: { $0.holding == .plan }) {
+      history.tellPlans(of: companies, by: known)
+    }
     var ledgers = known.map(\.cursor)
     var holdings = held.map(\.cursor)
     for (company, id) in companies.enumerated() {

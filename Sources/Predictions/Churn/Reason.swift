@@ -40,10 +40,13 @@ package struct Reason: Equatable, Sendable {
         let column = panel.table[name]
       else { return nil }
       if case .texts(let codes, let levels) = column {
-        let level = codes[row] < 0 ? "not known" : levels[Int(codes[row])]
+        let feature = features[position]
+        var level = codes[row] < 0 ? "not known" : levels[Int(codes[row])]
+        if feature.holding != nil { level = panel.holdingNames[level] ?? level }
+        let noun = FeatureQuantity.noun(
+          of: feature.attribute ?? feature.holding?.rawValue ?? name)
         return Reason(
-          feature: name, value: .nan, contribution: contribution,
-          text: "\(FeatureQuantity.noun(of: features[position].attribute ?? name)): \(level)")
+          feature: name, value: .nan, contribution: contribution, text: "\(noun): \(level)")
       }
       return Reason(
         feature: name, value: column.numbers[row], contribution: contribution,
@@ -62,6 +65,7 @@ extension FeatureSpecification {
   package func words(_ quantities: [Double]) -> String {
     switch kind {
     case .attribute(let name): return FeatureQuantity.noun(of: name)
+    case .holding(let held): return FeatureQuantity.noun(of: held.rawValue)
     case .plain(let one), .logarithm(let one):
       return one.words(quantities[0])
     case .share(let one, let other):

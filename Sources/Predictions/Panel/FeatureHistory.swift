@@ -31,6 +31,11 @@ package struct FeatureHistory: Sendable {
   private(set) var tallies: [[FeatureCells]]
   private(set) var states: [String: [[Setting]]]
   var attributes: [String: FeatureAttribute]
+  /// What companies hold; what no feature reads need not be there.
+  var holdings: [FeatureHolding: FeatureAttribute] = [:]
+  /// What identifiers of what companies hold are called, for people; one without a name stands for
+  /// itself.
+  package var holdingNames: [String: String] = [:]
   /// What tallies are counted from, such as a dataset, by their names.
   ///
   /// A tally that is not named is taken to reach back as far as anything.

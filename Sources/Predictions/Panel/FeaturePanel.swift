@@ -22,11 +22,13 @@ package struct FeaturePanel: Sendable {
   /// The rows, in the order of the request.
   package let rows: [PanelRow]
   /// One column for each feature, by name: numbers, NaN where one is missing, or the texts of an
-  /// attribute.
+  /// attribute or a holding.
   package let table: Table
-  /// The quantities each feature is made of, one or two, or none of an attribute, by the feature's
-  /// position: what reasons say in words.
+  /// The quantities each feature is made of, one or two, or none of a text, by the feature's position:
+  /// what reasons say in words.
   package let quantities: [[[Double]]]
+  /// What identifiers of what companies hold are called.
+  let holdingNames: [String: String]
 
   /// Computes features.
   ///
@@ -48,11 +50,8 @@ package struct FeaturePanel: Sendable {
     var known: [FeatureQuantity: [Double]] = [:]
     for feature in features {
       guard table[feature.name] == nil else { throw .repeatedName(feature.name) }
-      if let name = feature.attribute {
-        guard let attribute = history.attributes[name] else {
-          throw .unknownMeasure(feature: feature.name, measure: name)
-        }
-        table.add(feature.name, attribute.column(rows, asOf: history.asOf))
+      if let texts = try history.texts(of: feature) {
+        table.add(feature.name, texts.column(rows, asOf: history.asOf))
         quantities.append([])
         continue
       }
@@ -81,6 +80,7 @@ package struct FeaturePanel: Sendable {
     self.rows = rows
     self.table = table
     self.quantities = quantities
+    holdingNames = history.holdingNames
   }
 
   /// Chosen rows, and further features of theirs.
@@ -100,7 +100,9 @@ package struct FeaturePanel: Sendable {
       table.add(feature.name, .numbers(FeaturePanel.combined(feature.kind, [values])))
       quantities.append([values])
     }
-    return FeaturePanel(rows: positions.map { rows[$0] }, table: table, quantities: quantities)
+    return FeaturePanel(
+      rows: positions.map { rows[$0] }, table: table, quantities: quantities,
+      holdingNames: holdingNames)
   }
 
   /// The positions of rows by company, of one company in their order.
@@ -117,17 +119,20 @@ package struct FeaturePanel: Sendable {
     return order
   }
 
-  private init(rows: [PanelRow], table: Table, quantities: [[[Double]]]) {
+  private init(
+    rows: [PanelRow], table: Table, quantities: [[[Double]]], holdingNames: [String: String]
+  ) {
     self.rows = rows
     self.table = table
     self.quantities = quantities
+    self.holdingNames = holdingNames
   }
 
   private static func combined(
     _ kind: FeatureSpecification.Kind, _ columns: [[Double]]
   ) -> [Double] {
     switch kind {
-    case .attribute: preconditionFailure("an attribute has no quantities")
+    case .attribute, .holding: preconditionFailure("a text has no quantities")
     case .plain: columns[0]
     case .logarithm: columns[0].map { $0 < 0 ? .nan : log1p($0) }
     case .share: zip(columns[0], columns[1]).map { $1 == 0 ? .nan : $0 / $1 }
@@ -140,6 +145,25 @@ package struct FeaturePanel: Sendable {
 }
 
 extension FeatureHistory {
+  /// The texts that a feature reads; `nil` of one that reads numbers.
+  fileprivate func texts(
+    of feature: FeatureSpecification
+  ) throws(FeatureError) -> FeatureAttribute? {
+    let texts: FeatureAttribute?
+    let name: String
+    switch feature.kind {
+    case .attribute(let attribute):
+      name = attribute
+      texts = attributes[attribute]
+    case .holding(let held):
+      name = held.rawValue
+      texts = holdings[held]
+    case .plain, .share, .logRatio, .logarithm: return nil
+    }
+    guard let texts else { throw .unknownMeasure(feature: feature.name, measure: name) }
+    return texts
+  }
+
   /// A quantity of each row.
   fileprivate func values(
     of quantity: FeatureQuantity, feature: String, rows: [PanelRow], order: [Int]

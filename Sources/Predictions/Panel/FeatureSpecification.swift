@@ -56,6 +56,8 @@ package struct FeatureSpecification: Hashable, Sendable {
     /// What the company was said to be, such as its segment, by the latest version of it that had been
     /// seen before T: a text, missing where none had.
     case attribute(String)
+    /// What the company holds, as known at T: an identifier as a text, missing where that is nothing.
+    case holding(FeatureHolding)
 
     /// Of two windows that are compared the earlier one: its position among the quantities, and how
     /// many days before T it begins; `nil` where no two are.
@@ -67,12 +69,12 @@ package struct FeatureSpecification: Hashable, Sendable {
       return before > other ? (0, before + days) : (1, other + others)
     }
 
-    /// The quantities, one or two; none of an attribute.
+    /// The quantities, one or two; none of an attribute or a holding.
     package var quantities: [FeatureQuantity] {
       switch self {
       case .plain(let one), .logarithm(let one): [one]
       case .share(let one, let other), .logRatio(let one, let other, _): [one, other]
-      case .attribute: []
+      case .attribute, .holding: []
       }
     }
   }
@@ -92,9 +94,14 @@ package struct FeatureSpecification: Hashable, Sendable {
   package var attribute: String? {
     if case .attribute(let name) = kind { name } else { nil }
   }
+
+  /// What is held that is read; `nil` of other features.
+  package var holding: FeatureHolding? {
+    if case .holding(let held) = kind { held } else { nil }
+  }
 }
 
-/// Which texts are told apart by a model of risk: others are one level (DECISIONS.md, D-545).
+/// Which texts are told apart by a model of risk: others are one level (DECISIONS.md, D-545, D-582).
 enum CategoryPooling {
   /// The rows that a text needs.
   static let minimumCount = 30
@@ -109,7 +116,7 @@ extension [FeatureSpecification] {
   /// What becomes of the columns that are no numbers, by name.
   var terms: [String: TermSpecification.Kind] {
     Dictionary(
-      filter { $0.attribute != nil }.map {
+      filter { $0.attribute != nil || $0.holding != nil }.map {
         ($0.name, CategoryPooling.term)
       }, uniquingKeysWith: { first, _ in first })
   }
@@ -117,7 +124,7 @@ extension [FeatureSpecification] {
 
 /// Why a panel cannot be made.
 package enum FeatureError: Error, Equatable, Sendable {
-  /// A feature reads a tally, state or attribute that the history does not hold.
+  /// A feature reads a tally, state, attribute or holding that the history does not hold.
   case unknownMeasure(feature: String, measure: String)
   /// Two features have one name.
   case repeatedName(String)

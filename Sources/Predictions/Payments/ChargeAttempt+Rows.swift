@@ -2,24 +2,25 @@ package import AlmanacCore
 package import Billing
 
 extension ChargeAttempt {
-  /// The attempts of rows, their amounts in the reporting currency at the rate of their local date, as it
-  /// was known when they were made (DECISIONS.md, D-516).
+  /// The attempts of rows, their amounts in the reporting currency at the rate of their local date, both
+  /// as they were known when they were made (DECISIONS.md, D-516, D-584).
   ///
   /// - Parameters:
   ///   - rows: rows of `payment_attempts`.
   ///   - invoices: the invoice of attempts whose rows name none.
   ///   - currency: the reporting currency.
   ///   - rates: the exchange rates; an amount without one is NaN.
-  ///   - zones: whose dates count.
+  ///   - clocks: whose dates count.
   /// - Returns: the attempts, in the order of the rows.
   package static func all(
     of rows: [CollectionAttempt], invoices: [UUIDValue: UUIDValue], currency: CurrencyCode,
-    rates: ExchangeRates, zones: CompanyZones
+    rates: ExchangeRates, clocks: CompanyClocks
   ) -> [ChargeAttempt] {
     rows.map { row in
       var amount = Double.nan
       if let own = row.currency {
-        let date = zones.zone(of: row.company).localDate(at: row.attemptedAt)
+        let date = clocks.zone(of: row.company, knownBefore: row.attemptedAt)
+          .localDate(at: row.attemptedAt)
         let value =
           own == currency
           ? row.amount

@@ -57,4 +57,14 @@ package struct CompanyClocks: Sendable {
     guard let own = zones[company], let first = own.first else { return standard }
     return (own.last { $0.knownFrom < instant } ?? first).zone
   }
+
+  /// The zones of all companies as they were known before an instant; see
+  /// ``zone(of:knownBefore:)``.
+  package func zones(knownBefore instant: Timestamp) -> CompanyZones {
+    CompanyZones(
+      standard,
+      own: zones.compactMapValues { own in
+        (own.last { $0.knownFrom < instant } ?? own.first)?.zone
+      })
+  }
 }

@@ -262,16 +262,25 @@ struct RiskLearning: Sendable {
 
   /// The area from which one feature alone says too much to have been known before (DECISIONS.md, D-478).
   private static let leakedArea = 0.99
+  /// The area from which it says more than features of what comes mostly do (DECISIONS.md, D-585).
+  private static let unusualArea = 0.95
 
   /// Warnings of features of which one alone tells the training rows with the outcome from the others
-  /// nearly without error, by its value or by being there at all (DECISIONS.md, D-484).
+  /// nearly without error, or better than is usual, by its value or by being there at all
+  /// (DECISIONS.md, D-484, D-585).
   private func leaks(_ training: Training, _ features: [String]) -> [String] {
     features.compactMap { name in
       let areas = [area(name, training), presenceArea(name, training)].compactMap(\.self)
-      guard areas.contains(where: { max($0, 1 - $0) > RiskLearning.leakedArea }) else { return nil }
+      guard let area = areas.map({ max($0, 1 - $0) }).max(), area > RiskLearning.unusualArea
+      else { return nil }
+      if area > RiskLearning.leakedArea {
+        return
+          "feature \"\(name)\" alone tells the outcomes apart (AUC above 0.99): it may be known only "
+          + "after the outcome"
+      }
       return
-        "feature \"\(name)\" alone tells the outcomes apart (AUC above 0.99): it may be known only "
-        + "after the outcome"
+        "feature \"\(name)\" alone tells the outcomes apart unusually well (AUC above 0.95): look "
+        + "whether it was known before the outcome"
     }
   }
 

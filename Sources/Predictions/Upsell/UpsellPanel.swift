@@ -70,7 +70,7 @@ package struct UpsellPanel: Sendable {
   /// - Parameters:
   ///   - features: the columns; one that reads the level of ``affinity`` is of modules alone.
   ///   - history: what is counted of the companies at the instants, and the state `seats`; the other
-  ///     states of ``ChurnStates`` are filled in here.
+  ///     states of ``ChurnStates`` and what companies hold are filled in here.
   ///   - input: what else is known.
   /// - Throws: ``FeatureError``.
   package init(
@@ -80,7 +80,8 @@ package struct UpsellPanel: Sendable {
     precondition(input.outlooks.count == history.asOf.count, "an outlook for each instant")
     var history = history
     ChurnStates.fill(
-      &history, companies: input.companies, known: input.known, held: input.outlooks)
+      &history, companies: input.companies, known: input.known, held: input.outlooks,
+      for: features)
     let found = UpsellRows(input, asOf: history.asOf)
     tierFeatures = features.filter { !$0.readsAffinity }
     moduleFeatures = tierFeatures + features.filter(\.readsAffinity)

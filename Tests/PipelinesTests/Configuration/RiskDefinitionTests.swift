@@ -96,6 +96,33 @@ struct RiskDefinitionTests {
         == [needed])
   }
 
+  @Test("reads the plan that companies hold, of churn and upsell, and no other holding")
+  func holdings() throws {
+    func model(_ text: String) throws -> RiskDefinition {
+      try RiskDefinition(node: try Sample.node(text, file: "f.yaml"))
+    }
+    let text = Sample.risk.replacing(
+      "  mrr: {level: mrr, log: true}\n", with: "  plan: {holding: plan}\n")
+    let churn = try model(text)
+    #expect(churn.features.last == FeatureSpecification("plan", .holding(.plan)))
+    // It is read from what MRR is made of, so no further dataset is needed.
+    #expect(churn.datasetNames == ["payments"] && churn.attributes.isEmpty)
+    #expect(try churn.canonicalText != model(Sample.risk).canonicalText)
+    let upsell = try model(
+      Self.upsell.replacing("mrr: {level: mrr}", with: "plan: {holding: plan}"))
+    #expect(upsell.features.last == FeatureSpecification("plan", .holding(.plan)))
+    for (faulty, message) in [
+      ("{holding: plam}", #"found "plam", expected plan (did you mean "plan"?)"#),
+      ("{holding: plan, log: true}", #"found unknown key "log", expected holding"#),
+      ("{share: {holding: plan}, of: {level: seats}}", "found no kind of feature"),
+    ] {
+      let error = #expect(throws: DocumentError.self) {
+        try model(text.replacing("{holding: plan}", with: faulty))
+      }
+      #expect("\(try #require(error))".contains(message), "\(String(describing: error))")
+    }
+  }
+
   @Test("of the same features with other bands is the same recipe")
   func bandsAreNoRecipe() throws {
     let model = try RiskDefinition(node: try Sample.node(Sample.risk))
@@ -191,11 +218,11 @@ struct RiskDefinitionTests {
       "f.yaml:5:33: found \"note = web\", expected a mapping (key: value) for the condition"),
     BrokenDefinition(
       "misspelt kind of feature", "{recency: logins", "{recenzy: logins",
-      #"f.yaml:8:11: found unknown key "recenzy", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute (did you mean "recency"?)"#
+      #"f.yaml:8:11: found unknown key "recenzy", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute, holding (did you mean "recency"?)"#
     ),
     BrokenDefinition(
       "two kinds of feature", "cap: 60d", "count: logins",
-      #"f.yaml:8:10: found "count" besides "recency", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute in the feature quiet"#
+      #"f.yaml:8:10: found "count" besides "recency", expected one of count, distinct, days, recency, age, slope, level, change, ratio, share, attribute, holding in the feature quiet"#
     ),
     BrokenDefinition(
       "feature of an unknown count", "recency: logins", "recency: login",
