@@ -182,7 +182,7 @@ struct PaymentNightTests {
         SELECT md5('last ' || i.id)::uuid, md5('transaction ' || i.id)::uuid, i.id, company_id,
           m.id, 3, total, 'USD', 'failed', '2025-04-16 09:00Z', '2025-04-16 09:00Z'
         FROM billing.invoices AS i JOIN billing.payment_methods AS m USING (company_id)
-        WHERE i.status = 'open' AND is_default;
+        WHERE i.status = 'open' AND is_default AND company_id <> ALL (\(Self.waiting));
       INSERT INTO billing.invoices (id, company_id, number, status, currency, subtotal, tax, total,
           issued_at, due_at, paid_at, created_at, updated_at)
         VALUES (md5('new')::uuid, md5('company 2')::uuid, 'new', 'paid', 'USD', 42, 0, 42,
@@ -231,7 +231,7 @@ struct PaymentNightTests {
     }
 
     // A night after months without one records what was decided while it was waited for: the other
-    // method of both dates, companies without one as was proposed, and of what came later nothing.
+    // method of both dates, the only one when it was proposed, and of what came later nothing.
     try place.sql(
       """
       INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
@@ -240,7 +240,7 @@ struct PaymentNightTests {
           invoice_id, company_id, payment_method_id, 6, amount_at_risk, 'USD', 'succeeded', retry_at,
           retry_at
         FROM predictions.payment_failure_risk AS r
-        WHERE as_of = '2025-04-16' AND retry_at IS NOT NULL AND NOT EXISTS (
+        WHERE as_of = '2025-04-15' AND company_id = ANY (\(Self.waiting)) AND NOT EXISTS (
           SELECT FROM billing.payment_methods AS m
           WHERE m.company_id = r.company_id AND NOT is_default);
       INSERT INTO billing.payment_attempts (id, transaction_id, invoice_id, company_id,
@@ -257,7 +257,8 @@ struct PaymentNightTests {
     try holds(
       """
       SELECT count(*) > 3 AND count(*) = (
-          SELECT sum(CASE attempt_number WHEN 4 THEN 2 WHEN 6 THEN 1 END)
+          SELECT sum(CASE attempt_number WHEN 4 THEN 2
+            WHEN 6 THEN 1 + (attempted_at >= '2025-04-17')::int END)
           FROM billing.payment_attempts)
         AND bool_and(actual = 0 AND subject_id IN (SELECT invoice_id || ' ' || payment_method_id
           FROM billing.payment_attempts WHERE attempt_number IN (4, 6)))
@@ -274,7 +275,8 @@ struct PaymentNightTests {
         SELECT as_of, subject_id, round(predicted, 6), actual::int FROM predictions.outcomes
         WHERE measure = '\(measure)'
         """
-      try holds("SELECT count(*) > 0 FROM (\(expected)) AS rows")
+      let count = try place.value("SELECT count(*) FROM (\(expected)) AS rows")
+      #expect(count.flatMap { Int($0) } ?? 0 > 0, "\(measure)")
       try holds(
         """
         SELECT count(*) = 0 FROM (((\(found)) EXCEPT (\(expected)))
@@ -303,6 +305,11 @@ struct PaymentNightTests {
     try #require(again.status == 0, "\(again.stderr)")
     #expect(try learned() == before)
   }
+
+  /// Companies with an open invoice that nothing is tried of at first: two with one card, two with another.
+  private static let waiting = """
+    ARRAY[md5('company 27'), md5('company 201'), md5('company 36'), md5('company 60')]::uuid[]
+    """
 
   /// What was tried in the 62 days after each published date.
   private static let published = """
