@@ -42,8 +42,8 @@ struct ChurnRewriteNightTests {
     UPDATE billing.companies SET tenant_id = id, name = 'other', country = 'FR', industry = 'banking',
       size_band = '500+', segment = CASE WHEN id::text < 'c' THEN 'large' END, currency = 'EUR',
       timezone = 'Pacific/Kiritimati', updated_at = '2025-04-18Z';
-    UPDATE billing.companies SET deleted_at = '2025-04-10Z' WHERE id::text > 'd';
-    UPDATE billing.users SET role = 'none', activated_at = '2025-04-02Z', last_seen_at = '2025-04-18Z',
+    UPDATE billing.companies SET deleted_at = '2025-04-17Z' WHERE id::text > 'd';
+    UPDATE billing.users SET role = 'none', activated_at = '2025-04-17Z', last_seen_at = '2025-04-18Z',
       deactivated_at = '2025-04-18Z';
     UPDATE billing.plans SET code = 'other ' || tier_rank, name = 'other', tier_rank = 7 - tier_rank,
       unit_amount = 99, active_to = '2024-06-01Z';
@@ -59,19 +59,19 @@ struct ChurnRewriteNightTests {
       updated_at = '2025-04-18Z';
     """
 
-  /// Changes every row that happened or was recorded on the first of April or later, and adds such rows.
+  /// Changes every row that happened or was recorded after the night's date, and adds such rows.
   private static let disturbance = """
     UPDATE app.events SET event_type = 'error_occurred', user_id = md5('nobody')::uuid
-      WHERE "timestamp" >= '2025-04-01Z' OR created_at >= '2025-04-01Z';
+      WHERE "timestamp" >= '2025-04-16Z' OR created_at >= '2025-04-16Z';
     INSERT INTO app.events (event_id, event_type, company_id, user_id, "timestamp", created_at)
-      SELECT md5('late ' || id || day)::uuid, 'user_logged_in', id, id, day, '2025-04-01Z'
-      FROM billing.companies, generate_series(timestamptz '2024-06-01Z', '2025-03-31Z', '9 days') AS day;
+      SELECT md5('late ' || id || day)::uuid, 'user_logged_in', id, id, day, '2025-04-16Z'
+      FROM billing.companies, generate_series(timestamptz '2024-06-01Z', '2025-04-15Z', '9 days') AS day;
     UPDATE billing.subscription_changes SET plan_id = md5('plan9')::uuid, quantity = 50,
-        recurring_amount = 5000 WHERE created_at >= '2025-04-01Z';
+        recurring_amount = 5000 WHERE created_at >= '2025-04-16Z';
     INSERT INTO billing.subscription_changes (id, subscription_id, company_id, sequence, change,
         plan_id, quantity, recurring_amount, "interval", currency, effective_at, created_at)
       SELECT md5('late ' || subscription_id)::uuid, subscription_id, company_id, 90, 'upgrade',
-        md5('plan2')::uuid, 30, 700, 'month', 'USD', '2024-12-20Z', '2025-04-01Z'
+        md5('plan2')::uuid, 30, 700, 'month', 'USD', '2024-12-20Z', '2025-04-16Z'
       FROM billing.subscription_changes WHERE change = 'new' AND company_id::text < '9';
     """
 
@@ -83,7 +83,7 @@ struct ChurnRewriteNightTests {
     }
     try place.sql(Self.state)
     func night() throws {
-      let night = try place.night("2025-03-31", "--force")
+      let night = try place.night(ChurnWorld.date, "--force")
       try #require(night.status == 0, "\(night.stderr)")
     }
     func said() throws -> String {
