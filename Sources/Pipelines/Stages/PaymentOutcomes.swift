@@ -95,7 +95,10 @@ extension RunContext {
         let day = runs[row, "as_of"].flatMap({ CalendarDate($0) })
       else { return nil }
       return OpenRun(
-        run: run, date: day, knownFrom: runs[row, "lacks_all"] == "t" ? nil : end(of: last))
+        run: run, date: day,
+        // Some days back, since a row may be committed long after the instant it says.
+        knownFrom: runs[row, "lacks_all"] == "t"
+          ? nil : end(of: last.adding(days: -LabelledCharge.resolutionDays)))
     }
   }
 
