@@ -220,7 +220,7 @@ private struct NextCharges {
     var pairs: Set<[UUIDValue]> = []
     var methods: Set<UUIDValue> = []
     var found: [Next] = []
-    for charge in all[place(of: start)..<max(place(of: start), place(of: end))] {
+    for charge in all[place(of: start)...].prefix(while: { $0.charge.at < end }) {
       var next = Next(
         charge: charge, isNextOfBoth: false, isNextOfInvoice: false, isNextFirst: false)
       if let invoice = charge.charge.invoice {

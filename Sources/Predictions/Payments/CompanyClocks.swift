@@ -63,8 +63,7 @@ package struct CompanyClocks: Sendable {
   package func zones(knownBefore instant: Timestamp) -> CompanyZones {
     CompanyZones(
       standard,
-      own: zones.compactMapValues { own in
-        (own.last { $0.knownFrom < instant } ?? own.first)?.zone
-      })
+      own: Dictionary(
+        uniqueKeysWithValues: zones.keys.map { ($0, zone(of: $0, knownBefore: instant)) }))
   }
 }
